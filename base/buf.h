@@ -1,0 +1,89 @@
+/* Bytes in and out. A buffer grows up to a limit; a cursor reads and checks every length.
+ * Both remember their first failure, so a run of puts or reads needs one check at its end.
+ * All numbers are big-endian. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/pool.h"
+#include "base/rc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct klm_buf {
+    uint8_t *p;
+    size_t n;     /* bytes used */
+    size_t cap;   /* bytes allocated */
+    size_t limit; /* most bytes it may ever hold */
+    bool wipe;    /* clear on growth and on done */
+    klm_rc rc;    /* first failure */
+};
+
+/* An empty buffer; nothing is allocated yet. End with klm_buf_done. */
+void klm_buf_init(struct klm_buf *buf, size_t limit);
+/* The same, its bytes wiped whenever they are let go. */
+void klm_buf_init_wiping(struct klm_buf *buf, size_t limit);
+void klm_buf_done(struct klm_buf *buf);
+/* Forget the content (and the failure), keep the memory. */
+void klm_buf_clear(struct klm_buf *buf);
+/* Drop the first n bytes (n at most buf->n). */
+void klm_buf_drop(struct klm_buf *buf, size_t n);
+/* Room for n more bytes at buf->p + buf->n, or NULL with the failure remembered; add to buf->n yourself. */
+uint8_t *klm_buf_room(struct klm_buf *buf, size_t n);
+
+void klm_buf_put(struct klm_buf *buf, const void *p, size_t n);
+void klm_buf_u8(struct klm_buf *buf, uint8_t v);
+void klm_buf_u16(struct klm_buf *buf, uint16_t v);
+void klm_buf_u24(struct klm_buf *buf, uint32_t v);
+void klm_buf_u32(struct klm_buf *buf, uint32_t v);
+void klm_buf_u64(struct klm_buf *buf, uint64_t v);
+void klm_buf_slice(struct klm_buf *buf, struct klm_slice s);
+/* Length-prefixed bytes: a 1, 2 or 4 byte length, then the bytes. Too long is KLM_E_LIMIT. */
+void klm_buf_lp8(struct klm_buf *buf, struct klm_slice s);
+void klm_buf_lp16(struct klm_buf *buf, struct klm_slice s);
+void klm_buf_lp32(struct klm_buf *buf, struct klm_slice s);
+/* A string as length-prefixed bytes; NULL is written as empty. */
+void klm_buf_str16(struct klm_buf *buf, const char *s);
+void klm_buf_text(struct klm_buf *buf, const char *s);
+void klm_buf_printf(struct klm_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Overwrite four bytes at an offset already written (a length known later). */
+void klm_buf_set_u32(struct klm_buf *buf, size_t at, uint32_t v);
+struct klm_slice klm_buf_as_slice(const struct klm_buf *buf);
+klm_rc klm_buf_rc(const struct klm_buf *buf) KLM_MUST_USE;
+
+struct klm_cur {
+    const uint8_t *p, *end;
+    klm_rc rc; /* first failure: KLM_E_SHORT, KLM_E_LIMIT or KLM_E_INVALID */
+};
+
+void klm_cur_init(struct klm_cur *cur, struct klm_slice in);
+size_t klm_cur_left(const struct klm_cur *cur);
+/* Each sets *out to zero when it fails. */
+void klm_cur_u8(struct klm_cur *cur, uint8_t *out);
+void klm_cur_u16(struct klm_cur *cur, uint16_t *out);
+void klm_cur_u24(struct klm_cur *cur, uint32_t *out);
+void klm_cur_u32(struct klm_cur *cur, uint32_t *out);
+void klm_cur_u64(struct klm_cur *cur, uint64_t *out);
+/* The next n bytes, borrowed from the input. */
+void klm_cur_bytes(struct klm_cur *cur, size_t n, struct klm_slice *out);
+/* Copies exactly n bytes to out (zeroed when it fails). */
+void klm_cur_copy(struct klm_cur *cur, void *out, size_t n);
+/* Length-prefixed bytes of at most max bytes (KLM_E_LIMIT), borrowed. */
+void klm_cur_lp8(struct klm_cur *cur, size_t max, struct klm_slice *out);
+void klm_cur_lp16(struct klm_cur *cur, size_t max, struct klm_slice *out);
+void klm_cur_lp32(struct klm_cur *cur, size_t max, struct klm_slice *out);
+/* A length-prefixed string without NUL bytes (KLM_E_INVALID), copied into the pool. */
+void klm_cur_str16(struct klm_cur *cur, struct klm_pool *pool, size_t max, const char **out);
+/* Fails with KLM_E_INVALID unless everything was read. */
+void klm_cur_end(struct klm_cur *cur);
+/* Remember a failure found by the caller, unless there was one. */
+void klm_cur_fail(struct klm_cur *cur, klm_rc rc);
+klm_rc klm_cur_rc(const struct klm_cur *cur) KLM_MUST_USE;
+
+/* Lower/upper-case hex of n bytes and back; out holds 2n+1. Decode: KLM_E_INVALID on odd or foreign digits. */
+void klm_hex(const void *p, size_t n, char *out);
+void klm_hex_upper(const void *p, size_t n, char *out);
+klm_rc klm_unhex(const char *s, uint8_t *out, size_t cap, size_t *n) KLM_MUST_USE;
+
+#endif

@@ -1,0 +1,128 @@
+/* Secret memory on OpenSSL's secure heap: mmap with guard pages, mlock, MADV_DONTDUMP, wiped on
+ * free. */
+#include "base/secret.h"
+
+#include <limits.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#define SECRET_MIN 16 /* smallest piece the heap gives out */
+#define SECRET_RESERVE_MIN 4096
+#define SECRET_RESERVE_MAX ((size_t)1 << 30)
+
+static size_t reserve;
+
+static klm_rc no_dumps(void)
+{
+    if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) != 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        return KLM_E_DENIED;
+    }
+    return KLM_OK;
+}
+
+/* OpenSSL frees some clear copies of private keys as they are (its DER decoders do), so all that it
+ * frees is cleared. */
+static void wiping_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    if (p) {
+        OPENSSL_cleanse(p, malloc_usable_size(p));
+        free(p);
+    }
+}
+
+static void *plain_alloc(size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    return n ? malloc(n) : NULL;
+}
+
+static void *wiping_realloc(void *p, size_t n, const char *file, int line)
+{
+    void *to = plain_alloc(n, file, line);
+
+    if (p && to) {
+        size_t had = malloc_usable_size(p);
+
+        memcpy(to, p, had < n ? had : n);
+    }
+    if (to || n == 0) {
+        wiping_free(p, file, line);
+    }
+    return to;
+}
+
+klm_rc klm_secret_init(size_t bytes)
+{
+    size_t size = SECRET_RESERVE_MIN;
+
+    if (CRYPTO_secure_malloc_initialized()) {
+        return KLM_E_STATE;
+    }
+    if (bytes > SECRET_RESERVE_MAX) {
+        return KLM_E_LIMIT;
+    }
+    while (size < bytes) {
+        size *= 2;
+    }
+    KLM_TRY(no_dumps());
+    /* Refused once OpenSSL has allocated anything: then its own clearing has to do. */
+    (void)CRYPTO_set_mem_functions(plain_alloc, wiping_realloc, wiping_free);
+    /* 2 means that it has memory but could not lock it, which is not what was asked for. */
+    if (CRYPTO_secure_malloc_init(size, SECRET_MIN) != 1) {
+        (void)CRYPTO_secure_malloc_done(); /* nothing was given out yet, so it cannot refuse */
+        return KLM_E_NOMEM;
+    }
+    reserve = size;
+    return KLM_OK;
+}
+
+void *klm_secret_alloc(size_t n)
+{
+    return OPENSSL_secure_zalloc(n ? n : 1);
+}
+
+void klm_secret_free(void *p, size_t n)
+{
+    OPENSSL_secure_clear_free(p, n ? n : 1);
+}
+
+void klm_secret_usage(size_t *used, size_t *reserved)
+{
+    *used = CRYPTO_secure_malloc_initialized() ? CRYPTO_secure_used() : 0;
+    *reserved = reserve;
+}
+
+bool klm_secret_equal(const void *a, const void *b, size_t n)
+{
+    return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void klm_wipe(void *p, size_t n)
+{
+    if (p && n) {
+        OPENSSL_cleanse(p, n);
+    }
+}
+
+klm_rc klm_random(void *p, size_t n)
+{
+    unsigned char *to = p;
+
+    while (n) {
+        int part = n > INT_MAX ? INT_MAX : (int)n;
+
+        if (RAND_priv_bytes(to, part) != 1) {
+            return KLM_E_CRYPTO;
+        }
+        to += part;
+        n -= (size_t)part;
+    }
+    return KLM_OK;
+}

@@ -1,0 +1,83 @@
+/* Inside of a stream: what stream.c (life, callbacks, deadlines), stream_io.c (bytes) and
+ * stream_tls.c (the handshake) share. */
+#ifndef BASE_STREAM_INT_H
+#define BASE_STREAM_INT_H
+
+#include "base/stream.h"
+
+enum klm_phase {
+    KLM_PHASE_CLEAR,     /* bytes as they are */
+    KLM_PHASE_FLUSH,     /* clear output is going out before the handshake starts */
+    KLM_PHASE_HANDSHAKE, /* TLS handshake, on a worker or waiting for the peer */
+    KLM_PHASE_TLS,
+    KLM_PHASE_LINGER, /* everything is sent; waiting a moment for the peer to close */
+    KLM_PHASE_ENDED   /* closed is called, or about to be */
+};
+
+struct klm_stream {
+    struct klm_stream_config cfg;
+    struct klm_stream_owner owner;
+    enum klm_phase phase;
+    int fd;
+    struct klm_io *io;
+    struct klm_timer *timer;
+    struct klm_tls_ctx *ctx;
+    struct ssl_st *ssl;
+    struct klm_buf in, out;
+    size_t step; /* bytes of the next read; grows while reads fill it */
+
+    unsigned refs; /* the owner, a task posted, a job under way, a callback running */
+    bool freed;    /* the owner let go */
+    bool busy;     /* a worker has the SSL object */
+    bool corked;   /* within a callback: what is sent goes out after it, in one write */
+    bool paused, closing, told;
+    bool blocked; /* input came while none was wanted: only then is the interest in it withdrawn */
+    bool read_wants_write, write_wants_read; /* TLS may need the other direction */
+    bool again;                              /* the task is to look at input again */
+    bool posted;
+    struct klm_task task;
+    struct klm_job job;
+    int handshake;        /* what SSL_get_error said after the worker's step */
+    char step_words[120]; /* and OpenSSL's words on it */
+
+    bool begun;          /* a message is under way */
+    uint64_t activity;   /* of the idle deadline: last input or end of work */
+    uint64_t message_at; /* deadlines in monotonic milliseconds, 0: none */
+    uint64_t handshake_at;
+    uint64_t write_at;
+    uint64_t linger_at;
+    uint64_t armed_at; /* when the timer fires, 0: not set */
+
+    klm_rc why;
+    char words[120];
+    char peer[64];
+};
+
+/* stream.c */
+/* The stream is over: no more input or output, closed is called on the loop. Only the first reason
+ * counts. */
+void klm_stream_end_(struct klm_stream *stream, klm_rc why);
+/* Set the interest in the descriptor and the timer to what the state asks for. */
+void klm_stream_update_(struct klm_stream *stream);
+/* Call a callback of the owner (data or secured), then send what it left. */
+void klm_stream_call_(struct klm_stream *stream, void (*fn)(void *, struct klm_stream *));
+/* Have the task look at the input, on the loop. */
+void klm_stream_look_(struct klm_stream *stream);
+/* Room for unread bytes, and reading is allowed. */
+bool klm_stream_reads_(const struct klm_stream *stream);
+void klm_stream_unref_(struct klm_stream *stream);
+
+/* stream_io.c */
+void klm_stream_read_(struct klm_stream *stream);
+/* Send what is pending as far as the socket takes it. */
+void klm_stream_flush_(struct klm_stream *stream);
+/* TLS: bytes that were read from the socket and not yet asked for. */
+bool klm_stream_has_more_(const struct klm_stream *stream);
+/* All is sent: say goodbye to the peer and wait a moment for its own. */
+void klm_stream_linger_(struct klm_stream *stream);
+
+/* stream_tls.c */
+/* Start or go on with the handshake. */
+void klm_stream_handshake_(struct klm_stream *stream);
+
+#endif

@@ -1,0 +1,319 @@
+/* Bytes of a stream: reading and sending. One read and one write serve a
+ * request: a read takes what is there without asking for more until the loop says so, and output
+ * that has gathered leaves in one write. */
+#include "base/stream_int.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define STEP_FIRST 4096
+#define STEP_MAX 65536
+#define KEEP_MAX 16384 /* bytes of memory an empty input keeps */
+#define LINGER_MS 1000
+#define READS_MAX 64 /* records taken in one turn, so that one peer does not keep the loop */
+
+enum {
+    IO_WAIT = 0,
+    IO_END = -1
+}; /* of a transfer: nothing now; the stream ended. Above 0: bytes. */
+
+bool klm_stream_has_more_(const struct klm_stream *s)
+{
+    return s->phase == KLM_PHASE_TLS && SSL_has_pending(s->ssl);
+}
+
+static long end_errno(struct klm_stream *s, int err)
+{
+    char text[100];
+
+    if (err == EAGAIN || err == EINTR) {
+        return IO_WAIT;
+    }
+    snprintf(s->words, sizeof s->words, "%s", strerror_r(err, text, sizeof text));
+    klm_stream_end_(s, err == EPIPE ? KLM_E_CLOSED : KLM_E_IO);
+    return IO_END;
+}
+
+/* What an SSL call that did not succeed means. A peer that closes without close_notify still
+ * closed: where a message ends is told by our framing. */
+static long end_ssl(struct klm_stream *s, int ret, bool *want_write, bool *want_read)
+{
+    int err = errno;
+
+    switch (SSL_get_error(s->ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+        *want_read = true;
+        return IO_WAIT;
+    case SSL_ERROR_WANT_WRITE:
+        *want_write = true;
+        return IO_WAIT;
+    case SSL_ERROR_ZERO_RETURN:
+        klm_stream_end_(s, KLM_E_CLOSED);
+        return IO_END;
+    case SSL_ERROR_SYSCALL:
+        if (err) {
+            return end_errno(s, err);
+        }
+        klm_stream_end_(s, KLM_E_CLOSED);
+        return IO_END;
+    default:
+        if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+            ERR_clear_error();
+            klm_stream_end_(s, KLM_E_CLOSED);
+            return IO_END;
+        }
+        klm_openssl_error(s->words, sizeof s->words);
+        klm_stream_end_(s, KLM_E_CRYPTO);
+        return IO_END;
+    }
+}
+
+static long read_clear(struct klm_stream *s, void *to, size_t n)
+{
+    ssize_t got = recv(s->fd, to, n, MSG_DONTWAIT);
+
+    if (got == 0) {
+        klm_stream_end_(s, KLM_E_CLOSED);
+        return IO_END;
+    }
+    return got > 0 ? got : end_errno(s, errno);
+}
+
+static long read_tls(struct klm_stream *s, void *to, size_t n)
+{
+    bool want_read = false;
+    int got;
+
+    s->read_wants_write = false;
+    ERR_clear_error();
+    errno = 0;
+    got = SSL_read(s->ssl, to, (int)n);
+    return got > 0 ? got : end_ssl(s, got, &s->read_wants_write, &want_read);
+}
+
+/* One read into the input. */
+static long read_once(struct klm_stream *s)
+{
+    size_t n = s->cfg.max_input - s->in.n < s->step ? s->cfg.max_input - s->in.n : s->step;
+    uint8_t *to = klm_buf_room(&s->in, n);
+    long got;
+
+    if (!to) {
+        klm_stream_end_(s, KLM_E_NOMEM);
+        return IO_END;
+    }
+    got = s->phase == KLM_PHASE_TLS ? read_tls(s, to, n) : read_clear(s, to, n);
+    if (got > 0) {
+        s->in.n += (size_t)got;
+        if ((size_t)got == s->step && s->step < STEP_MAX) {
+            s->step *= 2;
+        }
+    }
+    return got;
+}
+
+/* A stream that waits for its next request holds little memory. */
+static void shrink(struct klm_stream *s)
+{
+    if (s->in.n == 0 && s->in.cap > KEEP_MAX) {
+        klm_buf_done(&s->in);
+    }
+    if (s->in.n == 0) {
+        s->step = STEP_FIRST;
+    }
+}
+
+void klm_stream_read_(struct klm_stream *s)
+{
+    size_t before = s->in.n;
+    bool more = true;
+    int turns = 0;
+
+    while (more && klm_stream_reads_(s)) {
+        more = read_once(s) > 0 && klm_stream_has_more_(s);
+        if (more && ++turns == READS_MAX) {
+            klm_stream_look_(s);
+            more = false;
+        }
+    }
+    if (s->in.n == before) {
+        return;
+    }
+    s->activity = klm_clock_mono_ms();
+    /* What the peer said before it closed is heard before closed is called. */
+    if (s->phase == KLM_PHASE_ENDED && s->why != KLM_E_CLOSED) {
+        return;
+    }
+    s->refs++;
+    klm_stream_call_(s, s->owner.data);
+    if (!s->freed) {
+        shrink(s);
+        /* The owner made room: what TLS holds already is not announced by the descriptor. */
+        if (klm_stream_reads_(s) && klm_stream_has_more_(s)) {
+            klm_stream_look_(s);
+        }
+    }
+    klm_stream_unref_(s);
+}
+
+static long write_clear(struct klm_stream *s, const uint8_t *p, size_t n)
+{
+    ssize_t done = send(s->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    return done >= 0 ? done : end_errno(s, errno);
+}
+
+static long write_tls(struct klm_stream *s, const uint8_t *p, size_t n)
+{
+    bool want_write = false;
+    int done;
+
+    s->write_wants_read = false;
+    ERR_clear_error();
+    errno = 0;
+    done = SSL_write(s->ssl, p, (int)(n > INT32_MAX ? INT32_MAX : n));
+    return done > 0 ? done : end_ssl(s, done, &want_write, &s->write_wants_read);
+}
+
+/* Bytes the socket took, until it takes no more; IO_END when the stream ended. */
+static long write_some(struct klm_stream *s, const uint8_t *p, size_t n)
+{
+    size_t total = 0;
+
+    while (total < n) {
+        long done = s->phase == KLM_PHASE_TLS ? write_tls(s, p + total, n - total)
+                                              : write_clear(s, p + total, n - total);
+
+        if (done == IO_END) {
+            return IO_END;
+        }
+        if (done == IO_WAIT) {
+            break;
+        }
+        total += (size_t)done;
+    }
+    return (long)total;
+}
+
+/* The write deadline runs while something is pending, from when the peer last took something. */
+static void write_clock(struct klm_stream *s, bool progress)
+{
+    if (s->out.n == 0) {
+        s->write_at = 0;
+    } else if (s->cfg.write_ms && (progress || s->write_at == 0)) {
+        s->write_at = klm_clock_mono_ms() + s->cfg.write_ms;
+    }
+}
+
+/* All is out: what waited for that can go on. */
+static void flushed(struct klm_stream *s)
+{
+    if (s->closing) {
+        klm_stream_linger_(s);
+    } else if (s->phase == KLM_PHASE_FLUSH) {
+        s->phase = KLM_PHASE_HANDSHAKE;
+    }
+}
+
+void klm_stream_flush_(struct klm_stream *s)
+{
+    long done;
+
+    if (s->phase == KLM_PHASE_ENDED || s->phase == KLM_PHASE_LINGER ||
+        s->phase == KLM_PHASE_HANDSHAKE) {
+        return;
+    }
+    if (s->out.n) {
+        done = write_some(s, s->out.p, s->out.n);
+        if (done == IO_END) {
+            return;
+        }
+        klm_buf_drop(&s->out, (size_t)done);
+        write_clock(s, done > 0);
+        s->activity = klm_clock_mono_ms();
+    }
+    if (s->out.n == 0) {
+        if (s->out.cap > KEEP_MAX) {
+            klm_buf_done(&s->out);
+        }
+        flushed(s);
+    }
+    klm_stream_update_(s);
+}
+
+/* Send at once and keep what the socket did not take. */
+static klm_rc send_now(struct klm_stream *s, struct klm_slice bytes)
+{
+    long done = write_some(s, bytes.p, bytes.n);
+
+    if (done == IO_END) {
+        return KLM_E_CLOSED;
+    }
+    klm_buf_put(&s->out, bytes.p + done, bytes.n - (size_t)done);
+    write_clock(s, done > 0);
+    s->activity = klm_clock_mono_ms();
+    klm_stream_update_(s);
+    return klm_buf_rc(&s->out);
+}
+
+klm_rc klm_stream_send(struct klm_stream *s, struct klm_slice bytes)
+{
+    klm_rc rc = KLM_OK;
+
+    if (s->phase == KLM_PHASE_ENDED || s->phase == KLM_PHASE_LINGER || s->closing) {
+        return KLM_E_CLOSED;
+    }
+    if (s->phase != KLM_PHASE_CLEAR && s->phase != KLM_PHASE_TLS) {
+        return KLM_E_STATE;
+    }
+    if (bytes.n > s->cfg.max_output - s->out.n) {
+        return KLM_E_LIMIT;
+    }
+    if (bytes.n == 0) {
+        return KLM_OK;
+    }
+    if (s->out.n == 0 && !s->corked) {
+        rc = send_now(s, bytes);
+    } else {
+        klm_buf_slice(&s->out,
+                      bytes); /* behind what waits for the socket or for the end of the callback */
+        rc = klm_buf_rc(&s->out);
+    }
+    if (rc == KLM_E_NOMEM) {
+        klm_stream_end_(s,
+                        KLM_E_NOMEM); /* a part may be out already: the stream is of no more use */
+    }
+    return rc;
+}
+
+void klm_stream_linger_(struct klm_stream *s)
+{
+    uint8_t bin[4096];
+    ssize_t got;
+
+    if (s->phase != KLM_PHASE_LINGER) {
+        if (s->phase == KLM_PHASE_TLS) {
+            ERR_clear_error();
+            (void)SSL_shutdown(s->ssl); /* our close_notify; its failure changes nothing now */
+            ERR_clear_error();
+        }
+        s->phase = KLM_PHASE_LINGER;
+        s->linger_at = klm_clock_mono_ms() + LINGER_MS;
+        s->handshake_at = 0;
+        shutdown(s->fd, SHUT_WR);
+        klm_stream_update_(s);
+        return;
+    }
+    /* Unread bytes at close would make the kernel reset the connection, and the peer lose our last
+     * answer. */
+    got = recv(s->fd, bin, sizeof bin, MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        klm_stream_end_(s, KLM_OK);
+    }
+}

@@ -1,0 +1,127 @@
+/* How a stream becomes one under TLS. The handshake's steps run on a worker, since they sign and
+ * verify; meanwhile the loop leaves descriptor and SSL object alone. Between steps the loop waits
+ * for the peer. */
+#include "base/stream_int.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+
+/* On a worker: one step, as far as the peer's bytes reach. */
+static void handshake_run(struct klm_job *job)
+{
+    struct klm_stream *s =
+        (struct klm_stream *)(void *)((char *)job - offsetof(struct klm_stream, job));
+    int ret;
+
+    ERR_clear_error();
+    errno = 0;
+    ret = SSL_do_handshake(s->ssl);
+    s->handshake = ret == 1 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, ret);
+    if (s->handshake == SSL_ERROR_SSL &&
+        ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        s->handshake = SSL_ERROR_ZERO_RETURN;
+    }
+    /* Not yet where the owner may read it: the stream may have ended on the loop meanwhile. */
+    klm_openssl_error(s->step_words, sizeof s->step_words);
+}
+
+static void handshake_failed(struct klm_stream *s, klm_rc why, const char *words)
+{
+    snprintf(s->words, sizeof s->words, "%s", words);
+    klm_stream_end_(s, why);
+}
+
+static void handshake_end(struct klm_stream *s)
+{
+    switch (s->handshake) {
+    case SSL_ERROR_NONE:
+        s->phase = KLM_PHASE_TLS;
+        s->handshake_at = 0;
+        s->activity = klm_clock_mono_ms();
+        klm_stream_call_(s, s->owner.secured);
+        if (klm_stream_reads_(s) && klm_stream_has_more_(s)) {
+            klm_stream_look_(s);
+        }
+        break;
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        break;
+    case SSL_ERROR_SYSCALL:
+    case SSL_ERROR_ZERO_RETURN:
+        handshake_failed(s, KLM_E_CLOSED, "the other side closed during the TLS handshake");
+        break;
+    default:
+        handshake_failed(s, KLM_E_CRYPTO, s->step_words);
+        break;
+    }
+}
+
+/* Back on the loop. The owner may have closed or freed the stream meanwhile. */
+static void handshake_done(struct klm_job *job)
+{
+    struct klm_stream *s =
+        (struct klm_stream *)(void *)((char *)job - offsetof(struct klm_stream, job));
+
+    s->busy = false;
+    if (s->phase == KLM_PHASE_HANDSHAKE) {
+        handshake_end(s);
+        klm_stream_update_(s);
+    }
+    klm_stream_unref_(s);
+}
+
+void klm_stream_handshake_(struct klm_stream *s)
+{
+    klm_rc rc;
+
+    if (s->busy || s->phase != KLM_PHASE_HANDSHAKE) {
+        return;
+    }
+    s->job = (struct klm_job){.run = handshake_run, .done = handshake_done, .loop = s->cfg.loop};
+    s->busy = true;
+    s->refs++;
+    klm_stream_update_(s);
+    rc = s->cfg.workers ? klm_workers_submit(s->cfg.workers, &s->job) : KLM_OK;
+    if (rc != KLM_OK) {
+        s->busy = false;
+        handshake_failed(s, rc, "too many handshakes at once");
+        klm_stream_unref_(s);
+    } else if (!s->cfg.workers) {
+        handshake_run(&s->job);
+        handshake_done(&s->job);
+    }
+}
+
+klm_rc klm_stream_secure(struct klm_stream *s, struct klm_tls_ctx *ctx)
+{
+    bool client = SSL_CTX_get_ssl_method(klm_tls_ctx_ssl(ctx)) == TLS_client_method();
+
+    if (s->phase != KLM_PHASE_CLEAR || s->closing || s->in.n) {
+        return s->phase == KLM_PHASE_ENDED ? KLM_E_CLOSED : KLM_E_STATE;
+    }
+    ERR_clear_error();
+    s->ssl = SSL_new(klm_tls_ctx_ssl(ctx));
+    if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1) {
+        klm_openssl_error(s->words, sizeof s->words);
+        return KLM_E_CRYPTO;
+    }
+    s->ctx = klm_tls_ctx_ref(ctx);
+    if (client) {
+        SSL_set_connect_state(s->ssl);
+    } else {
+        SSL_set_accept_state(s->ssl);
+    }
+    /* A server waits for the client's first bytes before it troubles a worker; a client speaks
+     * first. */
+    s->handshake = client ? SSL_ERROR_WANT_WRITE : SSL_ERROR_WANT_READ;
+    s->handshake_at = s->cfg.handshake_ms ? klm_clock_mono_ms() + s->cfg.handshake_ms : 0;
+    s->begun = false;
+    s->message_at = 0;
+    s->phase = s->out.n ? KLM_PHASE_FLUSH : KLM_PHASE_HANDSHAKE;
+    klm_stream_update_(s);
+    return KLM_OK;
+}

@@ -1,0 +1,222 @@
+/* TLS contexts and the few questions asked of a connection. */
+#include "base/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CIPHERS12 "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
+#define TICKET_SECONDS 3600
+
+struct klm_tls_ctx {
+    SSL_CTX *ssl;
+    atomic_uint refs;
+};
+
+const char *klm_openssl_error(char *out, size_t cap)
+{
+    unsigned long err = ERR_peek_last_error();
+    const char *reason = err ? ERR_reason_error_string(err) : NULL;
+    const char *lib = err ? ERR_lib_error_string(err) : NULL;
+
+    if (reason) {
+        snprintf(out, cap, "%s (%s)", reason, lib ? lib : "unknown library");
+    } else if (err) {
+        snprintf(out, cap, "error %08lX", err);
+    } else {
+        snprintf(out, cap, "no reason given");
+    }
+    ERR_clear_error();
+    return out;
+}
+
+static klm_rc refused(struct klm_diag *diag, const char *what)
+{
+    char text[160];
+
+    return klm_fail(diag, KLM_E_CRYPTO, KLM_MSG_TLS_CONTEXT, what,
+                    klm_openssl_error(text, sizeof text));
+}
+
+static int version_of(int version)
+{
+    return version == 12 ? TLS1_2_VERSION : version == 13 ? TLS1_3_VERSION : 0;
+}
+
+static klm_rc set_protocol(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
+{
+    int min = version_of(cfg->min_version), max = version_of(cfg->max_version);
+
+    if (!min || !max || min > max || SSL_CTX_set_min_proto_version(ssl, min) != 1 ||
+        SSL_CTX_set_max_proto_version(ssl, max) != 1) {
+        return refused(diag, "protocol versions");
+    }
+    SSL_CTX_set_security_level(ssl, cfg->security_level);
+    if (SSL_CTX_set_cipher_list(ssl, cfg->ciphers12 ? cfg->ciphers12 : CIPHERS12) != 1) {
+        return refused(diag, "cipher list");
+    }
+    if (cfg->suites13 && SSL_CTX_set_ciphersuites(ssl, cfg->suites13) != 1) {
+        return refused(diag, "cipher suites");
+    }
+    return KLM_OK;
+}
+
+static klm_rc set_own(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
+{
+    if (!cfg->cert || !cfg->key) {
+        /* A server without a certificate would fail at each handshake; it is refused here, once. */
+        return cfg->server ? refused(diag, "missing own certificate or key") : KLM_OK;
+    }
+    if (SSL_CTX_use_certificate(ssl, cfg->cert) != 1) {
+        return refused(diag, "own certificate");
+    }
+    if (SSL_CTX_use_PrivateKey(ssl, cfg->key) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
+        return refused(diag, "private key of own certificate");
+    }
+    for (size_t i = 0; i < cfg->chain_n; i++) {
+        if (SSL_CTX_add1_chain_cert(ssl, cfg->chain[i]) != 1) {
+            return refused(diag, "certificate chain");
+        }
+    }
+    return KLM_OK;
+}
+
+/* Roles (extended key usage) are checked where a peer's role is known, so any purpose passes here.
+ */
+static klm_rc set_peer(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
+{
+    bool asks = !cfg->server || cfg->client_auth != KLM_TLS_AUTH_NONE;
+    int mode = asks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
+
+    if (cfg->server && cfg->client_auth == KLM_TLS_AUTH_REQUIRED) {
+        mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    }
+    SSL_CTX_set_verify(ssl, mode, NULL);
+    if (SSL_CTX_set_purpose(ssl, X509_PURPOSE_ANY) != 1) {
+        return refused(diag, "purpose of certificates");
+    }
+    for (size_t i = 0; i < cfg->trust_n; i++) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), cfg->trust[i]) != 1) {
+            return refused(diag, "trusted certificate");
+        }
+        if (cfg->server && asks && SSL_CTX_add_client_CA(ssl, cfg->trust[i]) != 1) {
+            return refused(diag, "list of authorities for clients");
+        }
+    }
+    return KLM_OK;
+}
+
+static klm_rc set_behaviour(SSL_CTX *ssl, struct klm_diag *diag)
+{
+    static const unsigned char context[] = "klm";
+
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ssl, 1);
+    SSL_CTX_set_dh_auto(ssl, 1);
+    /* Sessions live in tickets alone: nothing is kept here, and a new context forgets them all. */
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_timeout(ssl, TICKET_SECONDS);
+    if (SSL_CTX_set_num_tickets(ssl, 1) != 1 || SSL_CTX_set_max_early_data(ssl, 0) != 1 ||
+        SSL_CTX_set_recv_max_early_data(ssl, 0) != 1 ||
+        SSL_CTX_set_session_id_context(ssl, context, sizeof context - 1) != 1) {
+        return refused(diag, "session tickets");
+    }
+    return KLM_OK;
+}
+
+static klm_rc set_all(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
+{
+    KLM_TRY(set_protocol(ssl, cfg, diag));
+    KLM_TRY(set_own(ssl, cfg, diag));
+    KLM_TRY(set_peer(ssl, cfg, diag));
+    return set_behaviour(ssl, diag);
+}
+
+klm_rc klm_tls_ctx_new(const struct klm_tls_config *cfg, struct klm_diag *diag,
+                       struct klm_tls_ctx **out)
+{
+    KLM_AUTO(klm_tls_ctx_free) struct klm_tls_ctx *ctx = calloc(1, sizeof *ctx);
+
+    if (!ctx) {
+        return klm_fail(diag, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, "TLS");
+    }
+    atomic_init(&ctx->refs, 1);
+    ERR_clear_error();
+    ctx->ssl = SSL_CTX_new(cfg->server ? TLS_server_method() : TLS_client_method());
+    if (!ctx->ssl) {
+        return refused(diag, "a new context");
+    }
+    KLM_TRY(set_all(ctx->ssl, cfg, diag));
+    *out = ctx;
+    ctx = NULL;
+    return KLM_OK;
+}
+
+struct klm_tls_ctx *klm_tls_ctx_ref(struct klm_tls_ctx *ctx)
+{
+    if (ctx) {
+        atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+    }
+    return ctx;
+}
+
+void klm_tls_ctx_free(struct klm_tls_ctx **ctx)
+{
+    if (!ctx || !*ctx) {
+        return;
+    }
+    if (atomic_fetch_sub(&(*ctx)->refs, 1) == 1) {
+        SSL_CTX_free((*ctx)->ssl);
+        free(*ctx);
+    }
+    *ctx = NULL;
+}
+
+struct ssl_ctx_st *klm_tls_ctx_ssl(struct klm_tls_ctx *ctx)
+{
+    return ctx->ssl;
+}
+
+klm_rc klm_tls_exporter(struct ssl_st *ssl, const char *label, struct klm_slice context,
+                        uint8_t *out, size_t n)
+{
+    static const uint8_t nothing[1];
+
+    ERR_clear_error();
+    if (SSL_export_keying_material(ssl, out, n, label, strlen(label),
+                                   context.p ? context.p : nothing, context.n, 1) != 1) {
+        ERR_clear_error();
+        return KLM_E_CRYPTO;
+    }
+    return KLM_OK;
+}
+
+klm_rc klm_tls_peer_cert(struct ssl_st *ssl, struct klm_pool *pool, struct klm_slice *der)
+{
+    X509 *cert = SSL_get0_peer_certificate(ssl);
+    unsigned char *bytes = NULL;
+    int n;
+    klm_rc rc;
+
+    if (!cert) {
+        return KLM_E_NOTFOUND;
+    }
+    n = i2d_X509(cert, &bytes);
+    if (n < 0) {
+        ERR_clear_error();
+        return KLM_E_CRYPTO;
+    }
+    rc = klm_pool_slice(pool, KLM_SLICE(bytes, (size_t)n), der);
+    OPENSSL_free(bytes);
+    return rc;
+}

@@ -1,0 +1,67 @@
+/* Checking UTF-8. */
+#include "base/utf8.h"
+
+/* Lead byte, range of the byte after it, length: RFC 3629, section 4, the productions of UTF8-2
+ * to UTF8-4. */
+static const struct form {
+    uint8_t lead_low, lead_high, next_low, next_high, n;
+} forms[] = {
+    {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+    {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+    {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+};
+
+static bool fits(const struct form *form, const uint8_t *p, size_t n)
+{
+    if (p[0] < form->lead_low || p[0] > form->lead_high || n < form->n || p[1] < form->next_low ||
+        p[1] > form->next_high) {
+        return false;
+    }
+    for (size_t i = 2; i < form->n; i++) {
+        if ((p[i] & 0xC0) != 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t klm_utf8_char(const uint8_t *p, size_t n)
+{
+    if (n && p[0] < 0x80) {
+        return 1;
+    }
+    for (size_t i = 0; n && i < KLM_COUNT(forms); i++) {
+        if (fits(&forms[i], p, n)) {
+            return forms[i].n;
+        }
+    }
+    return 0;
+}
+
+/* p is a well-formed character of n bytes. */
+static bool shown(const uint8_t *p, size_t n)
+{
+    switch (n) {
+    case 1:
+        return p[0] >= 0x20 && p[0] != 0x7F;
+    case 2:
+        return p[0] != 0xC2 || p[1] >= 0xA0;
+    case 3:
+        return !(p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE);
+    default:
+        return !((p[1] & 0x0F) == 0x0F && p[2] == 0xBF && p[3] >= 0xBE);
+    }
+}
+
+bool klm_utf8_printable(struct klm_slice text)
+{
+    for (size_t at = 0; at < text.n;) {
+        size_t n = klm_utf8_char(text.p + at, text.n - at);
+
+        if (!n || !shown(text.p + at, n)) {
+            return false;
+        }
+        at += n;
+    }
+    return true;
+}

@@ -1,0 +1,327 @@
+/* The product's own commands, from one table: options become the verb's parameters. */
+#include "console/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct command;
+typedef void handler_fn(struct con_run *run, const struct command *command, const char **words, size_t n);
+static handler_fn con_later, con_exit, con_export, con_help, con_import, con_login, con_modconfig;
+
+struct command {
+    const char *name, *aliases;
+    enum km_verb_id verb;
+    const char *optional;
+    handler_fn *handler;
+    const char *syntax, *help;
+};
+
+static const struct command commands[] = {
+#define CON_COMMAND(name, aliases, verb, optional, handler, syntax, help) \
+    {name, aliases, verb, optional, handler, syntax, help},
+#include "console/commands.def"
+#undef CON_COMMAND
+};
+
+/* Is name one of a comma separated list? */
+static bool in_list(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *p = list; *p; p += *p == ',') {
+        size_t n = strcspn(p, ",");
+
+        if (n == len && strncasecmp(p, name, n) == 0) {
+            return true;
+        }
+        p += n;
+    }
+    return false;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < KLM_COUNT(commands); i++) {
+        if (strcasecmp(commands[i].name, name) == 0 || in_list(commands[i].aliases, name)) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static void usage(struct con_run *run, const struct command *command)
+{
+    con_line(run, klm_pool_printf(run->pool, "Usage: %s", command->syntax));
+    run->status = 2;
+}
+
+/* ---- Options to parameters */
+
+static const struct km_param *param_of(enum km_verb_id verb, const char *option)
+{
+    size_t n;
+    const struct km_param *param = km_params(&n);
+
+    if (strcasecmp(option, "v") == 0) {
+        option = "verbose";
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (param[i].verb == verb && strcasecmp(param[i].name, option) == 0) {
+            return &param[i];
+        }
+    }
+    return NULL;
+}
+
+static klm_rc set_bytes(struct con_run *run, struct km_call *call, const struct km_param *param,
+                        const char *file)
+{
+    struct klm_slice bytes, *field = (void *)((char *)call->req + param->offset);
+
+    KLM_TRY(con_file_read(run, file, param->max, &bytes));
+    return klm_pool_slice(call->pool, bytes, field);
+}
+
+static klm_rc set_param(struct con_run *run, struct km_call *call, const struct km_param *param,
+                        const char *value)
+{
+    struct klm_diag diag = {0};
+    klm_rc rc;
+
+    if (param->type == KM_T_BYTES) {
+        return set_bytes(run, call, param, value);
+    }
+    rc = km_call_set(call, param->name, value, &diag);
+    if (rc != KLM_OK) {
+        con_refuse_diag(run, KLM_E_USAGE, &diag);
+    }
+    return rc;
+}
+
+/* One option at words[*i]; steps over its value. */
+static klm_rc option(struct con_run *run, const struct command *command, struct km_call *call,
+                     const char **words, size_t n, size_t *i)
+{
+    const char *name = words[*i] + 1;
+    const struct km_param *param =
+        words[*i][0] == '-' ? param_of(command->verb, name) : NULL;
+    bool has_value = *i + 1 < n && words[*i + 1][0] != '-';
+
+    if (!param) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_OPTION_UNKNOWN, words[*i], command->name);
+        return KLM_E_USAGE;
+    }
+    if (param->type == KM_T_FLAG) {
+        return set_param(run, call, param, "true");
+    }
+    if (!has_value && !in_list(command->optional, name)) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_OPTION_VALUE, words[*i], command->name);
+        return KLM_E_USAGE;
+    }
+    *i += has_value;
+    return set_param(run, call, param, has_value ? words[*i] : "");
+}
+
+static klm_rc options(struct con_run *run, const struct command *command, struct km_call *call,
+                      const char **words, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        KLM_TRY(option(run, command, call, words, n, &i));
+    }
+    return KLM_OK;
+}
+
+static void run_verb(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    struct klm_diag diag = {0};
+    struct km_call *call;
+    klm_rc rc;
+
+    if (con_call(run, command->verb, &call) != KLM_OK) {
+        return;
+    }
+    rc = options(run, command, call, words, n);
+    if (rc == KLM_OK) {
+        rc = km_call_check(call, &diag);
+        if (rc != KLM_OK) {
+            con_refuse_diag(run, rc, &diag);
+        }
+    }
+    if (rc != KLM_OK) {
+        if (run->status == 2) {
+            usage(run, command);
+        }
+        km_call_free(&call);
+        return;
+    }
+    con_finish(run, &call);
+}
+
+/* ---- Commands that are more than their verb */
+
+static void con_later(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    (void)words, (void)n;
+    CON_REFUSE(run, KLM_E_UNSUPPORTED, KLM_MSG_COMMAND_LATER, command->name, command->help);
+}
+
+static void con_exit(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    (void)command, (void)words, (void)n;
+    con_line(run, "exit command received; the task goes on (P ISKLM stops it)");
+}
+
+static void con_login(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    (void)command, (void)words, (void)n;
+    con_line(run, klm_pool_printf(run->pool, "You are %s; no login is needed on this console",
+                                  run->context->actor.name));
+}
+
+static void con_help(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    const struct command *one = n > 1 ? find(words[1]) : NULL;
+
+    (void)command;
+    if (n > 1 && !one) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_COMMAND_UNKNOWN, words[1]);
+        return;
+    }
+    for (size_t i = 0; i < KLM_COUNT(commands); i++) {
+        if (!one || one == &commands[i]) {
+            con_line(run, klm_pool_printf(run->pool, one ? "%s\n  %s" : "%-18s%s",
+                                          one ? commands[i].syntax : commands[i].name,
+                                          commands[i].help));
+        }
+    }
+    if (!one) {
+        con_line(run, "help COMMAND shows the options of a command");
+    }
+}
+
+/* Which of -drivetab and -config, and the options both have. */
+struct transfer {
+    bool drivetab, config, merge, rewrite;
+    const char *url;
+};
+
+static klm_rc transfer_options(struct con_run *run, const struct command *command, const char **words,
+                               size_t n, struct transfer *out)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (strcasecmp(words[i], "-drivetab") == 0) {
+            out->drivetab = true;
+        } else if (strcasecmp(words[i], "-config") == 0) {
+            out->config = true;
+        } else if (strcasecmp(words[i], "-merge") == 0) {
+            out->merge = true;
+        } else if (strcasecmp(words[i], "-rewrite") == 0) {
+            out->rewrite = true;
+        } else if (strcasecmp(words[i], "-url") == 0 && i + 1 < n) {
+            out->url = words[++i];
+        } else {
+            CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_OPTION_UNKNOWN, words[i], command->name);
+            return KLM_E_USAGE;
+        }
+    }
+    if (out->drivetab == out->config || !out->url) {
+        usage(run, command);
+        return KLM_E_USAGE;
+    }
+    return KLM_OK;
+}
+
+static void con_export(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    struct transfer t = {0};
+    struct km_call *call;
+
+    if (transfer_options(run, command, words, n, &t) != KLM_OK) {
+        return;
+    }
+    if (t.merge || t.rewrite) {
+        usage(run, command);
+        return;
+    }
+    if (con_call(run, t.drivetab ? KM_DRIVE_EXPORT : KM_CONFIG_EXPORT, &call) != KLM_OK) {
+        return;
+    }
+    if (km_run_wait(call) == KLM_OK && con_file_write(run, t.url, call->bytes) == KLM_OK) {
+        con_line(run, klm_pool_printf(run->pool, "Exported to %s", t.url));
+    }
+    if (call->rc != KLM_OK) {
+        con_answer(run, call);
+    }
+    km_call_free(&call);
+}
+
+static void con_import(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    enum km_verb_id verb;
+    const struct km_param *param;
+    struct transfer t = {0};
+    struct km_call *call;
+
+    if (transfer_options(run, command, words, n, &t) != KLM_OK) {
+        return;
+    }
+    if (t.merge == t.rewrite) {
+        usage(run, command);
+        return;
+    }
+    verb = t.drivetab ? KM_DRIVE_IMPORT : KM_CONFIG_IMPORT;
+    param = param_of(verb, "bytes");
+    if (con_call(run, verb, &call) != KLM_OK) {
+        return;
+    }
+    ((struct km_file_req *)call->req)->rewrite = t.rewrite;
+    if (set_bytes(run, call, param, t.url) != KLM_OK) {
+        km_call_free(&call);
+        return;
+    }
+    con_finish(run, &call);
+}
+
+static void con_modconfig(struct con_run *run, const struct command *command, const char **words, size_t n)
+{
+    const char *kept[CON_WORDS_MAX];
+    size_t used = 0;
+    bool set = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(words[i], "-set") == 0) {
+            set = true; /* the verb's own default */
+        } else {
+            kept[used++] = words[i];
+        }
+    }
+    for (size_t i = 0; set && i < used; i++) {
+        if (strcasecmp(kept[i], "-unset") == 0) {
+            usage(run, command);
+            return;
+        }
+    }
+    run_verb(run, command, kept, used);
+}
+
+void con_appl(struct con_run *run, const char *text)
+{
+    const char *words[CON_WORDS_MAX];
+    const struct command *command;
+    size_t n = 0;
+
+    if (con_words(run, text, words, &n) != KLM_OK) {
+        return;
+    }
+    command = n > 0 ? find(words[0]) : NULL;
+    if (!command) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_COMMAND_UNKNOWN, n > 0 ? words[0] : "");
+        return;
+    }
+    if (command->handler) {
+        command->handler(run, command, words, n);
+    } else {
+        run_verb(run, command, words, n);
+    }
+}

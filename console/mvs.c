@@ -1,0 +1,174 @@
+/* Operator commands of the system: F (MODIFY) hands a text to the product, P (STOP) ends it, D (DISPLAY) shows it. */
+#include "console/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define TASK "ISKLM"
+
+/* Is the next word this one? Then step over it and the blanks behind. */
+static bool step(const char **p, const char *word)
+{
+    size_t n = strlen(word);
+
+    if (strncasecmp(*p, word, n) != 0 || ((*p)[n] && !strchr(" \t,=('", (*p)[n]))) {
+        return false;
+    }
+    *p += n;
+    *p += strspn(*p, " \t");
+    return true;
+}
+
+static bool step_any(const char **p, const char *first, const char *second)
+{
+    return step(p, first) || step(p, second);
+}
+
+/* Text between quotes; two quotes are one. NULL when it does not end with a quote. */
+static const char *unquote(struct con_run *run, const char *p)
+{
+    char *out = klm_pool_alloc(run->pool, strlen(p) + 1);
+    size_t n = 0;
+
+    if (!out || *p++ != '\'') {
+        return NULL;
+    }
+    for (; *p; p++) {
+        if (*p == '\'' && p[1] != '\'') {
+            return p[1 + strspn(p + 1, " \t\r\n")] ? NULL : out;
+        }
+        p += *p == '\'';
+        out[n++] = *p;
+    }
+    return NULL;
+}
+
+static void modify(struct con_run *run, const char *p)
+{
+    const char *text;
+
+    if (!step(&p, TASK) || *p != ',') {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_NO_SUCH_TASK, "F");
+        return;
+    }
+    p++;
+    if (!step(&p, "APPL") || *p != '=') {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_MODIFY_FORM);
+        return;
+    }
+    text = unquote(run, p + 1 + strspn(p + 1, " \t"));
+    if (!text) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_MODIFY_FORM);
+        return;
+    }
+    con_appl(run, text);
+}
+
+static void stop(struct con_run *run, const char *p)
+{
+    struct km_call *call;
+
+    if (!step(&p, TASK) || *p) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_NO_SUCH_TASK, "P");
+        return;
+    }
+    if (con_call(run, KM_TASK_STOP, &call) == KLM_OK) {
+        con_finish(run, &call);
+    }
+}
+
+static void activity_line(struct con_run *run)
+{
+    time_t now = (time_t)(klm_clock() / 1000000);
+    struct tm tm;
+    char line[64];
+
+    gmtime_r(&now, &tm);
+    snprintf(line, sizeof line, "IEE115I %02d.%02d.%02d %04d.%03d ACTIVITY", tm.tm_hour, tm.tm_min,
+             tm.tm_sec, tm.tm_year + 1900, tm.tm_yday + 1);
+    con_line(run, line);
+}
+
+void con_display(struct con_run *run)
+{
+    struct km_call *call;
+
+    if (con_call(run, KM_STATUS, &call) != KLM_OK) {
+        return;
+    }
+    if (km_run_wait(call) == KLM_OK) {
+        activity_line(run);
+        con_line(run, klm_pool_printf(run->pool, " %-8s %-8s STC   %s", TASK, TASK, call->text));
+        call->text = NULL;
+    }
+    con_answer(run, call);
+    km_call_free(&call);
+}
+
+static void display(struct con_run *run, const char *p)
+{
+    if (step_any(&p, "A", "ACTIVITY") && *p == ',' && (p++, step(&p, TASK)) && !*p) {
+        con_display(run);
+        return;
+    }
+    CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_DISPLAY_FORM);
+}
+
+static void dispatch(struct con_run *run, const char *p)
+{
+    if (step_any(&p, "F", "MODIFY")) {
+        modify(run, p);
+    } else if (step_any(&p, "P", "STOP")) {
+        stop(run, p);
+    } else if (step_any(&p, "D", "DISPLAY")) {
+        display(run, p);
+    } else if (step(&p, "RACDCERT")) {
+        con_racdcert(run, p);
+    } else if (step(&p, "KEYXFER")) {
+        con_keyxfer(run, p);
+    } else {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_COMMAND_FORM);
+    }
+}
+
+void con_execute(const struct con_context *context, const char *line, struct klm_buf *out, int *status)
+{
+    struct con_run run = {.context = context, .out = out};
+    size_t n = strlen(line);
+    char *copy;
+
+    if (klm_pool_new(CON_ANSWER_MAX * 2, &run.pool) != KLM_OK) {
+        *status = 1;
+        return;
+    }
+    copy = klm_pool_str(run.pool, line + strspn(line, " \t"));
+    if (n > CON_COMMAND_MAX || !copy) {
+        CON_REFUSE(&run, KLM_E_LIMIT, KLM_MSG_COMMAND_LONG, KLM_NUM(CON_COMMAND_MAX));
+    } else {
+        for (n = strlen(copy); n > 0 && strchr(" \t\r\n", copy[n - 1]); n--) {
+            copy[n - 1] = '\0';
+        }
+        dispatch(&run, copy);
+    }
+    *status = run.status;
+    klm_pool_free(&run.pool);
+}
+
+klm_rc con_call(struct con_run *run, enum km_verb_id verb, struct km_call **out)
+{
+    klm_rc rc = km_call_new(run->context->server, verb, &run->context->actor, out);
+
+    if (rc != KLM_OK) {
+        CON_REFUSE(run, rc, KLM_MSG_NO_MEMORY, "the command");
+    }
+    return rc;
+}
+
+void con_finish(struct con_run *run, struct km_call **call)
+{
+    KLM_IGNORE(km_run_wait(*call)); /* the outcome is in the call */
+    con_answer(run, *call);
+    km_call_free(call);
+}

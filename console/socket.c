@@ -1,0 +1,401 @@
+/* The operator socket of the task. A thread per connection, so that a slow command or terminal holds up nobody else; who an operator is comes from the socket's
+ * credentials. Attached operators get console lines through a bounded buffer of their own. */
+#include "console/internal.h"
+#include "console/wire.h"
+
+#include "base/file.h"
+#include "base/secret.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define OPERATORS_MAX 16
+#define MESSAGES_MAX 65536   /* bytes of console lines that wait for one operator */
+
+struct operator_conn {
+    struct con_socket *socket;
+    pthread_t thread;
+    bool used, ended;        /* guarded by the socket's lock */
+    int fd, wake;
+    struct ucred peer;
+    bool attached;
+    pthread_mutex_t lock;    /* guards messages */
+    struct klm_buf messages; /* frames that wait */
+};
+
+struct con_socket {
+    struct km_server *server;
+    char path[108], files[4096];
+    int fd, wake;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;    /* guards conn[].used, ended, attached */
+    bool closing;
+    struct operator_conn conn[OPERATORS_MAX];
+};
+
+/* ---- One operator */
+
+static void user_name(uid_t uid, char *out, size_t cap)
+{
+    char room[4096];
+    struct passwd passwd, *found = NULL;
+
+    if (getpwuid_r(uid, &passwd, room, sizeof room, &found) == 0 && found) {
+        snprintf(out, cap, "%s", found->pw_name);
+    } else {
+        snprintf(out, cap, "%u", (unsigned)uid);
+    }
+}
+
+static klm_rc run_command(struct operator_conn *conn, struct klm_slice text)
+{
+    struct km_state *state = km_state_get(conn->socket->server);
+    char name[64], *line = strndup((const char *)text.p, text.n);
+    struct con_context context = {.server = conn->socket->server, .files = conn->socket->files};
+    struct klm_buf answer, frame;
+    int status = 1;
+    klm_rc rc;
+
+    user_name(conn->peer.uid, name, sizeof name);
+    context.actor = (struct km_actor){.kind = KM_ACTOR_OPERATOR,
+                                      .roles = km_roles_of(state->config, conn->peer.uid, conn->peer.gid),
+                                      .name = name,
+                                      .address = "console"};
+    km_state_put(&state);
+    klm_buf_init(&answer, CON_ANSWER_MAX);
+    klm_buf_init(&frame, CON_ANSWER_MAX + CON_FRAME_HEAD + 1);
+    if (line) {
+        con_execute(&context, line, &answer, &status);
+    }
+    con_frame_put(&frame, CON_ANSWER, status, klm_buf_as_slice(&answer));
+    rc = klm_buf_rc(&frame);
+    if (rc == KLM_OK) {
+        rc = con_send_all(conn->fd, klm_buf_as_slice(&frame));
+    }
+    klm_buf_done(&answer);
+    klm_buf_done(&frame);
+    free(line);
+    return rc;
+}
+
+static klm_rc handle_frames(struct operator_conn *conn, struct klm_buf *in)
+{
+    for (;;) {
+        enum con_frame type;
+        struct klm_slice payload;
+        size_t used;
+        klm_rc rc = con_frame_take(klm_buf_as_slice(in), CON_COMMAND_MAX, &type, &payload, &used);
+
+        if (rc != KLM_OK) {
+            return rc == KLM_E_AGAIN ? KLM_OK : rc;
+        }
+        if (type == CON_ATTACH) {
+            pthread_mutex_lock(&conn->socket->lock);
+            conn->attached = true;
+            pthread_mutex_unlock(&conn->socket->lock);
+        } else if (type == CON_COMMAND) {
+            KLM_TRY(run_command(conn, payload));
+        } else {
+            return KLM_E_INVALID;
+        }
+        klm_buf_drop(in, used);
+    }
+}
+
+static klm_rc send_messages(struct operator_conn *conn)
+{
+    struct klm_buf out;
+    uint64_t count;
+    klm_rc rc;
+
+    if (read(conn->wake, &count, sizeof count) < 0) {
+        return KLM_OK; /* somebody else's wake-up */
+    }
+    klm_buf_init(&out, MESSAGES_MAX);
+    pthread_mutex_lock(&conn->lock);
+    klm_buf_slice(&out, klm_buf_as_slice(&conn->messages));
+    klm_buf_clear(&conn->messages);
+    pthread_mutex_unlock(&conn->lock);
+    rc = con_send_all(conn->fd, klm_buf_as_slice(&out));
+    klm_buf_done(&out);
+    return rc;
+}
+
+static void serve(struct operator_conn *conn)
+{
+    struct pollfd fds[] = {{.fd = conn->fd, .events = POLLIN}, {.fd = conn->wake, .events = POLLIN}};
+    struct klm_buf in;
+    klm_rc rc = KLM_OK;
+
+    klm_buf_init_wiping(&in, CON_COMMAND_MAX + 65536);
+    while (rc == KLM_OK) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+            break;
+        }
+        if (fds[1].revents) {
+            rc = send_messages(conn);
+        }
+        if (rc == KLM_OK && fds[0].revents) {
+            rc = con_read_some(conn->fd, &in);
+            rc = rc == KLM_OK ? handle_frames(conn, &in) : rc;
+        }
+    }
+    klm_buf_done(&in);
+}
+
+static void *conn_main(void *arg)
+{
+    struct operator_conn *conn = arg;
+
+    serve(conn);
+    pthread_mutex_lock(&conn->socket->lock);
+    conn->attached = false;
+    conn->ended = true;
+    pthread_mutex_unlock(&conn->socket->lock);
+    return NULL;
+}
+
+/* ---- Accepting */
+
+/* After its thread ended: give the place back. The socket's lock is held. */
+static void reap(struct operator_conn *conn)
+{
+    pthread_join(conn->thread, NULL);
+    close(conn->fd);
+    close(conn->wake);
+    klm_buf_done(&conn->messages);
+    pthread_mutex_destroy(&conn->lock);
+    conn->used = conn->ended = false;
+}
+
+static struct operator_conn *free_place(struct con_socket *socket)
+{
+    for (size_t i = 0; i < OPERATORS_MAX; i++) {
+        if (socket->conn[i].ended) {
+            reap(&socket->conn[i]);
+        }
+        if (!socket->conn[i].used) {
+            return &socket->conn[i];
+        }
+    }
+    return NULL;
+}
+
+static bool start_conn(struct con_socket *socket, struct operator_conn *conn, int fd)
+{
+    socklen_t n = sizeof conn->peer;
+
+    conn->socket = socket;
+    conn->fd = fd;
+    conn->attached = conn->ended = false;
+    conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (conn->wake < 0) {
+        return false;
+    }
+    klm_buf_init(&conn->messages, MESSAGES_MAX);
+    pthread_mutex_init(&conn->lock, NULL);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &conn->peer, &n) != 0 ||
+        pthread_create(&conn->thread, NULL, conn_main, conn) != 0) {
+        close(conn->wake);
+        pthread_mutex_destroy(&conn->lock);
+        return false;
+    }
+    conn->used = true;
+    return true;
+}
+
+static void accept_one(struct con_socket *socket)
+{
+    int fd = accept4(socket->fd, NULL, NULL, SOCK_CLOEXEC);
+    struct operator_conn *conn;
+
+    if (fd < 0) {
+        return;
+    }
+    pthread_mutex_lock(&socket->lock);
+    conn = socket->closing ? NULL : free_place(socket);
+    if (!conn || !start_conn(socket, conn, fd)) {
+        close(fd);
+        fd = -1;
+    }
+    pthread_mutex_unlock(&socket->lock);
+    if (fd < 0) {
+        klm_say(KLM_MSG_SOCKET_FULL);
+    }
+}
+
+static void *accept_main(void *arg)
+{
+    struct con_socket *socket = arg;
+    struct pollfd fds[] = {{.fd = socket->fd, .events = POLLIN}, {.fd = socket->wake, .events = POLLIN}};
+
+    while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+        if (fds[1].revents) {
+            break;
+        }
+        if (fds[0].revents) {
+            accept_one(socket);
+        }
+    }
+    return NULL;
+}
+
+/* ---- Opening and closing */
+
+/* A socket that nobody answers on is left over from a crash. */
+static bool left_over(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool dead;
+
+    if (fd < 0) {
+        return false;
+    }
+    dead = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return dead;
+}
+
+static klm_rc bind_path(struct con_socket *socket_, const char *path, struct klm_diag *diag)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char folder[108], error[128];
+
+    if (strlen(path) >= sizeof address.sun_path) {
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_SOCKET_OPEN, path, "the name is too long");
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    memcpy(socket_->path, path, strlen(path));
+    KLM_TRY(klm_path_folder(path, folder, sizeof folder));
+    KLM_TRY(klm_folder_make(folder, 0750, diag));
+    if (left_over(&address)) {
+        (void)unlink(path); /* bind tells when it is still there */
+    }
+    socket_->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket_->fd < 0 || bind(socket_->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        chmod(path, 0660) != 0 || listen(socket_->fd, OPERATORS_MAX) != 0) {
+        return klm_fail(diag, KLM_E_BUSY, KLM_MSG_SOCKET_OPEN, path,
+                        strerror_r(errno, error, sizeof error));
+    }
+    return KLM_OK;
+}
+
+static klm_rc find_files(struct con_socket *socket, struct klm_diag *diag)
+{
+    struct km_state *state = km_state_get(socket->server);
+    klm_rc rc = parm_files_dir(state->config, socket->files, sizeof socket->files);
+
+    km_state_put(&state);
+    KLM_TRY(rc);
+    return klm_folder_make(socket->files, 0700, diag);
+}
+
+static klm_rc open_all(struct con_socket *socket, const char *path, struct klm_diag *diag)
+{
+    KLM_TRY(find_files(socket, diag));
+    KLM_TRY(bind_path(socket, path, diag));
+    socket->wake = eventfd(0, EFD_CLOEXEC);
+    if (socket->wake < 0 || pthread_create(&socket->thread, NULL, accept_main, socket) != 0) {
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_SOCKET_OPEN, path, "no thread");
+    }
+    socket->running = true;
+    return KLM_OK;
+}
+
+klm_rc con_socket_open(struct km_server *server, const char *path, struct klm_diag *diag,
+                       struct con_socket **out)
+{
+    struct con_socket *socket = calloc(1, sizeof *socket);
+    klm_rc rc;
+
+    if (!socket) {
+        return KLM_E_NOMEM;
+    }
+    socket->server = server;
+    socket->fd = socket->wake = -1;
+    pthread_mutex_init(&socket->lock, NULL);
+    rc = open_all(socket, path, diag);
+    if (rc != KLM_OK) {
+        con_socket_close(&socket);
+        return rc;
+    }
+    *out = socket;
+    return KLM_OK;
+}
+
+void con_socket_broadcast(struct con_socket *socket, const char *line)
+{
+    const uint64_t one = 1;
+
+    pthread_mutex_lock(&socket->lock);
+    for (size_t i = 0; i < OPERATORS_MAX; i++) {
+        struct operator_conn *conn = &socket->conn[i];
+
+        if (!conn->used || !conn->attached) {
+            continue;
+        }
+        pthread_mutex_lock(&conn->lock);
+        if (conn->messages.n + strlen(line) + CON_FRAME_HEAD < MESSAGES_MAX) {
+            con_frame_put(&conn->messages, CON_MESSAGE, -1, klm_slice_str(line));
+        }
+        pthread_mutex_unlock(&conn->lock);
+        if (write(conn->wake, &one, sizeof one) < 0) {
+            continue; /* the counter is full: it will wake anyway */
+        }
+    }
+    pthread_mutex_unlock(&socket->lock);
+}
+
+static void close_conns(struct con_socket *socket)
+{
+    pthread_mutex_lock(&socket->lock);
+    socket->closing = true;
+    for (size_t i = 0; i < OPERATORS_MAX; i++) {
+        if (socket->conn[i].used) {
+            shutdown(socket->conn[i].fd, SHUT_RD); /* the command under way still gets its answer */
+        }
+    }
+    pthread_mutex_unlock(&socket->lock);
+    for (size_t i = 0; i < OPERATORS_MAX; i++) {
+        if (socket->conn[i].used) {
+            reap(&socket->conn[i]);
+        }
+    }
+}
+
+void con_socket_close(struct con_socket **socket)
+{
+    struct con_socket *s = *socket;
+    const uint64_t one = 1;
+
+    if (!s) {
+        return;
+    }
+    if (s->running && write(s->wake, &one, sizeof one) == (ssize_t)sizeof one) {
+        pthread_join(s->thread, NULL);
+    }
+    close_conns(s);
+    if (s->fd >= 0) {
+        close(s->fd);
+        if (s->running) {
+            (void)unlink(s->path); /* left over otherwise, which the next start mends */
+        }
+    }
+    if (s->wake >= 0) {
+        close(s->wake);
+    }
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+    *socket = NULL;
+}

@@ -1,0 +1,371 @@
+/* Verbs on certificates: make, add, list, delete, export. The private key of a new certificate becomes a key token in the same change. */
+#include "keymgr/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* What generate and add prepared for apply. */
+struct new_cert {
+    struct kr_cert cert;
+    struct klm_slice token;      /* of the new private key; empty: none was made */
+};
+
+static klm_rc refuse_missing(struct km_call *call, const char *owner, const char *label)
+{
+    return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_CERT_NOT_FOUND, label, owner);
+}
+
+/* ---- Generate */
+
+static klm_rc role_of(struct km_call *call, const struct km_cert_req *req, enum kr_role *out)
+{
+    static const struct {
+        const char *name;
+        enum kr_role role;
+    } roles[] = {{"LABEL", KR_ROLE_LABEL},
+                 {"CA", KR_ROLE_CA},
+                 {"SERVER", KR_ROLE_SERVER},
+                 {"CLIENT", KR_ROLE_CLIENT},
+                 {"DRIVE", KR_ROLE_DRIVE}};
+
+    if (!req->role) {
+        *out = strcmp(req->owner, "CERTAUTH") == 0 ? KR_ROLE_CA : KR_ROLE_LABEL;
+        return KLM_OK;
+    }
+    for (size_t i = 0; i < KLM_COUNT(roles); i++) {
+        if (strcasecmp(req->role, roles[i].name) == 0) {
+            *out = roles[i].role;
+            return KLM_OK;
+        }
+    }
+    return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_ROLE_UNKNOWN, req->role);
+}
+
+static klm_rc spec_of(struct km_call *call, const struct km_cert_req *req, struct kr_spec *out)
+{
+    int64_t least = parm_num(call->state->config, PARM_key_minimum_rsa_write);
+
+    if (req->type && strcasecmp(req->type, "NISTECC") == 0) {
+        *out = (struct kr_spec){KR_EC, req->size ? (unsigned)req->size : 256};
+        return KLM_OK;
+    }
+    *out = (struct kr_spec){KR_RSA, req->size ? (unsigned)req->size : 2048};
+    if (out->bits < least) {
+        return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_SIZE_SMALL, KLM_NUM(out->bits), KLM_NUM(least));
+    }
+    return KLM_OK;
+}
+
+/* The signer's certificate and its opened key. */
+static klm_rc signer_of(struct km_call *call, struct st_view *view, const struct km_cert_req *req,
+                        struct klm_slice *der, struct kr_key **key)
+{
+    struct kr_cert cert;
+    struct klm_slice token;
+
+    if (kr_cert_get(view, req->sign_owner ? req->sign_owner : req->owner, req->sign_label, call->pool,
+                    &cert) != KLM_OK) {
+        return refuse_missing(call, req->sign_owner ? req->sign_owner : req->owner, req->sign_label);
+    }
+    if (!cert.token_label[0] || kr_token_get(view, cert.token_label, call->pool, &token) != KLM_OK) {
+        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_SIGNER_NO_KEY, req->sign_label);
+    }
+    KLM_TRY(kr_token_open(call->server->master, cert.token_label, token, key));
+    *der = cert.der;
+    return KLM_OK;
+}
+
+/* Without PCICC the private key still needs a name in the token store. */
+static const char *token_label_of(struct km_call *call, const struct km_cert_req *req)
+{
+    uint8_t random[8];
+    char hex[17];
+
+    if (req->token_label && *req->token_label) {
+        return req->token_label;
+    }
+    if (klm_random(random, sizeof random) != KLM_OK) {
+        return NULL;
+    }
+    klm_hex_upper(random, sizeof random, hex);
+    return klm_pool_printf(call->pool, "IRR.DIGTCERT.%s.%s", req->owner, hex);
+}
+
+static klm_rc seal(struct km_call *call, const char *label, const struct kr_key *key,
+                   struct klm_slice *out)
+{
+    struct klm_buf buf;
+    klm_rc rc;
+
+    klm_buf_init(&buf, ST_RECORD_MAX);
+    rc = kr_token_seal(call->server->master, label, key, &buf);
+    if (rc == KLM_OK) {
+        rc = klm_pool_slice(call->pool, klm_buf_as_slice(&buf), out);
+    }
+    klm_buf_done(&buf);
+    return rc;
+}
+
+static klm_rc generate(struct km_call *call, struct st_view *view, struct new_cert *made)
+{
+    const struct km_cert_req *req = call->req;
+    struct kr_gencert spec = {.owner = req->owner,
+                              .label = req->label,
+                              .subject = req->subject,
+                              .not_before = req->not_before,
+                              .not_after = req->not_after,
+                              .request = req->bytes,
+                              .hosts = req->hosts};
+    KLM_AUTO(kr_key_free) struct kr_key *signer = NULL;
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
+    struct klm_slice signer_der = {0};
+
+    KLM_TRY(role_of(call, req, &spec.role));
+    KLM_TRY(spec_of(call, req, &spec.spec));
+    spec.token_label = token_label_of(call, req);
+    if (!spec.token_label) {
+        return KLM_E_CRYPTO;
+    }
+    if (req->sign_label) {
+        KLM_TRY(signer_of(call, view, req, &signer_der, &signer));
+    } else if (req->bytes.n > 0) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_REQUEST_NO_SIGNER);
+    }
+    made->cert = (struct kr_cert){.owner = req->owner, .label = req->label, .trust = KR_TRUST,
+                                  .token_label = "", .added = klm_clock()};
+    KLM_TRY(kr_gencert(&spec, signer_der, signer, call->pool, &call->diag, &made->cert.der, &key));
+    if (!key) {
+        return KLM_OK; /* a request: its private key is elsewhere */
+    }
+    made->cert.token_label = spec.token_label;
+    return seal(call, spec.token_label, key, &made->token);
+}
+
+klm_rc km_cert_generate_prepare(struct km_call *call)
+{
+    struct new_cert *made = klm_pool_alloc(call->pool, sizeof *made);
+    struct st_view *view;
+    klm_rc rc;
+
+    if (!made) {
+        return KLM_E_NOMEM;
+    }
+    call->work = made;
+    KLM_TRY(st_view_open(call->server->store, &view));
+    rc = generate(call, view, made);
+    st_view_close(&view);
+    if (rc == KLM_OK) {
+        call->bytes = made->cert.der; /* for tools that keep a copy */
+    }
+    return rc;
+}
+
+static klm_rc add_cert(struct km_call *call, struct st_change *change, const struct kr_cert *cert)
+{
+    klm_rc rc = kr_cert_add(change, cert);
+
+    if (rc == KLM_E_EXISTS) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_CERT_EXISTS, cert->label, cert->owner);
+    }
+    return rc;
+}
+
+klm_rc km_cert_generate_apply(struct km_call *call, struct st_change *change)
+{
+    struct new_cert *made = call->work;
+
+    if (made->token.n > 0) {
+        klm_rc rc = kr_token_put(change, made->cert.token_label, made->token, false);
+
+        if (rc == KLM_E_EXISTS) {
+            return KM_REFUSE(call, rc, 0, KLM_MSG_TOKEN_EXISTS, made->cert.token_label);
+        }
+        KLM_TRY(rc);
+    }
+    return add_cert(call, change, &made->cert);
+}
+
+/* ---- Add */
+
+static klm_rc trust_of(struct km_call *call, const char *name, enum kr_trust *out)
+{
+    if (!name || strcasecmp(name, "TRUST") == 0) {
+        *out = KR_TRUST;
+    } else if (strcasecmp(name, "NOTRUST") == 0) {
+        *out = KR_NOTRUST;
+    } else if (strcasecmp(name, "HIGHTRUST") == 0) {
+        *out = KR_HIGHTRUST;
+    } else {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_TRUST_UNKNOWN, name);
+    }
+    return KLM_OK;
+}
+
+/* A certificate with PCICC must fit the private key that stands under that label. */
+static klm_rc check_token(struct km_call *call, struct st_view *view, const struct kr_cert *cert)
+{
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
+    struct klm_slice token;
+
+    if (!cert->token_label[0]) {
+        return KLM_OK;
+    }
+    if (kr_token_get(view, cert->token_label, call->pool, &token) != KLM_OK) {
+        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_TOKEN_NOT_FOUND, cert->token_label);
+    }
+    KLM_TRY(kr_token_open(call->server->master, cert->token_label, token, &key));
+    if (kr_cert_fits(cert->der, key) != KLM_OK) {
+        return KM_REFUSE(call, KLM_E_WRONGKEY, 0, KLM_MSG_TOKEN_NOT_ITS, cert->token_label, cert->label);
+    }
+    return KLM_OK;
+}
+
+klm_rc km_cert_add_prepare(struct km_call *call)
+{
+    const struct km_cert_req *req = call->req;
+    struct new_cert *made = klm_pool_alloc(call->pool, sizeof *made);
+    struct st_view *view;
+    klm_rc rc;
+
+    if (!made) {
+        return KLM_E_NOMEM;
+    }
+    call->work = made;
+    made->cert = (struct kr_cert){.owner = req->owner, .label = req->label,
+                                  .token_label = req->token_label ? req->token_label : "",
+                                  .added = klm_clock()};
+    KLM_TRY(trust_of(call, req->trust, &made->cert.trust));
+    KLM_TRY(kr_cert_parse(req->bytes, call->pool, &made->cert.der, &call->diag));
+    KLM_TRY(st_view_open(call->server->store, &view));
+    rc = check_token(call, view, &made->cert);
+    st_view_close(&view);
+    return rc;
+}
+
+klm_rc km_cert_add_apply(struct km_call *call, struct st_change *change)
+{
+    struct new_cert *made = call->work;
+
+    return add_cert(call, change, &made->cert);
+}
+
+/* ---- Delete, export, list */
+
+klm_rc km_cert_prepare(struct km_call *call)
+{
+    (void)call; /* all of it happens on the newest state, in apply */
+    return KLM_OK;
+}
+
+/* The private key goes with its certificate, unless another certificate uses the same token. */
+struct token_use {
+    const char *token_label;
+    size_t n;
+};
+
+static klm_rc count_use(void *arg, const struct kr_cert *cert)
+{
+    struct token_use *use = arg;
+
+    use->n += strcmp(cert->token_label, use->token_label) == 0;
+    return KLM_OK;
+}
+
+klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change)
+{
+    const struct km_cert_req *req = call->req;
+    struct token_use use = {0};
+    struct kr_cert cert;
+
+    if (kr_cert_get(st_change_view(change), req->owner, req->label, call->pool, &cert) != KLM_OK) {
+        return refuse_missing(call, req->owner, req->label);
+    }
+    KLM_TRY(kr_cert_delete(change, req->owner, req->label));
+    if (!cert.token_label[0]) {
+        return KLM_OK;
+    }
+    use.token_label = cert.token_label;
+    KLM_TRY(kr_cert_scan(st_change_view(change), NULL, count_use, &use));
+    return use.n == 0 ? kr_token_delete(change, cert.token_label) : KLM_OK;
+}
+
+static klm_rc encode(struct km_call *call, const char *format, struct klm_slice der)
+{
+    struct klm_buf pem;
+    klm_rc rc;
+
+    if (format && strcasecmp(format, "CERTDER") == 0) {
+        call->bytes = der;
+        return KLM_OK;
+    }
+    if (format && strcasecmp(format, "CERTB64") != 0) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_FORMAT_UNKNOWN, format);
+    }
+    klm_buf_init(&pem, ST_RECORD_MAX * 2);
+    rc = kr_cert_pem(der, &pem);
+    if (rc == KLM_OK) {
+        rc = klm_pool_slice(call->pool, klm_buf_as_slice(&pem), &call->bytes);
+    }
+    klm_buf_done(&pem);
+    return rc;
+}
+
+klm_rc km_cert_export_prepare(struct km_call *call)
+{
+    const struct km_cert_req *req = call->req;
+    struct kr_cert cert;
+    struct st_view *view;
+    klm_rc rc;
+
+    KLM_TRY(st_view_open(call->server->store, &view));
+    rc = kr_cert_get(view, req->owner, req->label, call->pool, &cert);
+    st_view_close(&view);
+    if (rc == KLM_E_NOTFOUND) {
+        return refuse_missing(call, req->owner, req->label);
+    }
+    KLM_TRY(rc);
+    return encode(call, req->format, cert.der);
+}
+
+static klm_rc list_cert(void *arg, const struct kr_cert *cert)
+{
+    static const char *const trust[] = {"NOTRUST", "TRUST", "HIGHTRUST"};
+    struct km_call *call = arg;
+    struct kr_cert_info info;
+    char from[KLM_ISO_DATE_MAX], to[KLM_ISO_DATE_MAX], size[32];
+
+    KLM_TRY(kr_cert_info(cert->der, call->pool, &info));
+    klm_iso_date(info.not_before, from);
+    klm_iso_date(info.not_after, to);
+    from[10] = to[10] = '\0';
+    snprintf(size, sizeof size, "%s %u", info.key_type, info.key_bits);
+    return km_rows_add(call, (const char *[]){cert->owner, cert->label, trust[cert->trust], from, to, size,
+                                              cert->token_label[0] ? cert->token_label : "(none)",
+                                              info.serial, info.issuer, info.subject,
+                                              info.fingerprint});
+}
+
+klm_rc km_cert_list_prepare(struct km_call *call)
+{
+    static const char *const columns[] = {"Owner",  "Label",  "Status",  "Start Date",
+                                          "End Date", "Key",  "Private Key Label (PCICC)",
+                                          "Serial Number", "Issuer's Name", "Subject's Name",
+                                          "SHA-256 Fingerprint", NULL};
+    const struct km_cert_req *req = call->req;
+    struct kr_cert cert;
+    struct st_view *view;
+    klm_rc rc;
+
+    KLM_TRY(km_rows_begin(call, "Digital certificate information", columns));
+    KLM_TRY(st_view_open(call->server->store, &view));
+    if (req->label) {
+        rc = kr_cert_get(view, req->owner ? req->owner : "", req->label, call->pool, &cert);
+        rc = rc == KLM_OK ? list_cert(call, &cert)
+                          : refuse_missing(call, req->owner ? req->owner : "", req->label);
+    } else {
+        rc = kr_cert_scan(view, req->owner, list_cert, call);
+    }
+    st_view_close(&view);
+    return rc;
+}

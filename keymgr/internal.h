@@ -1,0 +1,124 @@
+/* What the files of keymgr share: the server's insides, the pipeline's stages and the steps named in verbs.def. */
+#ifndef KEYMGR_INTERNAL_H
+#define KEYMGR_INTERNAL_H
+
+#include "base/secret.h"
+#include "keymgr/km.h"
+
+#include <pthread.h>
+
+#define KM_BATCH 32          /* changes in one transaction, at most (reference: 6 to 10 times as many durable puts) */
+#define KM_QUEUE_MAX 4096    /* changes that may wait for the writer */
+#define KM_WORKER_QUEUE 8192
+#define KM_OUTBOX 1024       /* outbox rows that may wait for the journal to be on disk */
+
+/* The writer's queue; the writer is the only thread that changes the store. */
+struct km_writer {
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;    /* guards the queue below */
+    pthread_cond_t wake;
+    struct km_call *head, **tail;
+    size_t waiting;
+    atomic_bool stop;
+    /* The writer's own */
+    uint64_t usage_last;     /* number of the newest key usage event */
+    struct {
+        uint64_t row, seq;   /* an outbox row, and the journal's number of its last event */
+    } outbox[KM_OUTBOX];     /* rows that wait to be deleted, oldest first from outbox_first on, as a ring */
+    size_t outbox_first, outbox_n;
+    bool behind;             /* the journal refused events: rows are found by a scan until it takes them */
+    uint64_t last_flush;     /* monotonic ms of the last lazy flush */
+    bool index_left;         /* key usage events wait to be indexed */
+};
+
+struct km_views;
+
+struct km_server {
+    struct km_options options;
+    pthread_rwlock_t state_lock;  /* guards the pointers state and drives; held for a pointer copy only */
+    struct km_state *state;
+    struct dt_table *drives;
+    struct kr_master *master;
+    struct st_store *store;
+    struct smf_journal *journal;
+    struct smf_text *text;
+    struct klm_workers *workers;
+    struct dt_contacts *contacts;
+    struct km_writer writer;
+    struct km_views *views;
+    bool audit_refuse;            /* Audit.failure.action=refuse */
+    bool audit_sync;              /* Audit.sync=always */
+    km_task_info_fn *task_info;
+    void *task_arg;
+    km_refreshed_fn *refreshed;
+    void *refreshed_arg;
+    km_control_fn *control;
+    void *control_arg;
+    klm_time started;
+};
+
+/* server.c, state.c */
+klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag, struct km_state **out) KLM_MUST_USE;
+/* Put a new state in force; takes it over. Tells the task. */
+void km_state_swap(struct km_server *server, struct km_state *take_state);
+/* The same for the drive table. */
+void km_drives_swap(struct km_server *server, struct dt_table *take_table);
+
+/* writer.c */
+klm_rc km_writer_start(struct km_server *server) KLM_MUST_USE;
+void km_writer_stop(struct km_server *server);
+/* Queue a prepared call. KLM_E_LIMIT when too many wait. */
+klm_rc km_writer_submit(struct km_server *server, struct km_call *call) KLM_MUST_USE;
+/* One batch, in the caller's thread: offline tools. */
+void km_writer_batch(struct km_server *server, struct km_call *list);
+/* outbox.c: audit events on their way from the store to the journal */
+struct km_events {
+    struct klm_buf row;      /* length, event, ... as it stands in the outbox */
+    size_t n;
+};
+klm_rc km_events_add(struct km_events *events, struct km_call *call) KLM_MUST_USE;
+/* Append the events of a row that is on disk; remembers to delete it later. */
+void km_outbox_journal(struct km_server *server, uint64_t row, struct klm_slice bytes);
+/* Bring every row to the journal, those that are there already passed over, and delete all: at start, and after the journal failed. */
+klm_rc km_outbox_recover(struct km_server *server) KLM_MUST_USE;
+/* Delete rows whose events the journal has on disk; call km_outbox_purged with *n once the change is committed. */
+klm_rc km_outbox_purge(struct km_server *server, struct st_change *change, size_t *n) KLM_MUST_USE;
+void km_outbox_purged(struct km_server *server, size_t n);
+klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice bytes) KLM_MUST_USE;
+
+/* run.c */
+/* The end of every call: audit of what the writer did not record, then done. */
+void km_finish(struct km_call *call);
+/* Answers of a batch, posted to each call's loop. */
+void km_deliver(struct km_call *call);
+
+/* audit.c */
+/* Fill the parts of a call's event that are the same for all verbs. */
+void km_event_complete(struct km_call *call);
+/* Append a call's event to the journal and, by configuration, wait for the disk. */
+klm_rc km_audit_call(struct km_call *call) KLM_MUST_USE;
+
+/* views.c: files that operators know */
+klm_rc km_views_start(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;
+void km_views_stop(struct km_server *server);
+/* Something changed: write within a second. usage_events counts towards cachecount. */
+void km_views_drives(struct km_server *server);
+/* Only contact dates changed: within a minute. */
+void km_views_contacts(struct km_server *server);
+void km_views_usage(struct km_server *server, size_t usage_events);
+/* Compare filedrive.table with the store and bring an operator's edit in (start, refresh). Merges into change; *text is the base for messages. */
+klm_rc km_views_merge(struct km_server *server, struct parm_config *config, struct st_change *change, struct klm_diag *diag) KLM_MUST_USE;
+
+/* labels.c: which labels a write uses: the drive's, else its aliases, else the defaults (PROTOCOL.md, labels). */
+struct km_labels {
+    struct kx_label name[KX_EEDKS];
+    const struct kr_label *key[KX_EEDKS];
+    size_t n;
+};
+klm_rc km_labels_choose(struct km_call *call, const char *serial, const struct kx_label *given, size_t given_n, struct km_labels *out) KLM_MUST_USE;
+
+/* Steps named in verbs.def. */
+#include "keymgr/steps.h"
+
+#endif

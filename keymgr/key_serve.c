@@ -1,0 +1,238 @@
+/* What happens when a drive asks for a key. A write gets a fresh AES-256 key: wrapped for each label as an EEDK that the drive stores on the cartridge, and
+ * for the session, so that the drive can use it; the key itself is never stored. A read brings the EEDKs back and gets the key for the session. */
+#include "keymgr/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The sentence of the text record, as the product words it (isklm reference 5.1). */
+static const char *resource(struct km_call *call, const char *what, const struct dt_drive *drive,
+                            const char *volser)
+{
+    const char *out = klm_pool_printf(call->pool, "%s Request: Drive Serial Number: %s WWN:%s VolSer: %s",
+                                      what, drive->serial, drive->wwn, volser);
+
+    for (size_t i = 0; out && i < call->keyed.labels_n; i++) {
+        out = klm_pool_printf(call->pool, "%s Key Alias/Label[%zu]: %s", out, i,
+                              call->keyed.labels[i].label);
+    }
+    return out;
+}
+
+/* The event's fields that all key verbs share; the drive as the table knows it. */
+static klm_rc describe(struct km_call *call, const char *what, const char *serial, const char *volser)
+{
+    struct smf_event *event = &call->event;
+    struct dt_table *drives = km_drives(call->server);
+    const struct dt_drive *drive;
+    klm_rc rc = dt_table_find(drives, serial, &drive);
+
+    if (rc == KLM_OK) {
+        call->drive = *drive;
+    }
+    dt_table_free(&drives);
+    if (rc != KLM_OK) { /* removed from the table since its session began */
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEF01, KLM_MSG_DRIVE_UNKNOWN, serial);
+    }
+    event->field[SMF_F_DRIVE] = call->drive.serial;
+    event->field[SMF_F_WWN] = call->drive.wwn;
+    event->field[SMF_F_VOLSER] = volser;
+    event->field[SMF_F_RESOURCE] = resource(call, what, &call->drive, volser);
+    return KLM_OK;
+}
+
+static void describe_labels(struct km_call *call, const char *what, const char *volser)
+{
+    call->event.field[SMF_F_RESOURCE] = resource(call, what, &call->drive, volser);
+    call->event.field[SMF_F_ALIAS1] = call->keyed.labels[0].label;
+    call->event.field[SMF_F_ALIAS2] = call->keyed.labels_n > 1 ? call->keyed.labels[1].label : NULL;
+}
+
+static uint8_t alg_of(const struct kr_label *label)
+{
+    if (label->spec.type == KR_RSA) {
+        return KX_ALG_RSA_OAEP_SHA256;
+    }
+    return label->spec.bits == 256 ? KX_ALG_ECDH_P256 : KX_ALG_ECDH_P384;
+}
+
+/* One EEDK: the key for one label, bound to everything the EEDK says before it. */
+static klm_rc make_eedk(struct km_call *call, const struct kx_label *name, const struct kr_label *to,
+                        struct klm_slice *out)
+{
+    uint8_t wrapped[KR_WRAPPED_MAX];
+    struct kx_eedk eedk = {.alg = alg_of(to), .encoding = name->encoding};
+    struct klm_buf buf;
+    klm_rc rc;
+
+    memcpy(eedk.label, name->label, sizeof eedk.label);
+    memcpy(eedk.hash, to->spki_hash, sizeof eedk.hash);
+    klm_buf_init(&buf, KX_EEDK_MAX);
+    rc = kx_eedk_context(&eedk, &buf);
+    if (rc == KLM_OK) {
+        rc = kr_wrap(to, klm_buf_as_slice(&buf), call->data_key, wrapped, &eedk.wrapped.n);
+    }
+    if (rc == KLM_OK) {
+        eedk.wrapped.p = wrapped;
+        klm_buf_clear(&buf);
+        rc = kx_eedk_encode(&eedk, &buf);
+    }
+    if (rc == KLM_OK) {
+        rc = klm_pool_slice(call->pool, klm_buf_as_slice(&buf), out);
+    }
+    klm_buf_done(&buf);
+    return rc;
+}
+
+static klm_rc make_eedks(struct km_call *call, const struct km_labels *labels)
+{
+    for (size_t i = 0; i < labels->n; i++) {
+        KLM_TRY(make_eedk(call, &labels->name[i], labels->key[i], &call->keyed.eedk[i]));
+        call->keyed.labels[i] = labels->name[i];
+    }
+    call->keyed.eedk_n = call->keyed.labels_n = (uint8_t)labels->n;
+    return KLM_OK;
+}
+
+/* The label an EEDK names, if its private key is here. */
+static klm_rc eedk_label(struct km_call *call, const struct kx_eedk *eedk, const struct kr_label **out)
+{
+    const struct kr_label *label;
+
+    if (eedk->encoding == KX_ENC_LABEL) {
+        KLM_TRY(kr_label_find(call->state->keys, eedk->label, &label));
+    } else {
+        KLM_TRY(kr_label_find_hash(call->state->keys, eedk->hash, &label));
+    }
+    if (!label->key || alg_of(label) != eedk->alg) {
+        return KLM_E_NOTFOUND;
+    }
+    *out = label;
+    return KLM_OK;
+}
+
+static klm_rc open_eedk(struct km_call *call, struct klm_slice bytes, const struct kr_label **label)
+{
+    struct kx_eedk eedk;
+    struct klm_buf context;
+    klm_rc rc;
+
+    KLM_TRY(kx_eedk_decode(bytes, &eedk));
+    KLM_TRY(eedk_label(call, &eedk, label));
+    klm_buf_init(&context, KX_EEDK_MAX);
+    rc = kx_eedk_context(&eedk, &context);
+    if (rc == KLM_OK) {
+        rc = kr_unwrap(*label, klm_buf_as_slice(&context), eedk.wrapped, &call->data_key);
+    }
+    klm_buf_done(&context);
+    return rc;
+}
+
+/* The first EEDK that opens gives the key; the event names the labels of all of them. */
+static klm_rc open_eedks(struct km_call *call, const struct klm_slice *eedk, int64_t n)
+{
+    const struct kr_label *label = NULL;
+    klm_rc worst = KLM_E_NOTFOUND;
+
+    for (int64_t i = 0; i < n && i < KX_EEDKS; i++) {
+        klm_rc rc = open_eedk(call, eedk[i], &label);
+
+        if (rc == KLM_OK) {
+            call->keyed.labels_n = 1;
+            call->keyed.labels[0].encoding = KX_ENC_LABEL;
+            snprintf(call->keyed.labels[0].label, sizeof call->keyed.labels[0].label, "%s",
+                     label->label);
+            return KLM_OK;
+        }
+        worst = rc == KLM_E_NOTFOUND ? worst : rc;
+    }
+    if (worst == KLM_E_NOTFOUND) {
+        return KM_REFUSE(call, worst, 0xEE32, KLM_MSG_EEDK_NO_KEY);
+    }
+    return KM_REFUSE(call, worst, worst == KLM_E_CRYPTO ? 0xEE32 : 0xEE23, KLM_MSG_EEDK_BAD,
+                     klm_rc_text(worst));
+}
+
+klm_rc km_key_create_prepare(struct km_call *call)
+{
+    struct km_key_create *req = call->req;
+    struct km_labels labels;
+
+    KLM_TRY(describe(call, "Write", req->serial, req->volser));
+    KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
+    KLM_TRY(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &call->data_key));
+    KLM_TRY(make_eedks(call, &labels));
+    describe_labels(call, "Write", req->volser);
+    return kr_wrap_session(call->data_key, req->session_key, call->keyed.wrapped);
+}
+
+/* What the auditors and the operator will ask for later: one usage event a write. */
+static klm_rc add_usage(struct km_call *call, struct st_change *change, const char *volser)
+{
+    struct md_usage usage = {.number = ++call->server->writer.usage_last, .time = call->event.time};
+
+    if (usage.time == 0) {
+        usage.time = call->event.time = klm_clock();
+    }
+    snprintf(usage.drive, sizeof usage.drive, "%s", call->drive.serial);
+    snprintf(usage.wwn, sizeof usage.wwn, "%s", call->drive.wwn);
+    snprintf(usage.volser, sizeof usage.volser, "%s", volser);
+    snprintf(usage.alias1, sizeof usage.alias1, "%s", call->keyed.labels[0].label);
+    if (call->keyed.labels_n > 1) {
+        snprintf(usage.alias2, sizeof usage.alias2, "%s", call->keyed.labels[1].label);
+    }
+    return md_usage_add(change, &usage);
+}
+
+klm_rc km_key_create_apply(struct km_call *call, struct st_change *change)
+{
+    struct km_key_create *req = call->req;
+
+    return add_usage(call, change, req->volser);
+}
+
+klm_rc km_key_get_prepare(struct km_call *call)
+{
+    struct km_key_get *req = call->req;
+
+    KLM_TRY(describe(call, "Read", req->serial, req->volser));
+    KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
+    describe_labels(call, "Read", req->volser);
+    return kr_wrap_session(call->data_key, req->session_key, call->keyed.wrapped);
+}
+
+klm_rc km_key_translate_prepare(struct km_call *call)
+{
+    struct km_key_translate *req = call->req;
+    struct km_labels labels;
+
+    KLM_TRY(describe(call, "Translate", req->serial, req->volser));
+    KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
+    KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
+    KLM_TRY(make_eedks(call, &labels));
+    describe_labels(call, "Translate", req->volser);
+    return KLM_OK;
+}
+
+klm_rc km_key_translate_apply(struct km_call *call, struct st_change *change)
+{
+    struct km_key_translate *req = call->req;
+
+    return add_usage(call, change, req->volser);
+}
+
+klm_rc km_drive_verify_prepare(struct km_call *call)
+{
+    struct km_verify *req = call->req;
+
+    return describe(call, "Verify", req->serial, "");
+}
+
+void km_key_published(struct km_call *call)
+{
+    dt_contacts_note(call->server->contacts, call->drive.serial, call->event.time,
+                     call->event.field[SMF_F_VOLSER]);
+    if (km_verb(call->id)->apply) {
+        km_views_usage(call->server, 1);
+    }
+}

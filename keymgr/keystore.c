@@ -1,0 +1,53 @@
+/* Verb keystore-list: what the ring served holds (commands list and listcerts). */
+#include "keymgr/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static klm_rc row_of(struct km_call *call, const struct kr_label *label, bool verbose)
+{
+    struct kr_cert_info info;
+    char size[32], from[KLM_JAVA_DATE_MAX], to[KLM_JAVA_DATE_MAX];
+
+    KLM_TRY(kr_cert_info(label->der, call->pool, &info));
+    snprintf(size, sizeof size, "%s %u", info.key_type, info.key_bits);
+    klm_java_date(info.not_before, from);
+    klm_java_date(info.not_after, to);
+    if (!verbose) {
+        return km_rows_add(call, (const char *[]){label->label, label->key ? "certificate and private key"
+                                                                           : "certificate",
+                                                  size});
+    }
+    return km_rows_add(call, (const char *[]){label->label,
+                                              label->key ? "certificate and private key" : "certificate",
+                                              size, label->owner, label->usage,
+                                              label->deflt ? "YES" : "NO", from, to, info.subject,
+                                              info.fingerprint});
+}
+
+klm_rc km_keystore_list_prepare(struct km_call *call)
+{
+    static const char *const few[] = {"Alias", "Entry", "Key", NULL};
+    static const char *const all[] = {"Alias",   "Entry", "Key", "Owner",   "Usage", "Default",
+                                      "Valid From", "Valid To", "Subject", "SHA-256 Fingerprint", NULL};
+    const struct km_list_req *req = call->req;
+    const struct kr_open_ring *ring = call->state->keys;
+
+    KLM_TRY(km_rows_begin(call, "Key ring entries", req->verbose ? all : few));
+    if (!ring) {
+        return KLM_OK; /* offline: no ring is open */
+    }
+    for (size_t i = 0; i < kr_open_ring_count(ring); i++) {
+        const struct kr_label *label = kr_open_ring_at(ring, i);
+
+        if ((req->alias && strcmp(label->label, req->alias) != 0) || req->keysym ||
+            (req->key && !req->cert && !label->key)) {
+            continue;
+        }
+        KLM_TRY(row_of(call, label, req->verbose));
+    }
+    if (req->alias && call->rows.n == 0) {
+        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_LABEL_UNKNOWN, req->alias);
+    }
+    return KLM_OK;
+}

@@ -1,0 +1,161 @@
+/* km_run: the one way from a request to its answer. Rights, the thread each step runs on, audit and delivery are the same for all verbs. */
+#include "keymgr/internal.h"
+
+#include <string.h>
+
+/* An answer that could not be audited does not leave (Audit.failure.action=refuse). */
+static void take_back(struct km_call *call, klm_rc rc)
+{
+    klm_wipe(&call->keyed, sizeof call->keyed);
+    memset(&call->rows, 0, sizeof call->rows);
+    call->bytes = (struct klm_slice){0};
+    call->rc = KM_REFUSE(call, rc, 0xEE0F, KLM_MSG_AUDIT_REFUSED, klm_rc_text(rc));
+}
+
+static bool wants_audit(const struct km_call *call)
+{
+    return !call->no_audit && !(call->rc == KLM_OK && (km_verb(call->id)->flags & KM_QUIET));
+}
+
+void km_deliver(struct km_call *call)
+{
+    if (call->loop && !klm_loop_here(call->loop)) {
+        klm_loop_post(call->loop, &call->task);
+    } else {
+        call->done(call);
+    }
+}
+
+static void deliver_task(struct klm_task *task)
+{
+    struct km_call *call = (struct km_call *)(void *)((char *)task - offsetof(struct km_call, task));
+
+    call->done(call);
+}
+
+/* A failure always says why. */
+static void explain(struct km_call *call)
+{
+    if (call->rc != KLM_OK && call->diag.msg == KLM_MSG_NONE) {
+        (void)KM_REFUSE(call, call->rc, call->device_code, KLM_MSG_VERB_FAILED,
+                        km_verb(call->id)->name, klm_rc_text(call->rc));
+    }
+}
+
+static void audit_and_deliver(struct km_call *call)
+{
+    explain(call);
+    if (wants_audit(call)) {
+        klm_rc rc = km_audit_call(call);
+
+        if (rc != KLM_OK && call->rc == KLM_OK && call->server->audit_refuse) {
+            take_back(call, rc);
+        }
+    }
+    if (call->rc == KLM_OK && km_verb(call->id)->publish && !km_verb(call->id)->apply) {
+        km_verb(call->id)->publish(call);
+    }
+    km_deliver(call);
+}
+
+static void finish_job(struct klm_job *job)
+{
+    audit_and_deliver((struct km_call *)(void *)((char *)job - offsetof(struct km_call, job)));
+}
+
+void km_finish(struct km_call *call)
+{
+    /* With Audit.sync=always the end waits for the disk: never on a loop. */
+    if (call->server->audit_sync && call->loop && klm_loop_here(call->loop) && wants_audit(call)) {
+        call->job = (struct klm_job){.run = finish_job};
+        if (klm_workers_submit(call->server->workers, &call->job) == KLM_OK) {
+            return;
+        }
+        call->no_audit = true;
+        take_back(call, KLM_E_LIMIT);
+    }
+    audit_and_deliver(call);
+}
+
+static void prepare(struct km_call *call)
+{
+    const struct km_verb *verb = km_verb(call->id);
+
+    call->rc = verb->prepare(call);
+    if (call->rc == KLM_OK && verb->apply && !call->no_apply) {
+        klm_rc rc = km_writer_submit(call->server, call); /* from here on it is the writer's */
+
+        if (rc == KLM_OK) {
+            return;
+        }
+        call->rc = KM_REFUSE(call, rc, 0xEE0F, KLM_MSG_BUSY);
+    }
+    km_finish(call);
+}
+
+static void prepare_job(struct klm_job *job)
+{
+    prepare((struct km_call *)(void *)((char *)job - offsetof(struct km_call, job)));
+}
+
+static klm_rc admit(struct km_call *call)
+{
+    const struct km_verb *verb = km_verb(call->id);
+
+    if (!km_may(call->actor.roles, verb->right)) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
+                         verb->name);
+    }
+    return km_call_check(call, &call->diag);
+}
+
+void km_run(struct km_call *call)
+{
+    call->task.run = deliver_task;
+    call->rc = admit(call);
+    if (call->rc != KLM_OK) {
+        km_finish(call);
+        return;
+    }
+    if ((km_verb(call->id)->flags & KM_WORKER) && !call->server->options.offline) {
+        call->job = (struct klm_job){.run = prepare_job};
+        if (klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
+            call->rc = KM_REFUSE(call, KLM_E_LIMIT, 0xEE0F, KLM_MSG_BUSY);
+            km_finish(call);
+        }
+        return;
+    }
+    prepare(call);
+}
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool done;
+};
+
+static void wake_waiter(struct km_call *call)
+{
+    struct waiter *waiter = call->arg;
+
+    pthread_mutex_lock(&waiter->lock);
+    waiter->done = true;
+    pthread_cond_signal(&waiter->wake);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+klm_rc km_run_wait(struct km_call *call)
+{
+    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+
+    call->loop = NULL;
+    call->done = wake_waiter;
+    call->arg = &waiter;
+    km_run(call);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.done) {
+        pthread_cond_wait(&waiter.wake, &waiter.lock);
+    }
+    pthread_mutex_unlock(&waiter.lock);
+    return call->rc;
+}

@@ -1,0 +1,256 @@
+/* Opening and closing the server behind the doors, in the order that makes each failure clear: configuration, master key (before the store, whose records are
+ * checked with a key derived from it), store, journal, events left over from a crash, drive table, rings, threads. */
+#include "keymgr/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_LEN 4096
+
+static klm_rc open_master(struct km_server *server, const struct parm_config *config,
+                          struct klm_diag *diag)
+{
+    char path[PATH_LEN];
+
+    KLM_TRY(parm_masterkey_file(config, path, sizeof path));
+    KLM_TRY(kr_master_load(path, diag, &server->master));
+    if (!kr_master_escrowed(server->master) && !server->options.offline) {
+        klm_say(KLM_MSG_MASTER_NO_ESCROW, path);
+    }
+    return KLM_OK;
+}
+
+static klm_rc open_store(struct km_server *server, const struct parm_config *config,
+                         struct klm_diag *diag)
+{
+    char path[PATH_LEN];
+    struct st_options options = {.home = path, .create = true};
+    klm_rc rc;
+
+    KLM_TRY(parm_store_dir(config, path, sizeof path));
+    options.cache_bytes = (size_t)parm_num(config, PARM_store_cache_megabytes) << 20;
+    KLM_TRY(kr_master_derive(server->master, "store mac", options.mac_key));
+    rc = st_open_bdb(&options, diag, &server->store);
+    klm_wipe(options.mac_key, sizeof options.mac_key);
+    return rc;
+}
+
+static klm_rc open_journal(struct km_server *server, const struct parm_config *config,
+                           struct klm_diag *diag)
+{
+    char folder[PATH_LEN], host[256] = "";
+    const char *id = parm_str(config, PARM_server_id);
+    struct smf_journal_options options = {.folder = folder};
+
+    KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
+    if (!id && gethostname(host, sizeof host - 1) == 0) {
+        id = host;
+    }
+    options.server_id = id && *id ? id : "ISKLM";
+    server->audit_refuse = !parm_has(config, PARM_Audit_failure_action, "continue");
+    server->audit_sync = parm_has(config, PARM_Audit_sync, "always");
+    options.fail_closed = server->audit_refuse;
+    return smf_journal_open(&options, diag, &server->journal);
+}
+
+static klm_rc open_text(struct km_server *server, const struct parm_config *config,
+                        struct klm_diag *diag)
+{
+    struct smf_text_options options = {
+        .folder = parm_str(config, PARM_Audit_handler_file_directory),
+        .name = parm_str(config, PARM_Audit_handler_file_name),
+        .roll_bytes = (uint64_t)parm_num(config, PARM_Audit_handler_file_size) * 1024,
+        .types = parm_str(config, PARM_Audit_event_types),
+        .outcomes = parm_str(config, PARM_Audit_event_outcome),
+    };
+
+    return smf_text_open(&options, server->journal, diag, &server->text);
+}
+
+static klm_rc recover(struct km_server *server, struct klm_diag *diag)
+{
+    struct st_view *view;
+    klm_rc rc = km_outbox_recover(server);
+
+    if (rc != KLM_OK) {
+        return klm_fail(diag, rc, KLM_MSG_OUTBOX_REPLAY, klm_rc_text(rc));
+    }
+    KLM_TRY(st_view_open(server->store, &view));
+    rc = md_usage_last(view, &server->writer.usage_last);
+    st_view_close(&view);
+    return rc;
+}
+
+/* The operator's edit of filedrive.table first, then the table in memory. */
+static klm_rc open_drives(struct km_server *server, struct parm_config *config, struct klm_diag *diag)
+{
+    struct st_change *change;
+    struct st_view *view;
+    klm_rc rc;
+
+    KLM_TRY(st_change_open(server->store, &change));
+    rc = server->options.offline ? KLM_OK : km_views_merge(server, config, change, diag);
+    if (rc == KLM_OK) {
+        rc = st_change_commit(&change, diag);
+    }
+    st_change_drop(&change);
+    KLM_TRY(rc);
+    KLM_TRY(st_view_open(server->store, &view));
+    rc = dt_table_load(view, diag, &server->drives);
+    st_view_close(&view);
+    return rc;
+}
+
+static klm_rc open_threads(struct km_server *server, const struct parm_config *config,
+                           struct klm_diag *diag)
+{
+    int64_t n = parm_num(config, PARM_server_threads_workers);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    KLM_TRY(dt_contacts_new(&server->contacts));
+    KLM_TRY(km_writer_start(server));
+    if (server->options.offline) {
+        return KLM_OK;
+    }
+    KLM_TRY(klm_workers_new((unsigned)(n > 0 ? n : cores > 0 ? cores : 1), KM_WORKER_QUEUE,
+                            &server->workers));
+    KLM_TRY(open_text(server, config, diag));
+    return km_views_start(server, diag);
+}
+
+static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
+{
+    struct parm_config *config;
+    struct km_state *state;
+
+    KLM_TRY(parm_load(server->options.config_path, diag, &config));
+    klm_rc rc = open_master(server, config, diag);
+    if (rc == KLM_OK) {
+        rc = open_store(server, config, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = open_journal(server, config, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = recover(server, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = open_drives(server, config, diag);
+    }
+    if (rc != KLM_OK) {
+        parm_free(&config);
+        return rc;
+    }
+    KLM_TRY(km_state_load(server, config, diag, &state));
+    km_state_swap(server, state);
+    return open_threads(server, state->config, diag);
+}
+
+klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
+{
+    struct km_server *server = calloc(1, sizeof *server);
+    klm_rc rc;
+
+    if (!server) {
+        return KLM_E_NOMEM;
+    }
+    server->options = *options;
+    server->started = klm_clock();
+    pthread_rwlock_init(&server->state_lock, NULL);
+    rc = open_all(server, diag);
+    if (rc != KLM_OK) {
+        km_close(&server);
+        return rc;
+    }
+    *out = server;
+    return KLM_OK;
+}
+
+/* The last flush of what is lazy; a failure is said by the store and loses nothing that was promised. */
+static void flush(struct km_server *server)
+{
+    struct st_change *change;
+    size_t n;
+
+    if (server->contacts && st_change_open(server->store, &change) == KLM_OK) {
+        if (dt_contacts_flush(server->contacts, change, SIZE_MAX, &n) == KLM_OK) {
+            KLM_IGNORE(st_change_commit(&change, NULL));
+        }
+        st_change_drop(&change);
+    }
+    KLM_IGNORE(st_checkpoint(server->store, 0, 0));
+}
+
+void km_close(struct km_server **server)
+{
+    struct km_server *s = *server;
+
+    if (!s) {
+        return;
+    }
+    *server = NULL;
+    klm_workers_free(&s->workers);
+    km_writer_stop(s);
+    if (s->store) {
+        flush(s);
+    }
+    km_views_stop(s);
+    if (s->text) {
+        KLM_IGNORE(smf_text_drain(s->text)); /* what is left stays in the journal and is written at the next start */
+        smf_text_close(&s->text);
+    }
+    smf_journal_close(&s->journal);
+    dt_contacts_free(&s->contacts);
+    dt_table_free(&s->drives);
+    km_state_put(&s->state);
+    st_close(&s->store);
+    kr_master_free(&s->master);
+    pthread_rwlock_destroy(&s->state_lock);
+    free(s);
+}
+
+struct klm_workers *km_workers(struct km_server *server)
+{
+    return server->workers;
+}
+
+struct st_store *km_store(struct km_server *server)
+{
+    return server->store;
+}
+
+struct kr_master *km_master(struct km_server *server)
+{
+    return server->master;
+}
+
+struct smf_journal *km_journal(struct km_server *server)
+{
+    return server->journal;
+}
+
+void km_task_set(struct km_server *server, km_task_info_fn *fn, void *arg)
+{
+    server->task_info = fn;
+    server->task_arg = arg;
+}
+
+void km_on_refresh(struct km_server *server, km_refreshed_fn *fn, void *arg)
+{
+    server->refreshed = fn;
+    server->refreshed_arg = arg;
+}
+
+void km_on_control(struct km_server *server, km_control_fn *fn, void *arg)
+{
+    server->control = fn;
+    server->control_arg = arg;
+}
+
+void km_control(struct km_server *server, const char *what)
+{
+    if (server->control) {
+        server->control(server->control_arg, what);
+    }
+}

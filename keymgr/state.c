@@ -1,0 +1,202 @@
+/* Configuration and rings as one immutable, counted snapshot: a refresh makes a new one and swaps it in; sessions keep the old one until their call ends. */
+#include "keymgr/internal.h"
+
+#include "base/tls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHAIN_MAX 64
+#define WEAK_TLS_BITS 2048   /* below this OpenSSL's usual security level refuses the certificate */
+
+static klm_rc open_ring(struct km_server *server, struct st_view *view, const char *value,
+                        struct klm_diag *diag, struct kr_open_ring **out)
+{
+    struct parm_ring name;
+
+    if (!value || parm_ring(value, &name) != KLM_OK) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_RING_NAME, value ? value : "");
+    }
+    if (kr_open_ring(view, server->master, name.owner, name.ring, diag, out) != KLM_OK) {
+        return klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_RING_MISSING, name.owner, name.ring);
+    }
+    return KLM_OK;
+}
+
+static size_t authorities(const struct kr_open_ring *ring, struct x509_st **out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < kr_open_ring_count(ring) && n < CHAIN_MAX; i++) {
+        const struct kr_label *label = kr_open_ring_at(ring, i);
+
+        if (label->is_ca && strcmp(label->usage, "CERTAUTH") == 0) {
+            out[n++] = label->x509;
+        }
+    }
+    return n;
+}
+
+static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
+{
+    struct x509_st *chain[CHAIN_MAX], *trust[CHAIN_MAX];
+    const struct kr_label *own;
+    struct klm_tls_config cfg = {.server = true, .max_version = 13, .security_level = 2};
+    struct klm_pool *pool;
+    klm_rc rc;
+
+    if (kr_label_server(state->tls, &own) != KLM_OK) {
+        return klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_TLS_NO_CERT,
+                        parm_str(state->config, PARM_TransportListener_ssl_keystore_name));
+    }
+    if (own->spec.type == KR_RSA && own->spec.bits < WEAK_TLS_BITS) {
+        klm_say(KLM_MSG_TLS_WEAK_CERT, own->label, KLM_NUM(own->spec.bits));
+        cfg.security_level = 1;
+    }
+    KLM_TRY(klm_pool_new(0, &pool));
+    rc = parm_ciphers(state->config, PARM_TransportListener_ssl_ciphersuites, pool, &cfg.ciphers12,
+                      &cfg.suites13);
+    if (rc == KLM_OK) {
+        cfg.min_version = parm_tls_min(state->config);
+        cfg.client_auth = (enum klm_tls_client_auth)parm_num(
+            state->config, PARM_TransportListener_ssl_clientauthentication);
+        cfg.key = kr_key_pkey(own->key);
+        cfg.cert = own->x509;
+        cfg.chain = chain;
+        cfg.chain_n = authorities(state->tls, chain);
+        cfg.trust = trust;
+        cfg.trust_n = authorities(state->trust, trust);
+        rc = klm_tls_ctx_new(&cfg, diag, &state->tls_ctx);
+    }
+    klm_pool_free(&pool);
+    return rc;
+}
+
+/* A property's ring, or the next one's when it is not set. */
+static const char *ring_of(const struct parm_config *config, enum parm_id first, enum parm_id second)
+{
+    const char *value = parm_str(config, first);
+
+    return value ? value : parm_str(config, second);
+}
+
+static klm_rc load_rings(struct km_server *server, struct km_state *state, struct st_view *view,
+                         struct klm_diag *diag)
+{
+    const struct parm_config *config = state->config;
+
+    KLM_TRY(open_ring(server, view, parm_str(config, PARM_config_keystore_file), diag, &state->keys));
+    KLM_TRY(open_ring(server, view,
+                      ring_of(config, PARM_TransportListener_ssl_keystore_name,
+                              PARM_config_keystore_file),
+                      diag, &state->tls));
+    KLM_TRY(open_ring(server, view,
+                      ring_of(config, PARM_TransportListener_ssl_truststore_name,
+                              PARM_TransportListener_ssl_keystore_name),
+                      diag, &state->trust));
+    return open_ring(server, view,
+                     ring_of(config, PARM_drive_authority_ring,
+                             PARM_TransportListener_ssl_truststore_name),
+                     diag, &state->authority);
+}
+
+klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag,
+                     struct km_state **out)
+{
+    struct km_state *state = calloc(1, sizeof *state);
+    struct st_view *view;
+    klm_rc rc;
+
+    if (!state) {
+        parm_free(&take_config);
+        return KLM_E_NOMEM;
+    }
+    atomic_init(&state->refs, 1);
+    state->config = take_config;
+    if (!server->options.offline) {
+        rc = st_view_open(server->store, &view);
+        if (rc == KLM_OK) {
+            rc = load_rings(server, state, view, diag);
+            st_view_close(&view);
+        }
+        if (rc == KLM_OK) {
+            rc = make_tls(state, diag);
+        }
+        if (rc != KLM_OK) {
+            km_state_put(&state);
+            return rc;
+        }
+    }
+    *out = state;
+    return KLM_OK;
+}
+
+struct km_state *km_state_get(struct km_server *server)
+{
+    struct km_state *state;
+
+    pthread_rwlock_rdlock(&server->state_lock);
+    state = server->state;
+    if (state) {
+        atomic_fetch_add(&state->refs, 1);
+    }
+    pthread_rwlock_unlock(&server->state_lock);
+    return state;
+}
+
+void km_state_put(struct km_state **state)
+{
+    struct km_state *old = *state;
+
+    *state = NULL;
+    if (!old || atomic_fetch_sub(&old->refs, 1) != 1) {
+        return;
+    }
+    klm_tls_ctx_free(&old->tls_ctx);
+    kr_open_ring_free(&old->keys);
+    kr_open_ring_free(&old->tls);
+    kr_open_ring_free(&old->trust);
+    kr_open_ring_free(&old->authority);
+    parm_free(&old->config);
+    free(old);
+}
+
+void km_state_swap(struct km_server *server, struct km_state *take_state)
+{
+    struct km_state *old;
+
+    pthread_rwlock_wrlock(&server->state_lock);
+    old = server->state;
+    server->state = take_state;
+    pthread_rwlock_unlock(&server->state_lock);
+    km_state_put(&old);
+    if (server->text) {
+        smf_text_filter(server->text, parm_str(take_state->config, PARM_Audit_event_types),
+                        parm_str(take_state->config, PARM_Audit_event_outcome));
+    }
+    klm_trace_on(parm_str(take_state->config, PARM_debug));
+    if (server->refreshed) {
+        server->refreshed(server->refreshed_arg);
+    }
+}
+
+struct dt_table *km_drives(struct km_server *server)
+{
+    struct dt_table *table;
+
+    pthread_rwlock_rdlock(&server->state_lock);
+    table = dt_table_ref(server->drives);
+    pthread_rwlock_unlock(&server->state_lock);
+    return table;
+}
+
+void km_drives_swap(struct km_server *server, struct dt_table *take_table)
+{
+    struct dt_table *old;
+
+    pthread_rwlock_wrlock(&server->state_lock);
+    old = server->drives;
+    server->drives = take_table;
+    pthread_rwlock_unlock(&server->state_lock);
+    dt_table_free(&old);
+}

@@ -1,0 +1,178 @@
+/* The verb table and its parameters, and calls: made, filled by name, checked. */
+#include "keymgr/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct km_verb verbs[KM_VERBS] = {
+#define KM_VERB(id, name, right, flags, kind, request, prepare, apply, publish, help) \
+    [id] = {name, right, flags, kind, sizeof(request), prepare, apply, publish, help},
+#include "keymgr/verbs.def"
+#undef KM_VERB
+};
+
+static const struct km_param params[] = {
+#define KM_PARAM(verb, name, type, max, flags, structure, field, help) \
+    {verb, name, type, max, flags, offsetof(structure, field), help},
+#include "keymgr/params.def"
+#undef KM_PARAM
+};
+
+#define CALL_POOL_LIMIT (256u << 20)
+
+const struct km_verb *km_verb(enum km_verb_id id)
+{
+    return &verbs[id];
+}
+
+const struct km_param *km_params(size_t *n)
+{
+    *n = KLM_COUNT(params);
+    return params;
+}
+
+const struct km_param *km_param_find(enum km_verb_id verb, const char *name)
+{
+    for (size_t i = 0; i < KLM_COUNT(params); i++) {
+        if (params[i].verb == verb && strcmp(params[i].name, name) == 0) {
+            return &params[i];
+        }
+    }
+    return NULL;
+}
+
+static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
+{
+    call->actor = *actor;
+    call->actor.name = klm_pool_str(call->pool, actor->name ? actor->name : "");
+    call->actor.address = klm_pool_str(call->pool, actor->address ? actor->address : "");
+    call->actor.fingerprint = klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
+    return call->actor.name && call->actor.address && call->actor.fingerprint ? KLM_OK
+                                                                               : KLM_E_NOMEM;
+}
+
+klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km_actor *actor,
+                   struct km_call **out)
+{
+    KLM_AUTO(km_call_free) struct km_call *call = calloc(1, sizeof *call);
+
+    if (!call) {
+        return KLM_E_NOMEM;
+    }
+    KLM_TRY(klm_pool_new_wiping(CALL_POOL_LIMIT, &call->pool));
+    call->server = server;
+    call->id = id;
+    call->req = klm_pool_alloc(call->pool, verbs[id].request);
+    if (!call->req) {
+        return KLM_E_NOMEM;
+    }
+    KLM_TRY(copy_actor(call, actor));
+    call->state = km_state_get(server);
+    call->event.kind = verbs[id].kind;
+    *out = call;
+    call = NULL;
+    return KLM_OK;
+}
+
+void km_call_free(struct km_call **call)
+{
+    if (!*call) {
+        return;
+    }
+    kr_key_free(&(*call)->data_key);
+    km_state_put(&(*call)->state);
+    klm_pool_free(&(*call)->pool);
+    free(*call);
+    *call = NULL;
+}
+
+static klm_rc set_number(const struct km_param *param, const char *value, int64_t *out,
+                         struct klm_diag *diag)
+{
+    char *end;
+    long long n;
+
+    errno = 0;
+    n = strtoll(value, &end, 10);
+    if (errno || end == value || *end || n < 0 || (uint64_t)n > param->max) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_PARAM_NUMBER, param->name, value,
+                        KLM_NUM(param->max));
+    }
+    *out = n;
+    return KLM_OK;
+}
+
+static klm_rc set_string(struct km_call *call, const struct km_param *param, const char *value,
+                         const char **out, struct klm_diag *diag)
+{
+    if (strlen(value) > param->max) {
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_PARAM_LONG, param->name, KLM_NUM(param->max));
+    }
+    for (const char *p = value; *p; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f) {
+            return klm_fail(diag, KLM_E_INVALID, KLM_MSG_PARAM_CONTROL, param->name);
+        }
+    }
+    *out = klm_pool_str(call->pool, value);
+    return *out ? KLM_OK : KLM_E_NOMEM;
+}
+
+klm_rc km_call_set(struct km_call *call, const char *name, const char *value, struct klm_diag *diag)
+{
+    const struct km_param *param = km_param_find(call->id, name);
+    char *field;
+
+    if (!param || param->type == KM_T_BYTES) {
+        return klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARAM_UNKNOWN, name, verbs[call->id].name);
+    }
+    field = (char *)call->req + param->offset;
+    switch (param->type) {
+    case KM_T_STRING:
+        return set_string(call, param, value, (const char **)(void *)field, diag);
+    case KM_T_NUMBER:
+        return set_number(param, value, (int64_t *)(void *)field, diag);
+    case KM_T_FLAG:
+        *(bool *)(void *)field = true;
+        return KLM_OK;
+    case KM_T_BYTES:
+        break;
+    }
+    return KLM_E_INTERNAL;
+}
+
+static bool is_set(const struct km_call *call, const struct km_param *param)
+{
+    const char *field = (const char *)call->req + param->offset;
+
+    switch (param->type) {
+    case KM_T_STRING:
+        return *(const char *const *)(const void *)field != NULL;
+    case KM_T_BYTES:
+        return ((const struct klm_slice *)(const void *)field)->n > 0;
+    case KM_T_NUMBER:
+    case KM_T_FLAG:
+        break;
+    }
+    return true;
+}
+
+klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag)
+{
+    for (size_t i = 0; i < KLM_COUNT(params); i++) {
+        if (params[i].verb == call->id && (params[i].flags & KM_P_REQUIRED) &&
+            !is_set(call, &params[i])) {
+            return klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARAM_MISSING, params[i].name,
+                            verbs[call->id].name);
+        }
+    }
+    return KLM_OK;
+}
+
+klm_rc km_refuse(struct km_call *call, klm_rc rc, uint16_t device_code, enum klm_msg_id msg,
+                 const char *const *args)
+{
+    call->device_code = device_code;
+    return klm_fail_(&call->diag, rc, msg, args);
+}

@@ -1,0 +1,286 @@
+/* The writer: the only thread that changes the store. It drains the queue into one synchronous transaction a batch; a call whose step fails is undone alone.
+ * When there is nothing to do it indexes key usage, flushes contacts, deletes outbox rows and checkpoints. */
+#include "keymgr/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define INDEX_MAX 512     /* key usage events indexed in one go when there is nothing else to do */
+#define CONTACTS_MAX 1000
+#define IDLE_MS 100       /* how long the queue is empty before other work is looked at */
+#define FLUSH_MS 5000     /* between two flushes of contacts */
+#define CHECKPOINT_COMMITS 20000
+#define CHECKPOINT_SECONDS 30
+
+struct batch {
+    struct km_server *server;
+    struct st_change *change;
+    struct km_events events;
+    uint64_t row;
+    size_t purged;
+    struct km_call *rest;    /* calls whose events find no room in this batch's row */
+};
+
+/* One call inside the batch. What it wrote is taken back when it fails. */
+static void apply(struct batch *batch, struct km_call *call)
+{
+    size_t mark = st_change_mark(batch->change);
+    size_t event_mark = batch->events.row.n;
+
+    call->rc = km_verb(call->id)->apply(call, batch->change);
+    if (call->rc == KLM_OK) {
+        call->rc = km_events_add(&batch->events, call);
+    }
+    if (call->rc != KLM_OK) {
+        st_change_undo(batch->change, mark);
+        batch->events.row.n = event_mark;
+        batch->events.row.rc = KLM_OK;
+    }
+}
+
+static klm_rc commit(struct batch *batch, struct klm_diag *diag)
+{
+    if (batch->events.n > 0) {
+        KLM_TRY(km_outbox_put(batch->change, batch->row, klm_buf_as_slice(&batch->events.row)));
+    }
+    KLM_TRY(km_outbox_purge(batch->server, batch->change, &batch->purged));
+    return st_change_commit(&batch->change, diag);
+}
+
+static void fail_all(struct km_call *list, klm_rc rc, enum klm_msg_id msg, const char *why)
+{
+    for (struct km_call *call = list; call; call = call->next) {
+        if (call->rc == KLM_OK) {
+            klm_wipe(&call->keyed, sizeof call->keyed);
+            call->rc = KM_REFUSE(call, rc, 0xEE0F, msg, why);
+            call->event.field[SMF_F_MESSAGE_ID] = NULL;
+            call->event.field[SMF_F_MESSAGE] = NULL;
+        }
+    }
+}
+
+/* The change is on disk: make it visible in memory, put its events in the journal, answer. */
+static void committed(struct batch *batch, struct km_call *list)
+{
+    km_outbox_purged(batch->server, batch->purged);
+    if (batch->events.n > 0) {
+        km_outbox_journal(batch->server, batch->row, klm_buf_as_slice(&batch->events.row));
+    }
+    for (struct km_call *call = list; call; call = call->next) {
+        if (call->rc == KLM_OK && km_verb(call->id)->publish) {
+            km_verb(call->id)->publish(call);
+        }
+    }
+}
+
+static void deliver_all(struct km_call *list)
+{
+    for (struct km_call *call = list, *next; call; call = next) {
+        next = call->next;
+        if (call->rc == KLM_OK) {
+            km_deliver(call);
+        } else {
+            km_finish(call);
+        }
+    }
+}
+
+/* Audit first: while the journal does not take events, no change happens (Audit.failure.action=refuse). */
+static klm_rc ready(struct km_server *server)
+{
+    if (st_failed(server->store)) {
+        return KLM_E_STATE;
+    }
+    if (server->writer.behind || server->writer.outbox_n > KM_OUTBOX / 2) {
+        klm_rc rc = server->writer.behind
+                        ? km_outbox_recover(server)
+                        : smf_journal_sync(server->journal, smf_journal_last(server->journal));
+
+        return rc == KLM_OK || !server->audit_refuse ? KLM_OK : rc;
+    }
+    return KLM_OK;
+}
+
+static klm_rc run_batch(struct batch *batch, struct km_call *list, struct klm_diag *diag)
+{
+    KLM_TRY(st_change_open(batch->server->store, &batch->change));
+    batch->row = st_number(batch->server->store) + 1;
+    for (struct km_call *call = list; call; call = call->next) {
+        apply(batch, call);
+        if (batch->events.row.n + SMF_EVENT_MAX + 4 > ST_RECORD_MAX) {
+            batch->rest = call->next;
+            call->next = NULL;
+        }
+    }
+    return commit(batch, diag);
+}
+
+/* Carry out one batch; returns the calls that are left for another. */
+static struct km_call *one_batch(struct km_server *server, struct km_call *list)
+{
+    struct batch batch = {.server = server};
+    struct klm_diag diag = {0};
+    klm_rc rc = ready(server);
+
+    klm_buf_init(&batch.events.row, ST_RECORD_MAX);
+    if (rc != KLM_OK) {
+        fail_all(list, rc, st_failed(server->store) ? KLM_MSG_STORE_STOPPED : KLM_MSG_AUDIT_REFUSED,
+                 klm_rc_text(rc));
+    } else {
+        rc = run_batch(&batch, list, &diag);
+        if (rc == KLM_OK) {
+            committed(&batch, list);
+        } else {
+            fail_all(list, rc, KLM_MSG_STORE_STOPPED, diag.text[0] ? diag.text : klm_rc_text(rc));
+        }
+    }
+    st_change_drop(&batch.change);
+    deliver_all(list);
+    klm_buf_done(&batch.events.row);
+    KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS)); /* says its own failures */
+    return batch.rest;
+}
+
+void km_writer_batch(struct km_server *server, struct km_call *list)
+{
+    while (list) {
+        list = one_batch(server, list);
+    }
+}
+
+/* Work that waits for quiet moments; one lazy change, since all of it can be made again. */
+static void idle_work(struct km_server *server)
+{
+    struct km_writer *writer = &server->writer;
+    struct st_change *change;
+    uint64_t left = 0, now = klm_clock_mono_ms();
+    size_t contacts = 0, purged = 0;
+
+    if (ready(server) != KLM_OK || st_change_open(server->store, &change) != KLM_OK) {
+        return;
+    }
+    if (md_index(change, INDEX_MAX, &left) == KLM_OK &&
+        (now - writer->last_flush < FLUSH_MS ||
+         dt_contacts_flush(server->contacts, change, CONTACTS_MAX, &contacts) == KLM_OK) &&
+        km_outbox_purge(server, change, &purged) == KLM_OK && st_change_size(change) > 0 &&
+        st_change_commit_lazy(&change, NULL) == KLM_OK) {
+        km_outbox_purged(server, purged);
+    }
+    if (now - writer->last_flush >= FLUSH_MS) {
+        writer->last_flush = now;
+    }
+    if (contacts > 0) {
+        km_views_contacts(server);
+    }
+    writer->index_left = left > 0;
+    st_change_drop(&change);
+    KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS));
+}
+
+/* Up to KM_BATCH calls, waiting for the first. False: nothing came for a while, or the end. */
+static bool take(struct km_writer *writer, struct km_call **list)
+{
+    struct timespec until;
+    struct km_call **end = list;
+    size_t n = 0;
+
+    *list = NULL;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (writer->index_left ? 1 : IDLE_MS) * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&writer->lock);
+    while (!writer->head && !writer->stop &&
+           pthread_cond_timedwait(&writer->wake, &writer->lock, &until) != ETIMEDOUT) {
+    }
+    for (; writer->head && n < KM_BATCH; n++) {
+        *end = writer->head;
+        end = &writer->head->next;
+        writer->head = writer->head->next;
+    }
+    *end = NULL;
+    if (!writer->head) {
+        writer->tail = &writer->head;
+    }
+    writer->waiting -= n;
+    pthread_mutex_unlock(&writer->lock);
+    return *list != NULL;
+}
+
+static void *writer_main(void *arg)
+{
+    struct km_server *server = arg;
+    struct km_writer *writer = &server->writer;
+    struct km_call *list;
+
+    for (;;) {
+        if (take(writer, &list)) {
+            km_writer_batch(server, list);
+        } else if (writer->stop) {
+            return NULL;
+        } else {
+            idle_work(server);
+        }
+    }
+}
+
+klm_rc km_writer_submit(struct km_server *server, struct km_call *call)
+{
+    struct km_writer *writer = &server->writer;
+
+    call->next = NULL;
+    if (server->options.offline) {
+        km_writer_batch(server, call);
+        return KLM_OK;
+    }
+    pthread_mutex_lock(&writer->lock);
+    if (writer->waiting >= KM_QUEUE_MAX || writer->stop) {
+        pthread_mutex_unlock(&writer->lock);
+        return KLM_E_LIMIT;
+    }
+    *writer->tail = call;
+    writer->tail = &call->next;
+    if (writer->waiting++ == 0) {
+        pthread_cond_signal(&writer->wake);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return KLM_OK;
+}
+
+klm_rc km_writer_start(struct km_server *server)
+{
+    struct km_writer *writer = &server->writer;
+    pthread_condattr_t attr;
+
+    writer->tail = &writer->head;
+    pthread_mutex_init(&writer->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    if (server->options.offline) {
+        return KLM_OK;
+    }
+    if (pthread_create(&writer->thread, NULL, writer_main, server) != 0) {
+        return KLM_E_LIMIT;
+    }
+    writer->running = true;
+    return KLM_OK;
+}
+
+void km_writer_stop(struct km_server *server)
+{
+    struct km_writer *writer = &server->writer;
+
+    if (!writer->running) {
+        return;
+    }
+    pthread_mutex_lock(&writer->lock);
+    writer->stop = true;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->thread, NULL);
+    writer->running = false;
+}

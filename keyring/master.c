@@ -1,0 +1,152 @@
+/* The master key in memory: made of parts, or at random; its verification pattern; keys derived from it. */
+#include "keyring/internal.h"
+
+#include "base/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS_MAX 16
+#define VP_TEXT "klm verification pattern"
+
+struct kr_master {
+    struct kr_secret key;
+    uint8_t id[8];
+    bool escrowed;
+};
+
+klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8])
+{
+    KLM_AUTO(kr_done_md) EVP_MD_CTX *md = EVP_MD_CTX_new();
+    uint8_t digest[32];
+
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(md, VP_TEXT, strlen(VP_TEXT)) != 1 || EVP_DigestUpdate(md, key, 32) != 1 ||
+        EVP_DigestFinal_ex(md, digest, NULL) != 1) {
+        return kr_quiet(KLM_E_CRYPTO);
+    }
+    memcpy(out, digest, 8);
+    return KLM_OK;
+}
+
+void kr_part_vp(const uint8_t part[32], char out[KR_VP_MAX])
+{
+    uint8_t id[8];
+
+    if (kr_vp_bytes(part, id) != KLM_OK) {
+        memset(id, 0, sizeof id); /* no memory: a pattern that nobody takes for right */
+    }
+    klm_hex_upper(id, sizeof id, out);
+}
+
+klm_rc kr_master_from_bytes(const uint8_t key[32], bool escrowed, struct kr_master **out)
+{
+    KLM_AUTO(kr_master_free) struct kr_master *master = calloc(1, sizeof *master);
+
+    if (!master) {
+        return KLM_E_NOMEM;
+    }
+    KLM_TRY(kr_secret_new(32, &master->key));
+    memcpy(master->key.p, key, 32);
+    master->key.n = 32;
+    master->escrowed = escrowed;
+    KLM_TRY(kr_vp_bytes(key, master->id));
+    *out = master;
+    master = NULL;
+    return KLM_OK;
+}
+
+/* Two equal parts, or parts that cancel each other, would make a key of zeros that anybody knows. */
+static bool all_zero(const uint8_t key[32])
+{
+    static const uint8_t zero[32];
+
+    return klm_secret_equal(key, zero, sizeof zero);
+}
+
+klm_rc kr_master_from_parts(const uint8_t (*parts)[32], size_t n, struct kr_master **out)
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret key = {0};
+
+    if (n < 2 || n > PARTS_MAX) {
+        return n < 2 ? KLM_E_INVALID : KLM_E_LIMIT;
+    }
+    KLM_TRY(kr_secret_new(32, &key));
+    for (size_t i = 0; i < n; i++) {
+        for (size_t b = 0; b < 32; b++) {
+            key.p[b] ^= parts[i][b];
+        }
+    }
+    if (all_zero(key.p)) {
+        return KLM_E_INVALID;
+    }
+    return kr_master_from_bytes(key.p, true, out); /* the officers hold the parts */
+}
+
+klm_rc kr_master_generate(struct kr_master **out)
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret key = {0};
+
+    KLM_TRY(kr_secret_new(32, &key));
+    KLM_TRY(klm_random(key.p, 32));
+    return kr_master_from_bytes(key.p, false, out);
+}
+
+klm_rc kr_master_split(const struct kr_master *master, uint8_t (*parts)[32], size_t n)
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret last = {0};
+
+    if (n < 2 || n > PARTS_MAX) {
+        return n < 2 ? KLM_E_INVALID : KLM_E_LIMIT;
+    }
+    KLM_TRY(kr_secret_new(32, &last));
+    memcpy(last.p, master->key.p, 32);
+    for (size_t i = 0; i + 1 < n; i++) {
+        KLM_TRY(klm_random(parts[i], 32));
+        for (size_t b = 0; b < 32; b++) {
+            last.p[b] ^= parts[i][b];
+        }
+    }
+    memcpy(parts[n - 1], last.p, 32);
+    return KLM_OK;
+}
+
+bool kr_master_escrowed(const struct kr_master *master)
+{
+    return master->escrowed;
+}
+
+void kr_master_vp(const struct kr_master *master, char out[KR_VP_MAX])
+{
+    klm_hex_upper(master->id, sizeof master->id, out);
+}
+
+klm_rc kr_master_derive(const struct kr_master *master, const char *purpose, uint8_t out[32])
+{
+    if (!purpose[0]) {
+        return KLM_E_INVALID;
+    }
+    return kr_hkdf(master->key.p, KLM_SLICE(NULL, 0), purpose, out);
+}
+
+const uint8_t *kr_master_key(const struct kr_master *master)
+{
+    return master->key.p;
+}
+
+const uint8_t *kr_master_id(const struct kr_master *master)
+{
+    return master->id;
+}
+
+void kr_master_free(struct kr_master **master)
+{
+    struct kr_master *m = master ? *master : NULL;
+
+    if (!m) {
+        return;
+    }
+    *master = NULL;
+    kr_secret_done(&m->key);
+    free(m);
+}

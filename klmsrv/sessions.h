@@ -1,0 +1,58 @@
+/* Inside of the drive sessions: what sessions.c (the set and its limits) and session.c (one session) share. */
+#ifndef KLMSRV_SESSIONS_H
+#define KLMSRV_SESSIONS_H
+
+#include "klmsrv/srv.h"
+
+#include <stdatomic.h>
+
+#define SRV_IN_FLIGHT 8   /* requests of a session without an answer (PROTOCOL.md 1.6) */
+
+struct srv_session {
+    struct srv_sessions *set;
+    struct srv_session *next, *prev;
+    struct klm_stream *stream;   /* NULL once it is closed; the session stays until its calls end */
+    enum kx_state state;
+    bool tcp;                    /* began in clear */
+    bool closing;                /* nothing more is read */
+    bool contacting;             /* the verb drive-contact is under way */
+    bool processing;             /* messages are being taken off the input, further out on the stack */
+    unsigned calls;              /* verbs under way */
+    char serial[13], wwn[17];
+    uint8_t kind;
+    char address[96];
+    char host[80];               /* address without the port, for the limit per address */
+    char fingerprint[65];
+    uint8_t hello[64], hello_server[64];  /* the clear messages, for their hash */
+    size_t hello_n, hello_server_n;
+    uint8_t hellos[32];
+    uint8_t key[32];             /* wrapping key of the session: exporter */
+};
+
+struct srv_sessions {
+    struct km_server *server;
+    struct klm_loop *loop;
+    struct srv_session *head;
+    atomic_size_t n;             /* read by status on other threads */
+    size_t max, per_address;
+    uint32_t handshake_ms, message_ms, ssl_idle_ms, tcp_idle_ms;
+    bool draining;
+    void (*drained)(void *arg);
+    void *drained_arg;
+    uint64_t refused;            /* connections closed for a limit */
+    uint64_t refused_said;       /* monotonic ms of the last message about it */
+};
+
+/* session.c */
+extern const struct klm_stream_owner srv_session_owner; /* its arg is set per session */
+/* Begin: hello on the TCP port, TLS at once on the SSL port. */
+klm_rc srv_session_begin(struct srv_session *session) KLM_MUST_USE;
+/* Close when the calls under way have been answered. */
+void srv_session_end(struct srv_session *session);
+
+/* sessions.c */
+/* The session's stream is gone: take it out of the set, free it when its calls are done. */
+void srv_session_gone(struct srv_session *session);
+void srv_session_call_done(struct srv_session *session);
+
+#endif

@@ -1,0 +1,58 @@
+/* The started task: it wires everything below together. Start, listeners, drive sessions, refresh, stop. One main loop
+ * thread owns the listeners, the sessions and the operator socket. */
+#ifndef KLMSRV_SRV_H
+#define KLMSRV_SRV_H
+
+#include "base/loop.h"
+#include "base/stream.h"
+#include "keymgr/km.h"
+
+struct srv_task;
+struct srv_sessions;
+
+/* ---- task.c */
+struct srv_options {
+    const char *config_path;
+};
+/* Run the task until it is stopped. The process's exit status: 0 after a clean stop, 78 (EX_CONFIG) when the configuration keeps it from starting,
+ * 1 for another failure. */
+int srv_run(const struct srv_options *options);
+
+/* ---- console lines: "BPXM023I (USER) text" on standard output, and to attached operators */
+/* Route klm_say to the console for a user id (shown in upper case). */
+void srv_console_to(const char *userid);
+/* Append console lines to a hard-copy log too, each with its time. */
+klm_rc srv_console_hardcopy(const char *path, struct klm_diag *diag) KLM_MUST_USE;
+/* Send them to the operators attached to a socket (NULL: no longer). */
+struct con_socket;
+void srv_console_socket(struct con_socket *socket);
+
+/* ---- notify.c: one datagram to $NOTIFY_SOCKET (sd_notify(3)), or nothing when it is not set */
+void srv_notify(const char *state);
+
+/* ---- listen.c */
+struct srv_listener;
+typedef void srv_accept_fn(void *arg, int take_fd);
+/* Bind host:port (every address of the name; port 0 picks a free one) and call fn for each connection. KLM_E_BUSY: port in use. */
+klm_rc srv_listen(struct klm_loop *loop, const char *host, unsigned port, srv_accept_fn *fn, void *arg, struct klm_diag *diag, struct srv_listener **out) KLM_MUST_USE;
+unsigned srv_listener_port(const struct srv_listener *listener);
+/* Stop accepting for a while when descriptors ran out; goes on by itself. */
+void srv_listener_free(struct srv_listener **listener);
+
+/* ---- sessions.c: all drive sessions of the task, and their limits */
+klm_rc srv_sessions_new(struct km_server *server, struct klm_loop *loop, struct srv_sessions **out) KLM_MUST_USE;
+/* Take a connection of the SSL port (tls true) or the TCP port. Refuses beyond the limits by closing. */
+void srv_sessions_accept(struct srv_sessions *sessions, int take_fd, bool tls);
+size_t srv_sessions_count(const struct srv_sessions *sessions);
+/* Let requests under way finish, then close; idle sessions at once. done is called on the loop when none is left. */
+void srv_sessions_drain(struct srv_sessions *sessions, void (*done)(void *arg), void *arg);
+/* After a refresh: new handshakes use the new state's context. */
+void srv_sessions_refresh(struct srv_sessions *sessions);
+/* End every session now; the set is empty when the calls under way have ended. */
+void srv_sessions_cut(struct srv_sessions *sessions);
+/* Serve again after a drain. */
+void srv_sessions_reopen(struct srv_sessions *sessions);
+/* Free an empty set. */
+void srv_sessions_free(struct srv_sessions **sessions);
+
+#endif

@@ -1,0 +1,81 @@
+/* Key usage metadata: one event per write of a cartridge, kept for ever in the store;
+ * SKLMData.xml is a view of it for people and programs (output only). The idea: a write costs
+ * one record with a number at the end of a table; the three indexes (volume, alias, drive) are
+ * made afterwards, in bulk, by md_index, and a query first brings them up to date. */
+#ifndef METADATA_MD_H
+#define METADATA_MD_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/msg.h"
+#include "store/st.h"
+
+struct md_usage {
+    uint64_t number; /* set by md_usage_add */
+    klm_time time;
+    char drive[13];
+    char wwn[17];
+    char volser[7];              /* up to 6 characters */
+    char alias1[65], alias2[65]; /* alias2 "" when none */
+    char dki[65];                /* LTO: key identifier in hex, "" none */
+};
+/* Volume serial: 1 to 6 of A-Z, 0-9, @ # $ -; letters become upper case. */
+klm_rc md_volser(const char *typed, char out[7], struct klm_diag *diag) KLM_MUST_USE;
+
+/* Highest usage number in a view (0: none): read once at start by whoever numbers events. */
+klm_rc md_usage_last(struct st_view *view, uint64_t *out) KLM_MUST_USE;
+/* Add under usage->number (the caller numbers; must be new, and above all that are committed:
+ * readers and the index go on from the last number they saw). One put, no read. KLM_E_INVALID:
+ * number 0, no drive, or a text that is not printable UTF-8. */
+klm_rc md_usage_add(struct st_change *change, const struct md_usage *usage) KLM_MUST_USE;
+klm_rc md_usage_get(struct st_view *view, uint64_t number, struct md_usage *out) KLM_MUST_USE;
+typedef klm_rc md_usage_fn(void *arg, const struct md_usage *usage);
+/* Events with a number above after, in order, at most limit (0: all). */
+klm_rc md_usage_scan(struct st_view *view, uint64_t after, size_t limit, md_usage_fn *fn, void *arg)
+    KLM_MUST_USE;
+
+/* Index at most max events that are not indexed yet into a change (commit it lazily); *left is
+ * how many remain (0: up to date). */
+klm_rc md_index(struct st_change *change, size_t max, uint64_t *left) KLM_MUST_USE;
+enum md_by { MD_BY_VOLSER, MD_BY_ALIAS, MD_BY_DRIVE };
+/* Events of a volume, alias or drive, newest first, at most limit. Events not indexed yet are
+ * found too, by reading them (correct at any time). */
+klm_rc md_query(struct st_view *view, enum md_by by, const char *what, size_t limit,
+                md_usage_fn *fn, void *arg) KLM_MUST_USE;
+
+/* ---- SKLMData.xml */
+/* One <KeyUsageEvent> element as text, in the documented order of children. */
+klm_rc md_xml_event(const struct md_usage *usage, struct klm_buf *out) KLM_MUST_USE;
+/* A writer that keeps the current file: root element always closed, appended by rewriting the
+ * tail durably and safely (or atomically by replacing), rolled to one previous file at the size
+ * limit. */
+struct md_xml;
+struct md_xml_options {
+    const char *path; /* Audit.metadata.file.name */
+    /* Audit.metadata.file.size; 0: 1 MiB; more than 64 MiB is lowered to that, with a message */
+    uint64_t roll_bytes;
+    /* Audit.metadata.file.cachecount: events gathered before the file is written */
+    unsigned cachecount;
+};
+/* Opens or makes the file (SKLMData.xml; the one before is SKLMData.previous.xml, one set aside
+ * SKLMData.damaged.xml); a damaged file is set aside under another name with a message and made
+ * anew from the store. */
+klm_rc md_xml_open(const struct md_xml_options *options, struct st_view *view,
+                   struct klm_diag *diag, struct md_xml **out) KLM_MUST_USE;
+/* Bring the file up to the store, called by a background thread once a second and whenever
+ * cachecount events were added. It writes when force is set, when a second passed since the last
+ * time, or when cachecount events wait (and writing so often takes no more than a tenth of the
+ * time). After a failure the next call tries again. */
+klm_rc md_xml_update(struct md_xml *xml, struct st_view *view, bool force, struct klm_diag *diag)
+    KLM_MUST_USE;
+void md_xml_close(struct md_xml **xml);
+/* Check a file with an XML parser (libxml2; any DOCTYPE refused, no network, no entities): tests
+ * and the query tool. At most max bytes. Events have number 0: the file does not say it.
+ * KLM_E_INVALID with the line. */
+klm_rc md_xml_read(const char *path, size_t max, md_usage_fn *fn, void *arg, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* The same for a text in memory. */
+klm_rc md_xml_parse(struct klm_slice text, md_usage_fn *fn, void *arg, struct klm_diag *diag)
+    KLM_MUST_USE;
+
+#endif

@@ -1,0 +1,19 @@
+/* What the files of this folder share. */
+#ifndef METADATA_PARTS_H
+#define METADATA_PARTS_H
+
+#include "metadata/md.h"
+
+/* Bytes of an event's number in a key, big-endian, so that keys are in its order. */
+#define MD_NUMBER 8
+
+struct klm_slice md_number_key(uint64_t number, uint8_t out[MD_NUMBER]);
+klm_rc md_number_of(struct klm_slice key, uint64_t *out) KLM_MUST_USE;
+
+/* Every field ends and is printable UTF-8 (so it can stand in XML), and there is a drive. */
+bool md_usage_ok(const struct md_usage *usage);
+
+/* Events from the newest down to but not including floor. */
+klm_rc md_usage_back(struct st_view *view, uint64_t floor, md_usage_fn *fn, void *arg) KLM_MUST_USE;
+
+#endif

@@ -1,0 +1,149 @@
+/* Rules between properties, checked when each alone is good. */
+#include "parmlib/config.h"
+
+#include <limits.h>
+#include <string.h>
+
+static klm_rc fail(struct parm_config *config, struct parm_errors *errors, enum parm_id id,
+                   enum klm_msg_id msg, const char *more)
+{
+    unsigned line = config->v[id].line;
+    const char *place = parm_place(config->pool, errors->name, line);
+
+    if (!place) {
+        return KLM_E_NOMEM;
+    }
+    parm_error(errors, line, msg, place, parm_row(id)->name, more);
+    return KLM_OK;
+}
+
+static klm_rc trust(struct parm_config *config, struct parm_errors *errors)
+{
+    if (parm_num(config, PARM_TransportListener_ssl_clientauthentication) == 0 ||
+        parm_str(config, PARM_TransportListener_ssl_truststore_name)) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_TransportListener_ssl_clientauthentication,
+                KLM_MSG_PARM_TRUST_MISSING,
+                parm_row(PARM_TransportListener_ssl_truststore_name)->name);
+}
+
+static klm_rc trace(struct parm_config *config, struct parm_errors *errors)
+{
+    if (strcmp(parm_str(config, PARM_debug), "none") == 0 ||
+        parm_has(config, PARM_debug_output, "console") ||
+        parm_str(config, PARM_debug_output_file)) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_debug, KLM_MSG_PARM_DEBUG_FILE,
+                parm_row(PARM_debug_output_file)->name);
+}
+
+/* An absolute path with "//" and "/./" as one slash and "name/.." taken out, in place; others stay.
+ */
+static void flatten(char *path)
+{
+    char *to = path, *from = path;
+
+    if (*path != '/') {
+        return;
+    }
+    while (*from) {
+        size_t n = strcspn(++from, "/"); /* from is at a slash before, and after the name here */
+
+        if (n == 2 && from[0] == '.' && from[1] == '.') {
+            while (to > path && *--to != '/') {
+            }
+        } else if (n && !(n == 1 && from[0] == '.')) {
+            *to++ = '/';
+            memmove(to, from, n);
+            to += n;
+        }
+        from += n;
+    }
+    *to = '\0';
+}
+
+static klm_rc master_key(struct parm_config *config, struct parm_errors *errors)
+{
+    char store[PATH_MAX], file[PATH_MAX];
+    size_t n;
+
+    KLM_TRY(parm_store_dir(config, store, sizeof store));
+    KLM_TRY(parm_masterkey_file(config, file, sizeof file));
+    flatten(store);
+    flatten(file);
+    n = strlen(store);
+    if (strncmp(store, file, n) || (file[n] != '/' && file[n] != '\0')) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_config_masterkey_file, KLM_MSG_PARM_MASTER_IN_STORE, store);
+}
+
+static klm_rc ports(struct parm_config *config, struct parm_errors *errors)
+{
+    if (parm_num(config, PARM_TransportListener_ssl_port) !=
+            parm_num(config, PARM_TransportListener_tcp_port) ||
+        strcmp(parm_str(config, PARM_TransportListener_ssl_host),
+               parm_str(config, PARM_TransportListener_tcp_host))) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_TransportListener_ssl_port, KLM_MSG_PARM_PORTS_SAME,
+                parm_row(PARM_TransportListener_tcp_port)->name);
+}
+
+static klm_rc versions(struct parm_config *config, struct parm_errors *errors)
+{
+    if (parm_tls_min(config) <= parm_tls_max(config)) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_TransportListener_ssl_ciphersuites, KLM_MSG_PARM_CIPHER_NONE,
+                parm_row(PARM_TransportListener_ssl_protocols)->name);
+}
+
+/* Keywords of a property that ask for what is not built yet. */
+static const struct {
+    enum parm_id id;
+    const char *keyword;
+} later[] = {
+    {PARM_config_keystore_provider, "IBMPKCS11Impl"},
+    {PARM_config_keystore_type, "PKCS11IMPLKS"},
+    {PARM_config_keystore_type, "IBMi5OSKeyStore"},
+    {PARM_TransportListener_ssl_keystore_type, "PKCS11IMPLKS"},
+    {PARM_TransportListener_ssl_keystore_type, "IBMi5OSKeyStore"},
+    {PARM_TransportListener_ssl_truststore_type, "PKCS11IMPLKS"},
+    {PARM_TransportListener_ssl_truststore_type, "IBMi5OSKeyStore"},
+    {PARM_Admin_ssl_keystore_type, "PKCS11IMPLKS"},
+    {PARM_Admin_ssl_keystore_type, "IBMi5OSKeyStore"},
+    {PARM_Admin_ssl_truststore_type, "PKCS11IMPLKS"},
+    {PARM_Admin_ssl_truststore_type, "IBMi5OSKeyStore"},
+};
+
+static void keywords(const struct parm_config *config, struct parm_errors *errors)
+{
+    for (size_t i = 0; i < KLM_COUNT(later); i++) {
+        const struct parm_value *value = &config->v[later[i].id];
+        const char *name = parm_row(later[i].id)->name;
+
+        if (!parm_has(config, later[i].id, later[i].keyword)) {
+            continue;
+        }
+        if (value->line) {
+            parm_error(errors, value->line, KLM_MSG_PARM_LATER, KLM_NUM(value->line), errors->name,
+                       name, value->raw);
+        } else {
+            parm_error(errors, 0, KLM_MSG_PARM_SET_LATER, name, value->raw);
+        }
+    }
+}
+
+klm_rc parm_cross_check(struct parm_config *config, struct parm_errors *errors)
+{
+    KLM_TRY(trust(config, errors));
+    KLM_TRY(trace(config, errors));
+    KLM_TRY(master_key(config, errors));
+    KLM_TRY(ports(config, errors));
+    KLM_TRY(versions(config, errors));
+    keywords(config, errors);
+    return KLM_OK;
+}

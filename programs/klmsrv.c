@@ -1,0 +1,258 @@
+/* klmsrv: the started task, and the few things done to it while it is down: master key ceremony, verification. */
+#include "base/file.h"
+#include "base/secret.h"
+#include "klmsrv/srv.h"
+#include "programs/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define PARTS_MAX 8
+#define PART_TEXT 130
+#define SECRET_BYTES (4u << 20)
+
+static void say_vp(const char *what, const char *vp)
+{
+    printf("%s, verification pattern %s\n", what, vp);
+}
+
+/* ---- Parts of the master key: 64 hexadecimal digits, from a file or from a prompt without echo. */
+
+static klm_rc prompt_part(char *text, size_t cap, const char *name)
+{
+    struct termios old, quiet;
+    bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+    char *got;
+
+    fprintf(stderr, "Key part %s (64 hexadecimal digits): ", name);
+    if (terminal) {
+        quiet = old;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    }
+    got = fgets(text, (int)cap, stdin);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+        fputc('\n', stderr);
+    }
+    return got ? KLM_OK : KLM_E_CLOSED;
+}
+
+static klm_rc read_part(const char *name, unsigned number, uint8_t part[32], struct klm_diag *diag)
+{
+    char text[PART_TEXT] = "", vp[KR_VP_MAX];
+    struct klm_buf file;
+    size_t n = 0;
+    klm_rc rc;
+
+    klm_buf_init_wiping(&file, PART_TEXT);
+    if (strcmp(name, "-") == 0) {
+        rc = prompt_part(text, sizeof text, KLM_NUM(number));
+    } else {
+        rc = klm_file_read(name, PART_TEXT - 1, &file, diag);
+        if (rc == KLM_OK && file.n > 0) {
+            memcpy(text, file.p, file.n);
+        }
+    }
+    klm_buf_done(&file);
+    text[strcspn(text, "\r\n ")] = '\0';
+    if (rc == KLM_OK && (klm_unhex(text, part, 32, &n) != KLM_OK || n != 32)) {
+        rc = klm_fail(diag, KLM_E_INVALID, KLM_MSG_PART_FORM, name);
+    }
+    klm_wipe(text, sizeof text);
+    if (rc == KLM_OK) {
+        kr_part_vp(part, vp);
+        say_vp(klm_num_((int64_t)number, (char[24]){0}), vp);
+    }
+    return rc;
+}
+
+static klm_rc save(struct kr_master *master, const char *path, struct klm_diag *diag)
+{
+    char vp[KR_VP_MAX], folder[4096];
+
+    KLM_TRY(klm_path_folder(path, folder, sizeof folder));
+    KLM_TRY(klm_folder_make(folder, 0700, diag));
+    KLM_TRY(kr_master_save(master, path, diag));
+    kr_master_vp(master, vp);
+    say_vp("Master key sealed", vp);
+    return KLM_OK;
+}
+
+static klm_rc make_master(const char *path, struct klm_diag *diag)
+{
+    KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
+
+    KLM_TRY(kr_master_generate(&master));
+    return save(master, path, diag);
+}
+
+static klm_rc enter_master(const char *path, const char **names, struct klm_diag *diag)
+{
+    KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
+    uint8_t(*parts)[32] = klm_secret_alloc(PARTS_MAX * 32);
+    size_t n = 0;
+    klm_rc rc = parts ? KLM_OK : KLM_E_NOMEM;
+
+    for (; rc == KLM_OK && names && names[n]; n++) {
+        rc = n < PARTS_MAX ? read_part(names[n], (unsigned)n + 1, parts[n], diag) : KLM_E_LIMIT;
+    }
+    if (rc == KLM_OK && n < 2) {
+        rc = klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARTS_FEW);
+    }
+    if (rc == KLM_OK) {
+        rc = kr_master_from_parts((const uint8_t(*)[32])parts, n, &master);
+    }
+    klm_secret_free(parts, PARTS_MAX * 32);
+    return rc == KLM_OK ? save(master, path, diag) : rc;
+}
+
+static klm_rc write_part(const char *path, const uint8_t part[32], struct klm_diag *diag)
+{
+    char text[66], vp[KR_VP_MAX];
+    klm_rc rc;
+
+    klm_hex_upper(part, 32, text);
+    text[64] = '\n';
+    rc = klm_file_create(path, KLM_SLICE(text, 65), 0400, diag);
+    klm_wipe(text, sizeof text);
+    kr_part_vp(part, vp);
+    if (rc == KLM_OK) {
+        say_vp(path, vp);
+    }
+    return rc;
+}
+
+static klm_rc split_master(const char *path, const char **names, struct klm_diag *diag)
+{
+    KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
+    uint8_t(*parts)[32] = klm_secret_alloc(PARTS_MAX * 32);
+    size_t n = 0;
+    klm_rc rc = parts ? kr_master_load(path, diag, &master) : KLM_E_NOMEM;
+
+    while (names && names[n]) {
+        n++;
+    }
+    if (rc == KLM_OK && (n < 2 || n > PARTS_MAX)) {
+        rc = klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARTS_FEW);
+    }
+    if (rc == KLM_OK) {
+        rc = kr_master_split(master, parts, n);
+    }
+    for (size_t i = 0; rc == KLM_OK && i < n; i++) {
+        rc = write_part(names[i], parts[i], diag);
+    }
+    klm_secret_free(parts, PARTS_MAX * 32);
+    return rc;
+}
+
+/* ---- Verification of a store and journal that are at rest */
+
+static void report(void *arg, enum st_table table, struct klm_slice key)
+{
+    size_t *bad = arg;
+    char hex[2 * ST_KEY_MAX + 1];
+
+    ++*bad;
+    klm_hex(key.p, key.n, hex);
+    fprintf(stderr, "damaged: table %s, key %s\n", st_table_name(table), hex);
+}
+
+static klm_rc verify_server(struct km_server *server, struct klm_diag *diag)
+{
+    struct km_state *state = km_state_get(server);
+    uint64_t records = 0, events = 0;
+    size_t bad = 0;
+    char folder[4096];
+    klm_rc rc = st_verify(km_store(server), report, &bad, &records);
+
+    printf("store: %llu records, %zu damaged\n", (unsigned long long)records, bad);
+    if (rc == KLM_OK) {
+        rc = parm_journal_dir(state->config, folder, sizeof folder);
+    }
+    if (rc == KLM_OK) {
+        rc = smf_journal_verify(folder, &events, diag);
+        printf("journal: %llu events, chain %s\n", (unsigned long long)events,
+               rc == KLM_OK ? "intact" : "BROKEN");
+    }
+    km_state_put(&state);
+    return rc;
+}
+
+static klm_rc verify(const char *config, struct klm_diag *diag)
+{
+    const struct km_options options = {.config_path = config, .offline = true};
+    struct km_server *server;
+    klm_rc rc;
+
+    KLM_TRY(km_open(&options, diag, &server));
+    rc = verify_server(server, diag);
+    km_close(&server);
+    return rc;
+}
+
+/* ---- Arguments */
+
+struct arguments {
+    char *make, *enter, *split, *confirm, *verify;
+};
+
+static int ceremony(const struct arguments *a, const char **rest)
+{
+    struct klm_diag diag = {0};
+    klm_rc rc = klm_secret_init(SECRET_BYTES);
+
+    if (rc != KLM_OK) {
+        (void)klm_fail(&diag, rc, KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES), "see ulimit -l");
+    } else if (a->make) {
+        rc = make_master(a->make, &diag);
+    } else if (a->enter) {
+        rc = enter_master(a->enter, rest, &diag);
+    } else if (a->split) {
+        rc = split_master(a->split, rest, &diag);
+    } else if (a->confirm) {
+        rc = kr_master_confirm_escrow(a->confirm, &diag);
+    } else {
+        rc = verify(a->verify, &diag);
+    }
+    return rc == KLM_OK ? EXIT_SUCCESS : program_failed(&diag, rc);
+}
+
+int main(int argc, const char **argv)
+{
+    struct arguments a = {0};
+    const struct poptOption options[] = {
+        {"make-master", 0, POPT_ARG_STRING, &a.make, 0, "generate a master key and seal it in FILE", "FILE"},
+        {"enter-master", 0, POPT_ARG_STRING, &a.enter, 0, "seal a master key made of the PARTs named (- asks) in FILE", "FILE"},
+        {"split-master", 0, POPT_ARG_STRING, &a.split, 0, "write the master key of FILE as PARTs for its officers", "FILE"},
+        {"confirm-escrow", 0, POPT_ARG_STRING, &a.confirm, 0, "note in FILE that the parts are in a safe place", "FILE"},
+        {"verify", 0, POPT_ARG_STRING, &a.verify, 0, "check every record of the store and the journal's chain", "CONFIG"},
+        {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
+        POPT_AUTOHELP POPT_TABLEEND};
+    poptContext ctx = poptGetContext("klmsrv", argc, argv, options, 0);
+    const char **rest;
+    int status = EXIT_USAGE;
+
+    poptSetOtherOptionHelp(ctx, "[OPTION...] [CONFIG | PART...]");
+    program_options(ctx, "klmsrv");
+    rest = poptGetArgs(ctx);
+    if (a.make || a.enter || a.split || a.confirm || a.verify) {
+        status = ceremony(&a, rest);
+    } else if (!rest || !rest[0] || rest[1]) {
+        fprintf(stderr, "klmsrv: one configuration file is expected\nTry 'klmsrv --help'.\n");
+    } else {
+        const struct srv_options task = {.config_path = rest[0]};
+
+        status = srv_run(&task);
+    }
+    poptFreeContext(ctx);
+    free(a.make);
+    free(a.enter);
+    free(a.split);
+    free(a.confirm);
+    free(a.verify);
+    return status;
+}

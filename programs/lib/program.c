@@ -1,0 +1,93 @@
+#include "programs/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define INPUT_MAX 65536
+
+void program_options(poptContext ctx, const char *name)
+{
+    int rc;
+
+    while ((rc = poptGetNextOpt(ctx)) > 0) {
+        if (rc == 'V') {
+            printf("%s " KLM_VERSION "\n", name);
+            exit(EXIT_SUCCESS);
+        }
+    }
+    if (rc < -1) {
+        fprintf(stderr, "%s: %s: %s\nTry '%s --help'.\n", name,
+                poptBadOption(ctx, POPT_BADOPTION_NOALIAS), poptStrerror(rc), name);
+        exit(EXIT_USAGE);
+    }
+}
+
+int program_failed(const struct klm_diag *diag, klm_rc rc)
+{
+    if (diag->msg != KLM_MSG_NONE) {
+        fprintf(stderr, "%s\n  %s\n", diag->text, klm_msg(diag->msg)->action);
+    } else {
+        fprintf(stderr, "%s\n", klm_rc_text(rc));
+    }
+    return rc == KLM_E_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static void put_word(struct klm_buf *out, const char *word)
+{
+    if (out->n > 0) {
+        klm_buf_u8(out, ' ');
+    }
+    klm_buf_text(out, word);
+}
+
+/* Lines of standard input; '-' or '+' at a line's end continues it (TSO's rule). */
+static void read_input(struct klm_buf *out)
+{
+    char line[4096];
+
+    while (fgets(line, sizeof line, stdin)) {
+        size_t n = strcspn(line, "\r\n");
+        bool more;
+
+        while (n > 0 && line[n - 1] == ' ') {
+            n--;
+        }
+        more = n > 0 && (line[n - 1] == '-' || line[n - 1] == '+');
+        line[more ? n - 1 : n] = '\0';
+        put_word(out, line + strspn(line, " \t"));
+        if (!more && n > 0) {
+            break;
+        }
+    }
+}
+
+klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out)
+{
+    size_t len = strlen(verb);
+    struct klm_buf text;
+    const char *p;
+
+    klm_buf_init(&text, INPUT_MAX);
+    if (!args || !args[0] || (strcmp(args[0], "-") == 0 && !args[1])) {
+        read_input(&text);
+    }
+    for (size_t i = 0; args && args[i] && strcmp(args[0], "-") != 0; i++) {
+        put_word(&text, args[i]);
+    }
+    klm_buf_u8(&text, 0);
+    if (klm_buf_rc(&text) != KLM_OK) {
+        klm_buf_done(&text);
+        return KLM_E_LIMIT;
+    }
+    p = (const char *)text.p + strspn((const char *)text.p, " \t");
+    if (strncasecmp(p, verb, len) != 0 || (p[len] && p[len] != ' ')) {
+        klm_buf_text(out, verb);
+        klm_buf_u8(out, ' ');
+    }
+    klm_buf_text(out, p);
+    klm_buf_u8(out, 0);
+    klm_buf_done(&text);
+    return klm_buf_rc(out);
+}

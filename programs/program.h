@@ -1,0 +1,22 @@
+/* What the mains share: usage errors exit 2, failures 1, --help and --version the same everywhere (popt). */
+#ifndef PROGRAMS_PROGRAM_H
+#define PROGRAMS_PROGRAM_H
+
+#include "base/buf.h"
+#include "base/msg.h"
+
+#include <popt.h>
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Read options; exits with 2 and a line on standard error when one is wrong. "--version" prints and exits 0. */
+void program_options(poptContext ctx, const char *name);
+/* Say a diag on standard error with what to do, and return EXIT_FAILED. */
+int program_failed(const struct klm_diag *diag, klm_rc rc);
+
+/* racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command is "RACDCERT ..." or "KEYXFER ...". */
+int program_command(const char *config, const char *command);
+/* The command given as arguments, or on standard input with '-' or '+' continuations; in a buffer that the caller ends. verb is put in front unless it is there. */
+klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out);
+
+#endif

@@ -1,0 +1,195 @@
+/* Appending: number, chain, one write. This is on the path of every answer, so it neither syncs nor allocates, once the
+ * batch buffer has grown. */
+#include "smf/journal.h"
+
+#include "base/file.h"
+#include "smf/event.h"
+#include "smf/segments.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The end of a batch before it is written. */
+struct end {
+    uint64_t seq;
+    uint8_t hash[SMF_HASH_SIZE];
+};
+
+/* Events are looked at before they are in: a record that no sink can read would stop them all. */
+static klm_rc check(const struct smf_journal *journal, const struct smf_entry *entries, size_t n)
+{
+    size_t frame = SMF_FRAME_MIN + strlen(journal->server_id), left = SMF_APPEND_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        KLM_TRY(smf_event_check(entries[i].event));
+        if (frame + entries[i].event.n > left) {
+            return KLM_E_LIMIT;
+        }
+        left -= frame + entries[i].event.n;
+    }
+    return KLM_OK;
+}
+
+static klm_rc add_entry(struct smf_journal *journal, struct smf_entry *entry, klm_time now,
+                        struct end *end)
+{
+    uint64_t oldest;
+    struct smf_frame frame = {.seq = end->seq + 1,
+                              .event_no = entry->event_no,
+                              .time = now,
+                              .synced = smf_load(&journal->synced),
+                              .server_id = klm_slice_str(journal->server_id),
+                              .event = entry->event};
+
+    if (entry->event_no) {
+        klm_rc rc = smf_numbers_add(&journal->numbers, entry->event_no, frame.seq);
+
+        if (rc == KLM_E_EXISTS) {
+            return KLM_OK;
+        }
+        KLM_TRY(rc);
+    }
+    oldest = smf_numbers_oldest(&journal->numbers);
+    frame.keep = oldest ? oldest : frame.seq;
+    memcpy(frame.prev, end->hash, SMF_HASH_SIZE);
+    KLM_TRY(smf_frame_encode(&frame, journal->sha, &journal->batch));
+    memcpy(end->hash, frame.hash, SMF_HASH_SIZE);
+    entry->seq = end->seq = frame.seq;
+    return KLM_OK;
+}
+
+static klm_rc build(struct smf_journal *journal, struct smf_entry *entries, size_t n,
+                    struct end *end)
+{
+    klm_time now = klm_clock();
+
+    klm_buf_clear(&journal->batch);
+    for (size_t i = 0; i < n; i++) {
+        entries[i].seq = 0;
+        KLM_TRY(add_entry(journal, &entries[i], now, end));
+    }
+    return KLM_OK;
+}
+
+/* A new segment when this batch would pass the limit of the current one. Nothing is synced here: the full one and the
+ * folder wait for the next sync. When no segment can be made the current one simply grows. */
+static void roll(struct smf_journal *journal)
+{
+    char name[SMF_SEGMENT_NAME_MAX];
+    struct smf_full *full;
+    int fd;
+
+    if (journal->size == 0 || journal->size + journal->batch.n <= journal->segment_bytes) {
+        return;
+    }
+    full = malloc(sizeof *full);
+    fd = full ? openat(journal->dirfd, smf_segment_name(journal->last + 1, name),
+                       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
+              : -1;
+    if (fd < 0) {
+        free(full);
+        return;
+    }
+    *full = (struct smf_full){.next = journal->full, .fd = journal->fd};
+    journal->full = full;
+    journal->folder_dirty = true;
+    journal->fd = fd;
+    journal->first = journal->last + 1;
+    journal->size = 0;
+}
+
+static klm_rc cut_back(struct smf_journal *journal)
+{
+    journal->must_cut = true;
+    if (ftruncate(journal->fd, (off_t)journal->size) != 0) {
+        return klm_rc_errno(errno);
+    }
+    journal->must_cut = false;
+    return KLM_OK;
+}
+
+static klm_rc write_batch(struct smf_journal *journal)
+{
+    klm_rc rc;
+
+    if (journal->must_cut) {
+        KLM_TRY(cut_back(journal));
+    }
+    roll(journal);
+    rc = klm_pwrite_all(journal->fd, journal->batch.p, journal->batch.n, (off_t)journal->size);
+    if (rc != KLM_OK) {
+        KLM_IGNORE(cut_back(journal)); /* tried again before the next write */
+        return rc == KLM_E_NOSPACE ? rc : KLM_E_IO;
+    }
+    journal->size += journal->batch.n;
+    return KLM_OK;
+}
+
+static klm_rc append_locked(struct smf_journal *journal, struct smf_entry *entries, size_t n)
+{
+    struct end end = {.seq = journal->last};
+    klm_rc rc = smf_broken(journal);
+
+    memcpy(end.hash, journal->hash, SMF_HASH_SIZE);
+    if (rc == KLM_OK) {
+        rc = build(journal, entries, n, &end);
+    }
+    if (rc == KLM_OK && journal->batch.n) {
+        rc = write_batch(journal);
+    }
+    if (rc != KLM_OK) {
+        smf_numbers_undo(&journal->numbers, journal->last + 1);
+        for (size_t i = 0; i < n; i++) {
+            entries[i].seq = 0;
+        }
+        return rc;
+    }
+    memcpy(journal->hash, end.hash, SMF_HASH_SIZE);
+    smf_store(&journal->last, end.seq);
+    if (journal->idle) {
+        journal->idle = false;
+        pthread_cond_signal(&journal->wake);
+    }
+    return KLM_OK;
+}
+
+/* What a person should hear about this append; said after the lock is let go. */
+struct news {
+    bool bad;
+    uint64_t over;
+};
+
+static struct news note(struct smf_journal *journal, klm_rc rc)
+{
+    struct news news = {0};
+
+    if (rc != KLM_OK) {
+        news.bad = smf_trouble_failed(&journal->trouble);
+    } else if (journal->trouble.on) {
+        news.over = smf_trouble_over(&journal->trouble);
+    }
+    __atomic_store_n(&journal->failing, journal->trouble.on, __ATOMIC_RELEASE);
+    return news;
+}
+
+klm_rc smf_journal_append(struct smf_journal *journal, struct smf_entry *entries, size_t n)
+{
+    struct news news;
+    klm_rc rc;
+
+    KLM_TRY(check(journal, entries, n));
+    pthread_mutex_lock(&journal->lock);
+    rc = append_locked(journal, entries, n);
+    news = note(journal, rc);
+    pthread_mutex_unlock(&journal->lock);
+    if (news.bad) {
+        klm_say(KLM_MSG_SMF_APPEND, journal->folder, klm_rc_text(rc));
+    }
+    if (news.over) {
+        klm_say(KLM_MSG_SMF_APPEND_AGAIN, journal->folder, KLM_NUM(news.over));
+    }
+    return rc;
+}

@@ -1,0 +1,215 @@
+/* An event as bytes: version, kind, outcome, time, then the fields that are there, by rising number. A reader passes
+ * over field numbers it does not know, so that fields can be added without a new version. */
+#include "smf/event.h"
+
+#include <string.h>
+
+#define EVENT_VERSION 1
+#define SMF_EVENT_HEADER 12 /* version, kind, outcome, reserved, time */
+
+struct field {
+    uint16_t number, max;
+};
+
+static const struct field fields[SMF_FIELDS] = {
+#define SMF_FIELD(name, number, max, what) [name] = {number, max},
+#include "smf/fields.def"
+#undef SMF_FIELD
+};
+
+_Static_assert(SMF_EVENT_HEADER
+#define SMF_FIELD(name, number, max, what) +4 + (max)
+#include "smf/fields.def"
+#undef SMF_FIELD
+                   <= SMF_EVENT_MAX,
+               "all fields at their longest fit one event");
+#define FIELD_MOST 1024
+#define SMF_FIELD(name, number, max, what)                                                         \
+    _Static_assert((max) <= FIELD_MOST, "a field fits the scratch line");
+#include "smf/fields.def"
+#undef SMF_FIELD
+
+/* Bytes of the UTF-8 character at p (RFC 3629, 4: no overlong forms, no surrogates, up to U+10FFFF), or 0 when there is
+ * none or it is a control character (C0, DEL, C1), which has no place in a line of a log. */
+static size_t character(const uint8_t *p, size_t left)
+{
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+    uint32_t c;
+
+    if (n == 0 || n > left) {
+        return 0;
+    }
+    c = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if (p[i] >> 6 != 2) {
+            return 0;
+        }
+        c = c << 6 | (p[i] & 0x3F);
+    }
+    if (c < least[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) {
+        return 0;
+    }
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) ? 0 : n;
+}
+
+static bool clean(struct klm_slice text)
+{
+    for (size_t i = 0, n; i < text.n; i += n) {
+        n = character(text.p + i, text.n - i);
+        if (n == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One field, cut at max bytes between two characters; bytes that are no clean text become dots. */
+static void put_field(struct klm_buf *out, const struct field *field, const char *text)
+{
+    uint8_t line[FIELD_MOST];
+    const uint8_t *p = (const uint8_t *)text;
+    size_t length = strnlen(text, FIELD_MOST + 4), used = 0;
+
+    for (size_t i = 0; i < length;) {
+        size_t n = character(p + i, length - i), step = n ? n : 1;
+
+        if (used + step > field->max) {
+            break;
+        }
+        if (n) {
+            memcpy(line + used, p + i, n);
+        } else {
+            line[used] = '.';
+        }
+        used += step;
+        i += step;
+    }
+    klm_buf_u16(out, field->number);
+    klm_buf_lp16(out, KLM_SLICE(line, used));
+}
+
+klm_rc smf_event_encode(const struct smf_event *event, struct klm_buf *out)
+{
+    size_t before = out->n;
+
+    KLM_TRY(klm_buf_rc(out));
+    if ((unsigned)event->kind >= SMF_KINDS || (unsigned)event->outcome > SMF_FAILURE ||
+        event->time < 0) {
+        return KLM_E_INVALID;
+    }
+    klm_buf_u8(out, EVENT_VERSION);
+    klm_buf_u8(out, (uint8_t)event->kind);
+    klm_buf_u8(out, (uint8_t)event->outcome);
+    klm_buf_u8(out, 0);
+    klm_buf_u64(out, (uint64_t)(event->time ? event->time : klm_clock()));
+    for (size_t i = 0; i < SMF_FIELDS; i++) {
+        if (event->field[i] && event->field[i][0]) {
+            put_field(out, &fields[i], event->field[i]);
+        }
+    }
+    if (klm_buf_rc(out) != KLM_OK) {
+        out->n = before;
+    }
+    return klm_buf_rc(out);
+}
+
+static klm_rc get_header(struct klm_cur *cur, struct smf_event *out)
+{
+    uint8_t version, kind, outcome, reserved;
+    uint64_t time;
+
+    klm_cur_u8(cur, &version);
+    KLM_TRY(klm_cur_rc(cur));
+    if (version != EVENT_VERSION) {
+        return KLM_E_UNSUPPORTED;
+    }
+    klm_cur_u8(cur, &kind);
+    klm_cur_u8(cur, &outcome);
+    klm_cur_u8(cur, &reserved);
+    klm_cur_u64(cur, &time);
+    KLM_TRY(klm_cur_rc(cur));
+    if (kind >= SMF_KINDS || outcome > SMF_FAILURE || reserved != 0 || time > INT64_MAX) {
+        return KLM_E_INVALID;
+    }
+    *out = (struct smf_event){
+        .kind = (enum smf_kind)kind, .outcome = (enum smf_outcome)outcome, .time = (klm_time)time};
+    return KLM_OK;
+}
+
+/* Index of a field number, SMF_FIELDS when it is one of a later version. */
+static size_t field_of(uint16_t number)
+{
+    size_t i = 0;
+
+    while (i < SMF_FIELDS && fields[i].number != number) {
+        i++;
+    }
+    return i;
+}
+
+/* The next field; numbers rise, so that there is one way to write an event and no field stands twice. */
+static klm_rc get_field(struct klm_cur *cur, uint16_t *number, struct klm_slice *text)
+{
+    uint16_t before = *number;
+
+    klm_cur_u16(cur, number);
+    klm_cur_lp16(cur, SMF_EVENT_MAX, text);
+    KLM_TRY(klm_cur_rc(cur));
+    return *number > before ? KLM_OK : KLM_E_INVALID;
+}
+
+static klm_rc check_field(size_t i, struct klm_slice text)
+{
+    if (i == SMF_FIELDS) {
+        return KLM_OK;
+    }
+    if (text.n > fields[i].max) {
+        return KLM_E_LIMIT;
+    }
+    return text.n && clean(text) ? KLM_OK : KLM_E_INVALID;
+}
+
+/* Walks an event; with a pool, keeps its texts there. */
+static klm_rc walk(struct klm_slice in, struct klm_pool *pool, struct smf_event *event)
+{
+    struct klm_cur cur;
+    uint16_t number = 0;
+    struct klm_slice text;
+
+    if (in.n > SMF_EVENT_MAX) {
+        return KLM_E_LIMIT;
+    }
+    klm_cur_init(&cur, in);
+    KLM_TRY(get_header(&cur, event));
+    while (klm_cur_left(&cur)) {
+        size_t i;
+
+        KLM_TRY(get_field(&cur, &number, &text));
+        i = field_of(number);
+        KLM_TRY(check_field(i, text));
+        if (pool && i < SMF_FIELDS) {
+            event->field[i] = klm_pool_strn(pool, (const char *)text.p, text.n);
+            if (!event->field[i]) {
+                return KLM_E_NOMEM;
+            }
+        }
+    }
+    return KLM_OK;
+}
+
+klm_rc smf_event_decode(struct klm_slice in, struct klm_pool *pool, struct smf_event *out)
+{
+    struct smf_event event;
+
+    KLM_TRY(walk(in, pool, &event));
+    *out = event;
+    return KLM_OK;
+}
+
+klm_rc smf_event_check(struct klm_slice in)
+{
+    struct smf_event event;
+
+    return walk(in, NULL, &event);
+}

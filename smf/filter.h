@@ -1,0 +1,16 @@
+/* Within smf: which events a sink takes, from Audit.event.types and Audit.event.outcome. */
+#ifndef SMF_FILTER_H
+#define SMF_FILTER_H
+
+#include "smf/smf.h"
+
+struct smf_filter {
+    uint32_t kinds, outcomes; /* bit 1 << kind, 1 << outcome */
+};
+
+/* Keywords in any case, between commas, semicolons or blanks. NULL or blank takes everything. Unknown words are said and
+ * passed over; those of later products that name no event of ours are just passed over. */
+struct smf_filter smf_filter_of(const char *types, const char *outcomes);
+bool smf_filter_takes(struct smf_filter filter, const struct smf_event *event);
+
+#endif

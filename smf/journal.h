@@ -1,0 +1,89 @@
+/* Within smf: the running journal. append.c numbers and writes, sync.c brings it to disk, journal.c opens and closes. */
+#ifndef SMF_JOURNAL_H
+#define SMF_JOURNAL_H
+
+#include "smf/frame.h"
+#include "smf/numbers.h"
+#include "smf/trouble.h"
+
+#include <pthread.h>
+
+#define SMF_SYNC_AFTER_MS 200 /* most time between an append and its sync */
+
+/* A segment that is full but not known to be on disk. */
+struct smf_full {
+    struct smf_full *next;
+    int fd;
+};
+
+/* Someone who hears that more of the journal is on disk. */
+struct smf_follower {
+    void (*synced)(void *arg); /* any thread; must not call the journal */
+    void *arg;
+    struct smf_follower *next;
+};
+
+struct smf_journal {
+    char *folder, *server_id;
+    uint64_t segment_bytes;
+    bool fail_closed;
+    int dirfd, lockfd, markfd;
+
+    pthread_mutex_t lock; /* guards what follows, up to the sync fields */
+    struct smf_hash *sha;
+    struct klm_buf batch;        /* the write being made */
+    uint64_t last;               /* sequence number; read without the lock */
+    uint8_t hash[SMF_HASH_SIZE]; /* of that record */
+    int fd;
+    uint64_t first, size; /* segment being written */
+    bool must_cut;        /* a failed write could not be cut off yet */
+    struct smf_numbers numbers;
+    struct smf_trouble trouble;
+    struct smf_full *full;
+    bool folder_dirty;   /* a segment was made since the folder was synced */
+    bool failing;        /* read without the lock */
+    pthread_cond_t wake; /* of the sync thread */
+    bool idle, stop;     /* it waits for the first append; it shall end */
+
+    pthread_mutex_t sync_lock; /* guards what follows; never taken while holding lock */
+    pthread_cond_t sync_done;
+    bool syncing; /* one thread syncs for all */
+    klm_rc
+        broken; /* a sync failed: what is on disk is not known any more; set once, read without the lock */
+    uint64_t synced; /* read without the lock */
+    struct smf_follower *followers;
+
+    pthread_t thread;
+    bool running;
+};
+
+/* Counters and flags that are read without their lock. */
+static inline uint64_t smf_load(const uint64_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void smf_store(uint64_t *p, uint64_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* KLM_OK, or why the journal takes nothing any more. */
+static inline klm_rc smf_broken(const struct smf_journal *journal)
+{
+    return __atomic_load_n(&journal->broken, __ATOMIC_ACQUIRE);
+}
+
+/* The sync thread. */
+void *smf_sync_main(void *journal);
+/* Hear of syncs from now on, or no more (on return no call is under way). */
+void smf_follow(struct smf_journal *journal, struct smf_follower *follower);
+void smf_unfollow(struct smf_journal *journal, struct smf_follower *follower);
+/* Start a thread of ours, its signals left to others. */
+klm_rc smf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
+    KLM_MUST_USE;
+/* A condition whose timed waits use the monotonic clock, and such a wait of ms milliseconds. */
+klm_rc smf_cond_init(pthread_cond_t *cond) KLM_MUST_USE;
+void smf_cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms);
+
+#endif

@@ -1,0 +1,151 @@
+/* Bringing the journal to disk: one thread syncs for all who wait; a thread of the journal's own sees to it when nobody does. */
+#include "smf/journal.h"
+
+#include "base/file.h"
+#include "smf/segments.h"
+
+#include <stdlib.h>
+
+/* What one sync has to cover, taken under the lock. */
+struct round {
+    uint64_t target;
+    int fd;
+    struct smf_full *full;
+    bool folder;
+};
+
+/* The current descriptor stays valid outside the lock: when its segment is full it goes to the list of full ones, which only
+ * the syncing thread closes. */
+static struct round begin(struct smf_journal *journal)
+{
+    struct round round;
+
+    pthread_mutex_lock(&journal->lock);
+    round = (struct round){journal->last, journal->fd, journal->full, journal->folder_dirty};
+    journal->full = NULL;
+    journal->folder_dirty = false;
+    pthread_mutex_unlock(&journal->lock);
+    return round;
+}
+
+static klm_rc sync_files(const struct smf_journal *journal, struct round *round)
+{
+    klm_rc rc = KLM_OK;
+
+    while (round->full) {
+        struct smf_full *full = round->full;
+
+        if (rc == KLM_OK) {
+            rc = klm_fdatasync(full->fd);
+        }
+        round->full = full->next;
+        smf_fd_close(&full->fd);
+        free(full);
+    }
+    KLM_TRY(rc);
+    KLM_TRY(klm_fdatasync(round->fd));
+    return round->folder ? klm_fsync(journal->dirfd) : KLM_OK;
+}
+
+/* After a failed sync the system may have dropped what it could not write, and a second sync would succeed without it:
+ * nothing is appended any more until the journal is opened, and so looked at, again. */
+static klm_rc give_up(struct smf_journal *journal, klm_rc rc)
+{
+    __atomic_store_n(&journal->broken, KLM_E_IO, __ATOMIC_RELEASE);
+    klm_say(KLM_MSG_SMF_SYNC, journal->folder, klm_rc_text(rc));
+    return KLM_E_IO;
+}
+
+static klm_rc sync_now(struct smf_journal *journal)
+{
+    struct round round = begin(journal);
+    klm_rc rc = sync_files(journal, &round);
+
+    if (rc != KLM_OK) {
+        return give_up(journal, rc);
+    }
+    smf_store(&journal->synced, round.target);
+    KLM_IGNORE(
+        smf_mark_write(journal->markfd, round.target)); /* an old mark says less, nothing wrong */
+    return KLM_OK;
+}
+
+static void tell_followers(const struct smf_journal *journal)
+{
+    for (struct smf_follower *f = journal->followers; f; f = f->next) {
+        f->synced(f->arg);
+    }
+}
+
+klm_rc smf_journal_sync(struct smf_journal *journal, uint64_t seq)
+{
+    klm_rc rc = KLM_OK;
+
+    if (seq > smf_journal_last(journal)) {
+        seq = smf_journal_last(journal);
+    }
+    pthread_mutex_lock(&journal->sync_lock);
+    while (rc == KLM_OK && smf_load(&journal->synced) < seq) {
+        rc = smf_broken(journal);
+        if (rc == KLM_OK && journal->syncing) {
+            pthread_cond_wait(&journal->sync_done, &journal->sync_lock);
+        } else if (rc == KLM_OK) {
+            journal->syncing = true;
+            pthread_mutex_unlock(&journal->sync_lock);
+            rc = sync_now(journal);
+            pthread_mutex_lock(&journal->sync_lock);
+            journal->syncing = false;
+            tell_followers(journal);
+            pthread_cond_broadcast(&journal->sync_done);
+        }
+    }
+    pthread_mutex_unlock(&journal->sync_lock);
+    return rc;
+}
+
+void *smf_sync_main(void *arg)
+{
+    struct smf_journal *journal = arg;
+
+    pthread_mutex_lock(&journal->lock);
+    while (!journal->stop) {
+        if (journal->last == smf_load(&journal->synced)) {
+            journal->idle = true;
+            pthread_cond_wait(&journal->wake, &journal->lock);
+            journal->idle = false;
+            continue;
+        }
+        smf_cond_wait_ms(&journal->wake, &journal->lock, SMF_SYNC_AFTER_MS);
+        if (!journal->stop) {
+            uint64_t last = journal->last;
+
+            pthread_mutex_unlock(&journal->lock);
+            KLM_IGNORE(smf_journal_sync(journal, last)); /* said there; the next append refuses */
+            pthread_mutex_lock(&journal->lock);
+        }
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return NULL;
+}
+
+void smf_follow(struct smf_journal *journal, struct smf_follower *follower)
+{
+    pthread_mutex_lock(&journal->sync_lock);
+    follower->next = journal->followers;
+    journal->followers = follower;
+    pthread_mutex_unlock(&journal->sync_lock);
+}
+
+void smf_unfollow(struct smf_journal *journal, struct smf_follower *follower)
+{
+    struct smf_follower **at = &journal->followers;
+
+    pthread_mutex_lock(&journal->sync_lock);
+    while (*at && *at != follower) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = follower->next;
+    }
+    pthread_mutex_unlock(&journal->sync_lock);
+}

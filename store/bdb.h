@@ -1,0 +1,51 @@
+/* Inside the Berkeley DB driver. Only bdb*.c include this: <db.h> stays in them. */
+#ifndef STORE_BDB_H
+#define STORE_BDB_H
+
+#include "store/driver.h"
+#include "store/space.h"
+
+#include <db.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What the hooks under Berkeley DB's file calls know of the store that this thread works for. */
+struct bdb_io {
+    struct st_space *space;
+    atomic_int error; /* errno of the first write or sync that failed; no write goes out after it */
+};
+
+struct bdb {
+    struct st_driver base; /* first */
+    DB_ENV *env;
+    DB *db[ST_TABLES];
+    char *home;
+    struct bdb_io io;
+    atomic_bool panicked;
+    pthread_mutex_t text_lock; /* guards text */
+    char text[256];            /* what Berkeley DB said last */
+};
+
+/* Put our calls under Berkeley DB's own; once in a process. */
+void bdb_io_install(void);
+/* The store that this thread's calls belong to from now on; NULL: none. Each entry to Berkeley DB
+ * sets it. */
+void bdb_io_enter(struct bdb_io *io);
+
+/* The outcome of a Berkeley DB return code. A panic marks the driver. */
+klm_rc bdb_rc(struct bdb *b, int ret);
+/* What Berkeley DB said last of all, or the text of ret; in out. */
+const char *bdb_text(struct bdb *b, int ret, char *out, size_t n);
+bool bdb_failed(const struct st_driver *driver);
+
+klm_rc bdb_snapshot(struct st_driver *driver, struct st_snapshot **out);
+void bdb_release(struct st_snapshot *snapshot);
+klm_rc bdb_get(struct st_snapshot *snapshot, enum st_table table, struct klm_slice key,
+               struct klm_slice *sealed);
+klm_rc bdb_scan(struct st_snapshot *snapshot, enum st_table table, const struct st_bounds *bounds,
+                st_raw_fn *visit, void *arg);
+klm_rc bdb_commit(struct st_driver *driver, const struct st_write *writes, size_t n, bool sync,
+                  bool *doubt, struct klm_diag *diag);
+klm_rc bdb_checkpoint(struct st_driver *driver);
+
+#endif

@@ -1,0 +1,143 @@
+/* The calls under Berkeley DB's files. Three things it does not do by itself: give up the reserve
+ * when the device is full and go on; never try a failed sync again (the kernel may have dropped
+ * what it could not write, so a second try may succeed and mean nothing); and write nothing at all
+ * after the first failure, so that what is on disk stays what recovery expects. */
+#include "store/bdb.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static _Thread_local struct bdb_io *current;
+
+void bdb_io_enter(struct bdb_io *io)
+{
+    current = io;
+}
+
+static bool broken(const struct bdb_io *io)
+{
+    return io && atomic_load(&io->error) != 0;
+}
+
+static void fail(struct bdb_io *io, int err)
+{
+    int none = 0;
+
+    if (io) {
+        (void)atomic_compare_exchange_strong(&io->error, &none,
+                                             err); /* the first failure is the one to tell */
+    }
+}
+
+/* at < 0: where the file stands. */
+static ssize_t write_at(int fd, const void *p, size_t n, off_t at)
+{
+    struct bdb_io *io = current;
+
+    if (broken(io)) {
+        errno = EROFS; /* not EIO: that one is tried again a hundred times */
+        return -1;
+    }
+    for (;;) {
+        ssize_t done = at < 0 ? write(fd, p, n) : pwrite(fd, p, n, at);
+        if (done >= 0 || errno == EINTR || errno == EAGAIN) {
+            return done;
+        }
+        if ((errno == ENOSPC || errno == EDQUOT) && io && io->space &&
+            st_space_give_up(io->space)) {
+            continue;
+        }
+        fail(io, errno);
+        return -1;
+    }
+}
+
+static ssize_t hook_write(int fd, const void *p, size_t n)
+{
+    return write_at(fd, p, n, -1);
+}
+
+static ssize_t hook_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    return write_at(fd, p, n, at);
+}
+
+/* Berkeley DB syncs its files but not the folder with their names, so a power loss could take a
+ * whole new log file. */
+static void sync_folder_of(const char *path)
+{
+    char folder[4096];
+
+    errno = 0;
+    if (klm_path_folder(path, folder, sizeof folder) != KLM_OK ||
+        klm_sync_folder(folder) != KLM_OK) {
+        fail(current, errno ? errno : EIO);
+    }
+}
+
+/* A new log file that cannot be made for want of space would make Berkeley DB stop altogether. */
+static int hook_open(const char *path, int flags, ...)
+{
+    va_list args;
+    mode_t mode = 0;
+    bool fresh = (flags & O_CREAT) && access(path, F_OK) != 0;
+    int fd;
+
+    va_start(args, flags);
+    if (flags & O_CREAT) {
+        mode = (mode_t)va_arg(args, int);
+    }
+    va_end(args);
+    do {
+        fd = open(path, flags, mode);
+    } while (fd < 0 && (errno == ENOSPC || errno == EDQUOT) && current && current->space &&
+             st_space_give_up(current->space));
+    if (fd >= 0 && fresh) {
+        sync_folder_of(path);
+    }
+    return fd;
+}
+
+static int hook_rename(const char *from, const char *to)
+{
+    if (rename(from, to) != 0) {
+        return -1;
+    }
+    sync_folder_of(to);
+    return 0;
+}
+
+/* A failed sync is not told to Berkeley DB, which would write to its log once more or stop
+ * altogether: commit finds it in io->error, hides the change from all views, and reading goes on.
+ */
+static int hook_fsync(int fd)
+{
+    struct bdb_io *io = current;
+
+    if (broken(io) || klm_fdatasync(fd) == KLM_OK) {
+        return 0;
+    }
+    fail(io, errno ? errno : EIO);
+    return io ? 0 : -1;
+}
+
+static void install(void)
+{
+    (void)db_env_set_func_write(hook_write); /* these only store the pointer */
+    (void)db_env_set_func_pwrite(hook_pwrite);
+    (void)db_env_set_func_fsync(hook_fsync);
+    (void)db_env_set_func_open(hook_open);
+    (void)db_env_set_func_rename(hook_rename);
+}
+
+void bdb_io_install(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, install);
+}

@@ -1,0 +1,91 @@
+/* Writing to Berkeley DB: one batch is one transaction. */
+#include "store/bdb.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Built with KLM_NO_SYNC nothing waits for the disk: that build must fail the power-loss test. */
+#ifdef KLM_NO_SYNC
+#define SYNC DB_TXN_WRITE_NOSYNC
+#else
+#define SYNC DB_TXN_SYNC
+#endif
+
+static DBT borrowed(struct klm_slice s)
+{
+    DBT dbt;
+
+    memset(&dbt, 0, sizeof dbt);
+    dbt.data = (void *)(uintptr_t)s.p; /* only ever read */
+    dbt.size = (uint32_t)s.n;
+    return dbt;
+}
+
+static int write_one(struct bdb *b, DB_TXN *txn, const struct st_write *w)
+{
+    DB *db = b->db[w->table];
+    DBT key = borrowed(w->key), data = borrowed(w->sealed);
+
+    if (!w->deleted) {
+        return db->put(db, txn, &key, &data, 0);
+    }
+    int ret = db->del(db, txn, &key, 0);
+    return ret == DB_NOTFOUND ? 0 : ret;
+}
+
+static int write_all(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
+{
+    int ret = 0;
+
+    for (size_t i = 0; i < n && ret == 0; i++) {
+        ret = write_one(b, txn, &writes[i]);
+    }
+    return ret;
+}
+
+static klm_rc tell(struct bdb *b, int ret, struct klm_diag *diag)
+{
+    char text[256];
+    int err = atomic_load(&b->io.error);
+
+    if (err) {
+        return klm_fail(diag, klm_rc_errno(err), KLM_MSG_ST_WRITE, b->home, strerrordesc_np(err));
+    }
+    klm_rc rc = bdb_rc(b, ret);
+    return klm_fail(diag, rc, KLM_MSG_ST_WRITE, b->home, bdb_text(b, ret, text, sizeof text));
+}
+
+klm_rc bdb_commit(struct st_driver *driver, const struct st_write *writes, size_t n, bool sync,
+                  bool *doubt, struct klm_diag *diag)
+{
+    struct bdb *b = (struct bdb *)driver;
+    DB_TXN *txn = NULL;
+
+    bdb_io_enter(&b->io);
+    *doubt = false;
+    int ret = b->env->txn_begin(b->env, NULL, &txn, sync ? SYNC : DB_TXN_WRITE_NOSYNC);
+    if (ret != 0) {
+        return tell(b, ret, diag);
+    }
+    ret = write_all(b, txn, writes, n);
+    if (ret != 0) {
+        int undone = txn->abort(txn);
+        *doubt = undone != 0 || bdb_failed(driver);
+        return tell(b, ret, diag);
+    }
+    ret = txn->commit(txn, 0);
+    *doubt = ret != 0 || bdb_failed(driver);
+    return *doubt ? tell(b, ret, diag) : KLM_OK;
+}
+
+klm_rc bdb_checkpoint(struct st_driver *driver)
+{
+    struct bdb *b = (struct bdb *)driver;
+
+    bdb_io_enter(&b->io);
+    int ret = b->env->txn_checkpoint(b->env, 0, 0, 0);
+    if (ret == 0 && bdb_failed(driver)) {
+        ret = EIO; /* a sync that failed was not told to Berkeley DB */
+    }
+    return ret == 0 ? KLM_OK : bdb_rc(b, ret);
+}

@@ -1,0 +1,328 @@
+/* TLS contexts. Both ends run here over a pair of memory BIOs. */
+#include "certs.h"
+
+#include "base/secret.h"
+
+struct ends {
+    struct klm_tls_ctx *server_ctx, *client_ctx;
+    SSL *server, *client;
+};
+
+static void ends_done(struct ends *e)
+{
+    SSL_free(e->server);
+    SSL_free(e->client);
+    klm_tls_ctx_free(&e->server_ctx);
+    klm_tls_ctx_free(&e->client_ctx);
+    ERR_clear_error();
+}
+
+/* True when the handshake succeeds at both ends. */
+static bool shake(struct ends *e, struct klm_tls_config server, struct klm_tls_config client)
+{
+    BIO *a = NULL, *b = NULL;
+    int s = 0, c = 0;
+
+    *e = (struct ends){.server_ctx = ctx_of(server), .client_ctx = ctx_of(client)};
+    e->server = SSL_new(klm_tls_ctx_ssl(e->server_ctx));
+    e->client = SSL_new(klm_tls_ctx_ssl(e->client_ctx));
+    REQUIRE(e->server && e->client && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
+    SSL_set_bio(e->server, a, a);
+    SSL_set_bio(e->client, b, b);
+    SSL_set_accept_state(e->server);
+    SSL_set_connect_state(e->client);
+    for (int i = 0; i < 10 && (s != 1 || c != 1); i++) {
+        c = SSL_do_handshake(e->client);
+        s = SSL_do_handshake(e->server);
+    }
+    return s == 1 && c == 1;
+}
+
+TEST(both_ends_agree_on_tls_13_and_see_each_other)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    struct klm_slice der = {0};
+    struct ends e;
+    unsigned char *expected = NULL;
+
+    ids_make();
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    CHECK(shake(&e, server_config(KLM_TLS_AUTH_REQUIRED), client_config(&client_id)));
+    CHECK_STR(SSL_get_version(e.server), "TLSv1.3");
+    REQUIRE_OK(klm_tls_peer_cert(e.server, pool, &der));
+    REQUIRE(i2d_X509(client_id.cert, &expected) == (int)der.n);
+    CHECK_MEM(der.p, expected, der.n);
+    OPENSSL_free(expected);
+    ends_done(&e);
+}
+
+TEST(where_a_certificate_is_wanted_none_is_accepted_and_none_is_found)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    struct klm_slice der = KLM_SLICE("x", 1);
+    struct ends e;
+
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    CHECK(shake(&e, server_config(KLM_TLS_AUTH_WANTED), client_config(NULL)));
+    CHECK_RC(klm_tls_peer_cert(e.server, pool, &der), KLM_E_NOTFOUND);
+    CHECK_INT(der.n, 1);
+    ends_done(&e);
+}
+
+TEST(where_a_certificate_is_required_none_is_refused)
+{
+    struct ends e;
+
+    CHECK(!shake(&e, server_config(KLM_TLS_AUTH_REQUIRED), client_config(NULL)));
+    ends_done(&e);
+}
+
+TEST(a_certificate_of_a_strange_authority_is_refused_even_where_none_is_required)
+{
+    struct klm_tls_config client;
+    struct ends e;
+
+    client = client_config(&stranger_id);
+    CHECK(!shake(&e, server_config(KLM_TLS_AUTH_WANTED), client));
+    ends_done(&e);
+    CHECK(!shake(&e, server_config(KLM_TLS_AUTH_REQUIRED), client));
+    ends_done(&e);
+}
+
+TEST(without_authorities_nobody_is_trusted)
+{
+    struct klm_tls_config server = server_config(KLM_TLS_AUTH_REQUIRED),
+                          client = client_config(&client_id);
+    struct ends e;
+
+    server.trust_n = 0;
+    CHECK(!shake(&e, server, client));
+    ends_done(&e);
+    client.trust_n = 0;
+    CHECK(!shake(&e, server_config(KLM_TLS_AUTH_NONE), client));
+    ends_done(&e);
+}
+
+TEST(a_key_certificate_is_no_authority)
+{
+    struct klm_tls_config client;
+    struct ends e;
+    struct id below;
+
+    ids_make();
+    below = id_new("Below", &client_id, NULL);
+    client = client_config(&below);
+    client.chain = &client_id.cert;
+    client.chain_n = 1;
+    CHECK(!shake(&e, server_config(KLM_TLS_AUTH_REQUIRED), client));
+    ends_done(&e);
+    id_done(&below);
+}
+
+TEST(the_server_names_the_authorities_it_accepts)
+{
+    struct ends e;
+    const STACK_OF(X509_NAME) * names;
+
+    CHECK(shake(&e, server_config(KLM_TLS_AUTH_WANTED), client_config(&client_id)));
+    names = SSL_get0_peer_CA_list(e.client);
+    REQUIRE(names && sk_X509_NAME_num(names) == 1);
+    CHECK(X509_NAME_cmp(sk_X509_NAME_value(names, 0), X509_get_subject_name(ca.cert)) == 0);
+    ends_done(&e);
+}
+
+TEST(versions_are_kept_to)
+{
+    struct klm_tls_config server = server_config(KLM_TLS_AUTH_NONE), client = client_config(NULL);
+    struct ends e;
+
+    client.max_version = 12;
+    CHECK(shake(&e, server, client));
+    CHECK_STR(SSL_get_version(e.server), "TLSv1.2");
+    ends_done(&e);
+    server.min_version = 13;
+    CHECK(!shake(&e, server, client));
+    ends_done(&e);
+}
+
+TEST(tls_12_agrees_on_forward_secrecy_with_an_aead)
+{
+    struct klm_tls_config client = client_config(NULL);
+    struct ends e;
+
+    client.max_version = 12;
+    CHECK(shake(&e, server_config(KLM_TLS_AUTH_NONE), client));
+    CHECK(SSL_CIPHER_is_aead(SSL_get_current_cipher(e.server)));
+    CHECK_INT(SSL_CIPHER_get_kx_nid(SSL_get_current_cipher(e.server)), NID_kx_ecdhe);
+    ends_done(&e);
+    client.ciphers12 = "AES128-SHA256";
+    CHECK(!shake(&e, server_config(KLM_TLS_AUTH_NONE), client));
+    ends_done(&e);
+}
+
+TEST(the_configured_suite_is_used_by_the_servers_preference)
+{
+    struct klm_tls_config server = server_config(KLM_TLS_AUTH_NONE), client = client_config(NULL);
+    struct ends e;
+
+    server.suites13 = "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
+    CHECK(shake(&e, server, client));
+    CHECK_STR(SSL_get_cipher_name(e.server), "TLS_CHACHA20_POLY1305_SHA256");
+    ends_done(&e);
+}
+
+TEST(exporter_values_are_the_same_at_both_ends_and_differ_by_label_and_context)
+{
+    uint8_t a[32], b[32];
+    struct ends e;
+
+    for (int version = 12; version <= 13; version++) {
+        struct klm_tls_config client = client_config(NULL);
+
+        client.max_version = version;
+        CHECK(shake(&e, server_config(KLM_TLS_AUTH_NONE), client));
+        REQUIRE_OK(klm_tls_exporter(e.server, "EXPERIMENTAL klm", klm_slice_str("x"), a, 32));
+        REQUIRE_OK(klm_tls_exporter(e.client, "EXPERIMENTAL klm", klm_slice_str("x"), b, 32));
+        CHECK_MEM(a, b, 32);
+        REQUIRE_OK(klm_tls_exporter(e.client, "EXPERIMENTAL klm", klm_slice_str("y"), b, 32));
+        CHECK(memcmp(a, b, 32) != 0);
+        REQUIRE_OK(klm_tls_exporter(e.client, "EXPERIMENTAL kln", klm_slice_str("x"), b, 32));
+        CHECK(memcmp(a, b, 32) != 0);
+        REQUIRE_OK(klm_tls_exporter(e.server, "EXPERIMENTAL klm", KLM_SLICE(NULL, 0), a, 32));
+        REQUIRE_OK(klm_tls_exporter(e.client, "EXPERIMENTAL klm", KLM_SLICE("", 0), b, 32));
+        CHECK_MEM(a, b, 32);
+        ends_done(&e);
+    }
+}
+
+TEST(there_is_no_exporter_value_before_the_handshake)
+{
+    struct klm_tls_ctx *ctx = ctx_of(client_config(NULL));
+    SSL *ssl = SSL_new(klm_tls_ctx_ssl(ctx));
+    uint8_t out[32];
+
+    CHECK_RC(klm_tls_exporter(ssl, "EXPERIMENTAL klm", KLM_SLICE(NULL, 0), out, sizeof out),
+             KLM_E_CRYPTO);
+    CHECK(ERR_peek_error() == 0);
+    SSL_free(ssl);
+    klm_tls_ctx_free(&ctx);
+}
+
+TEST(one_ticket_is_sent_and_resumes_the_session_without_early_data)
+{
+    struct klm_tls_config server = server_config(KLM_TLS_AUTH_REQUIRED),
+                          client = client_config(&client_id);
+    struct ends e;
+    SSL_SESSION *session;
+    uint8_t byte;
+    BIO *a = NULL, *b = NULL;
+    SSL *s, *c;
+
+    CHECK(shake(&e, server, client));
+    CHECK_INT(SSL_get_num_tickets(e.server), 1);
+    CHECK(SSL_read(e.client, &byte, 1) < 0);
+    session = SSL_get1_session(e.client);
+    REQUIRE(session && SSL_SESSION_is_resumable(session));
+    CHECK_INT(SSL_SESSION_get_max_early_data(session), 0);
+    s = SSL_new(klm_tls_ctx_ssl(e.server_ctx));
+    c = SSL_new(klm_tls_ctx_ssl(e.client_ctx));
+    REQUIRE(s && c && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
+    SSL_set_bio(s, a, a);
+    SSL_set_bio(c, b, b);
+    SSL_set_accept_state(s);
+    SSL_set_connect_state(c);
+    SSL_set_session(c, session);
+    for (int i = 0; i < 5; i++) {
+        (void)SSL_do_handshake(c);
+        (void)SSL_do_handshake(s);
+    }
+    CHECK(SSL_session_reused(s));
+    CHECK(SSL_get0_peer_certificate(s) != NULL);
+    SSL_SESSION_free(session);
+    SSL_free(s);
+    SSL_free(c);
+    ends_done(&e);
+}
+
+/* The outcome of making a context, which must not succeed, and what the message names. */
+static void check_refused(struct klm_tls_config cfg, const char *named)
+{
+    struct klm_tls_ctx *ctx = NULL;
+    struct klm_diag diag = {0};
+
+    CHECK_RC(klm_tls_ctx_new(&cfg, &diag, &ctx), KLM_E_CRYPTO);
+    CHECK(ctx == NULL);
+    CHECK_INT(diag.msg, KLM_MSG_TLS_CONTEXT);
+    if (!strstr(diag.text, named)) {
+        printf("# %s\n", diag.text);
+    }
+    CHECK(strstr(diag.text, named) != NULL);
+    CHECK(ERR_peek_error() == 0);
+}
+
+TEST(what_the_library_refuses_is_named)
+{
+    struct klm_tls_config cfg = server_config(KLM_TLS_AUTH_NONE);
+
+    cfg.min_version = 11;
+    check_refused(cfg, "protocol versions");
+    cfg = server_config(KLM_TLS_AUTH_NONE);
+    cfg.min_version = 13;
+    cfg.max_version = 12;
+    check_refused(cfg, "protocol versions");
+    cfg = server_config(KLM_TLS_AUTH_NONE);
+    cfg.ciphers12 = "NO-SUCH-CIPHER";
+    check_refused(cfg, "cipher list was refused: no cipher match");
+    cfg = server_config(KLM_TLS_AUTH_NONE);
+    cfg.suites13 = "TLS_NO_SUCH";
+    check_refused(cfg, "cipher suites");
+    cfg = server_config(KLM_TLS_AUTH_NONE);
+    cfg.key = client_id.key;
+    check_refused(cfg, "private key of own certificate");
+    cfg = server_config(KLM_TLS_AUTH_NONE);
+    cfg.cert = NULL;
+    check_refused(cfg, "missing own certificate");
+}
+
+TEST(a_short_rsa_key_needs_a_lower_security_level)
+{
+    struct klm_tls_config cfg = server_config(KLM_TLS_AUTH_NONE);
+    struct klm_tls_ctx *ctx = NULL;
+    struct id rsa = {EVP_RSA_gen(1024), NULL};
+
+    REQUIRE(rsa.key != NULL);
+    rsa.cert = id_cert(rsa.key, "Short", &ca, NULL);
+    cfg.key = rsa.key;
+    cfg.cert = rsa.cert;
+    check_refused(cfg, "own certificate was refused: ee key too small");
+    cfg.security_level = 1;
+    CHECK_RC(klm_tls_ctx_new(&cfg, NULL, &ctx), KLM_OK);
+    klm_tls_ctx_free(&ctx);
+    id_done(&rsa);
+}
+
+TEST(a_context_lives_until_its_last_reference)
+{
+    struct klm_tls_ctx *ctx = ctx_of(server_config(KLM_TLS_AUTH_NONE)),
+                       *second = klm_tls_ctx_ref(ctx);
+
+    CHECK(second == ctx);
+    klm_tls_ctx_free(&ctx);
+    CHECK(ctx == NULL);
+    CHECK(SSL_CTX_get_min_proto_version(klm_tls_ctx_ssl(second)) == TLS1_2_VERSION);
+    klm_tls_ctx_free(&second);
+    klm_tls_ctx_free(&second);
+    klm_tls_ctx_free(NULL);
+    CHECK(klm_tls_ctx_ref(NULL) == NULL);
+}
+
+TEST(the_librarys_words_are_cut_to_fit_and_its_queue_is_emptied)
+{
+    char text[12];
+
+    ERR_clear_error();
+    CHECK_STR(klm_openssl_error(text, sizeof text), "no reason g");
+    ERR_raise(ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER);
+    CHECK_STR(klm_openssl_error(text, sizeof text), "no shared c");
+    CHECK(ERR_peek_error() == 0);
+}

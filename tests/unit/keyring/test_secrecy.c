@@ -1,0 +1,157 @@
+/* Where clear keys stand: the process's own memory is searched for pieces of a private key that was opened, used and freed. Outside of
+ * secret memory there must be none, neither as bytes of the file form nor as numbers. (OpenSSL keeps the two primes of an RSA key in use once more, as
+ * numbers, for its arithmetic; keyring/TOKEN.md says so. The private exponent and all encodings are never outside.) */
+#include "site.h"
+
+#include "base/secret.h"
+
+#include <openssl/crypto.h>
+
+#define PIECE 32
+#define PIECES 64
+#define REGION_MAX ((size_t)256 << 20) /* larger ones belong to sanitizers */
+
+static uint8_t *pieces; /* in secret memory */
+static size_t pieces_n;
+
+/* Searches without the help of anything that a sanitizer watches: it reads freed memory, too. */
+__attribute__((no_sanitize("address"))) static unsigned count(const uint8_t *from, const uint8_t *end)
+{
+    unsigned found = 0;
+
+    for (const uint8_t *p = from; p + PIECE <= end; p++) {
+        for (size_t i = 0; i < pieces_n; i++) {
+            const uint8_t *piece = pieces + i * PIECE;
+            size_t n = 0;
+
+            while (n < PIECE && p[n] == piece[n]) {
+                n++;
+            }
+            if (n == PIECE && !CRYPTO_secure_allocated(p)) {
+                found++;
+            }
+        }
+    }
+    return found;
+}
+
+static unsigned found_outside(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512], modes[8];
+    unsigned long from, end;
+    unsigned found = 0;
+
+    REQUIRE(maps != NULL);
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx %7s", &from, &end, modes) == 3 && modes[0] == 'r' && modes[1] == 'w' && end - from <= REGION_MAX) {
+            found += count((const uint8_t *)from, (const uint8_t *)end);
+        }
+    }
+    (void)fclose(maps);
+    return found;
+}
+
+static void add_piece(const uint8_t *p, bool as_number)
+{
+    uint8_t *to = pieces + pieces_n++ * PIECE;
+
+    REQUIRE(pieces_n <= PIECES);
+    for (size_t i = 0; i < PIECE; i++) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        to[i] = as_number ? p[PIECE - 1 - i] : p[i];
+#else
+        to[i] = as_number ? p[(PIECE / 8 - 1 - i / 8) * 8 + i % 8] : p[i];
+#endif
+    }
+}
+
+/* The golden private key straight into secret memory; the private exponent begins at 277 (a modulus of 257 bytes, an exponent of 3, heads). */
+static void take_pieces(void)
+{
+    uint8_t *der = klm_secret_alloc(4096);
+    int fd = open(GOLDEN "rsa2048.der", O_RDONLY);
+    ssize_t n;
+
+    REQUIRE(der != NULL && fd >= 0);
+    n = read(fd, der, 4096);
+    (void)close(fd);
+    REQUIRE(n > 1100 && der[273] == 0x02 && der[274] == 0x82 && der[275] == 0x01);
+    pieces = klm_secret_alloc((size_t)PIECES * PIECE);
+    REQUIRE(pieces != NULL);
+    for (ssize_t at = 280; at + PIECE < n; at += 64) {
+        add_piece(der + at, false);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        /* From the low end of the number in whole words; its length does not matter then. */
+        size_t low = 277 + (der[276] == 1 ? 257 : der[276] == 0 ? 256 : der[276]);
+
+        add_piece(der + low - PIECE - i * 40, true);
+    }
+    klm_secret_free(der, 4096);
+}
+
+TEST(a_search_finds_what_is_there)
+{
+    uint8_t *copy = malloc(PIECE);
+
+    take_pieces();
+    REQUIRE(copy != NULL);
+    CHECK_INT(found_outside(), 0);
+    memcpy(copy, pieces + PIECE, PIECE);
+    CHECK_INT(found_outside(), 1);
+    klm_wipe(copy, PIECE);
+    free(copy);
+    CHECK_INT(found_outside(), 0);
+}
+
+TEST(a_private_key_that_is_opened_used_sealed_and_freed_never_stands_outside_of_secret_memory)
+{
+    struct site site = site_new();
+    struct st_change *change = change_new(site.store);
+    struct kr_open_ring *ring;
+    struct kr_key *key = NULL, *opened = NULL;
+    const struct kr_label *label = NULL;
+    struct klm_slice der;
+
+    REQUIRE_OK(kr_cert_parse(load(GOLDEN "rsa2048.pem"), test_pool(), &der, NULL));
+    REQUIRE_OK(kr_token_put(change, "ITOPS.KLM20.CERT", load(GOLDEN "token-rsa2048.bin"), false));
+    REQUIRE_OK(kr_cert_add(change, &(struct kr_cert){.owner = "TAPEKMS", .label = "x", .der = der, .trust = KR_TRUST, .token_label = "ITOPS.KLM20.CERT"}));
+    REQUIRE_OK(kr_ring_connect(change, "TAPEKMS", "R", &PERSONAL("x")));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    ring = ring_of(&site);
+    CHECK_INT(found_outside(), 0);
+    REQUIRE_OK(kr_label_find(ring, "x", &label));
+    REQUIRE_OK(kr_unwrap(label, KLM_SLICE("\x45\x45\x44\x4b\x01\x01\x00\x04test", 12), load(GOLDEN "wrapped-rsa2048.bin"), &key));
+    CHECK_INT(found_outside(), 0);
+    REQUIRE_OK(kr_token_open(site.master, "ITOPS.KLM20.CERT", load(GOLDEN "token-rsa2048.bin"), &opened));
+    change = change_new(site.store);
+    put_token(change, site.master, "AGAIN", opened);
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    CHECK_INT(found_outside(), 0);
+    kr_key_free(&key);
+    kr_key_free(&opened);
+    kr_open_ring_free(&ring);
+    kr_thread_forget();
+    CHECK_INT(found_outside(), 0);
+    site_done(&site);
+}
+
+TEST(a_data_key_that_was_unwrapped_and_wrapped_never_stands_outside_of_secret_memory)
+{
+    struct site site = site_new();
+    struct kr_key *key = NULL;
+    uint8_t session[32] = {1}, wrapped[40];
+
+    pieces_n = 1;
+    for (size_t i = 0; i < PIECE; i++) {
+        pieces[i] = (uint8_t)(0xa0 + i);
+    }
+    REQUIRE_OK(kr_token_open(site.master, "AES.KEY", load(GOLDEN "token-aes256.bin"), &key));
+    REQUIRE_OK(kr_wrap_session(key, session, wrapped));
+    CHECK_INT(found_outside(), 0);
+    kr_key_free(&key);
+    kr_thread_forget();
+    CHECK_INT(found_outside(), 0);
+    site_done(&site);
+}
