@@ -1,5 +1,8 @@
-/* Certificates from outside and back: DER or PEM in, PEM out, and whether a key or a signature belongs to one. */
+/* Certificates from outside and back: DER or PEM in, PEM out, and whether a key or a signature
+ * belongs to one. */
 #include "keyring/internal.h"
+
+#include <openssl/rsa.h>
 
 #include <ctype.h>
 #include <limits.h>
@@ -35,13 +38,17 @@ bool kr_pem_ended(BIO *bio)
     return true;
 }
 
-static klm_rc from_pem(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der, struct klm_diag *diag)
+static klm_rc from_pem(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der,
+                       struct klm_diag *diag)
 {
     KLM_AUTO(kr_done_bio) BIO *bio = BIO_new_mem_buf(in.p, (int)in.n);
-    KLM_AUTO(kr_done_x509) X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, kr_no_password, NULL) : NULL;
+    KLM_AUTO(kr_done_x509)
+    X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, kr_no_password, NULL) : NULL;
 
     if (!x509) {
-        return kr_quiet(klm_fail(diag, KLM_E_INVALID, KLM_MSG_CERT_NOT, "the text between BEGIN CERTIFICATE and END CERTIFICATE cannot be read"));
+        return kr_quiet(
+            klm_fail(diag, KLM_E_INVALID, KLM_MSG_CERT_NOT,
+                     "the text between BEGIN CERTIFICATE and END CERTIFICATE cannot be read"));
     }
     ERR_clear_error();
     if (!kr_pem_ended(bio)) {
@@ -50,18 +57,21 @@ static klm_rc from_pem(struct klm_slice in, struct klm_pool *pool, struct klm_sl
     return kr_x509_der(x509, pool, der);
 }
 
-static klm_rc from_der(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der, struct klm_diag *diag)
+static klm_rc from_der(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der,
+                       struct klm_diag *diag)
 {
     KLM_AUTO(kr_done_x509) X509 *x509 = NULL;
     klm_rc rc = kr_x509(in, &x509);
 
     if (rc != KLM_OK) {
-        return klm_fail(diag, rc, KLM_MSG_CERT_NOT, "it is neither PEM nor exactly one certificate in DER");
+        return klm_fail(diag, rc, KLM_MSG_CERT_NOT,
+                        "it is neither PEM nor exactly one certificate in DER");
     }
     return klm_pool_slice(pool, in, der);
 }
 
-klm_rc kr_cert_parse(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der, struct klm_diag *diag)
+klm_rc kr_cert_parse(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der,
+                     struct klm_diag *diag)
 {
     if (in.n == 0) {
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_CERT_NOT, "it is empty");
@@ -100,10 +110,18 @@ klm_rc kr_cert_fits(struct klm_slice der, struct kr_key *key)
     return KLM_OK;
 }
 
+/* exchange/PROTOCOL.md, 1.4: RSASSA-PSS with SHA-256, MGF1-SHA-256 and a salt of 32 bytes; EC keys have one scheme. */
+static bool scheme(EVP_PKEY_CTX *ctx, const struct kr_spec *spec)
+{
+    return spec->type != KR_RSA || (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                                    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, 32) == 1);
+}
+
 klm_rc kr_cert_verify(struct klm_slice der, struct klm_slice data, struct klm_slice signature)
 {
     KLM_AUTO(kr_done_x509) X509 *x509 = NULL;
     KLM_AUTO(kr_done_md) EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *ctx = NULL;
     struct kr_spec spec;
     EVP_PKEY *pub;
 
@@ -115,7 +133,7 @@ klm_rc kr_cert_verify(struct klm_slice der, struct klm_slice data, struct klm_sl
     if (!md) {
         return KLM_E_NOMEM;
     }
-    if (EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, pub) != 1 ||
+    if (EVP_DigestVerifyInit(md, &ctx, EVP_sha256(), NULL, pub) != 1 || !scheme(ctx, &spec) ||
         EVP_DigestVerify(md, signature.p, signature.n, data.p, data.n) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }

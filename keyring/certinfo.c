@@ -3,15 +3,16 @@
 
 #include <string.h>
 
-/* RFC 4514: the last relative name first, so that CN leads and C ends, as RACF lists it; UTF-8 stays readable, control
- * characters are escaped. */
+/* RFC 4514: the last relative name first, so that CN leads and C ends, as RACF lists it; UTF-8
+ * stays readable, control characters are escaped. */
 klm_rc kr_subject_text(const X509_NAME *name, struct klm_pool *pool, const char **out)
 {
     KLM_AUTO(kr_done_bio) BIO *bio = BIO_new(BIO_s_mem());
     char *text, *copy;
     long n;
 
-    if (!bio || X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) < 0) {
+    if (!bio || X509_NAME_print_ex(bio, name, 0,
+                                   XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) < 0) {
         return kr_quiet(KLM_E_INVALID);
     }
     n = BIO_get_mem_data(bio, &text);
@@ -49,7 +50,8 @@ static void key_kind(X509 *x509, struct kr_cert_info *info)
     }
     if (pub && EVP_PKEY_is_a(pub, "RSA")) {
         info->key_type = "RSA";
-    } else if (pub && EVP_PKEY_is_a(pub, "EC") && EVP_PKEY_get_group_name(pub, group, sizeof group, NULL) == 1) {
+    } else if (pub && EVP_PKEY_is_a(pub, "EC") &&
+               EVP_PKEY_get_group_name(pub, group, sizeof group, NULL) == 1) {
         info->key_type = strncmp(group, "brainpool", 9) == 0 ? "BPECC" : "NISTECC";
     }
     ERR_clear_error();

@@ -1,5 +1,6 @@
-/* Certificates in the store. The record of owner, 0, label: version, trust, time added, label of the token, DER. Beside each stands
- * an index record under owner, 0, 0, SHA-256 of the DER, that holds the label: no label is empty, so the two never meet. */
+/* Certificates in the store. The record of owner, 0, label: version, trust, time added, label of
+ * the token, DER. Beside each stands an index record under owner, 0, 0, SHA-256 of the DER, that
+ * holds the label: no label is empty, so the two never meet. */
 #include "keyring/internal.h"
 
 #include <stdlib.h>
@@ -63,7 +64,8 @@ static klm_rc decode(struct klm_slice record, struct klm_pool *pool, struct kr_c
     return klm_pool_slice(pool, der, &out->der);
 }
 
-klm_rc kr_cert_get(struct st_view *view, const char *owner, const char *label, struct klm_pool *pool, struct kr_cert *out)
+klm_rc kr_cert_get(struct st_view *view, const char *owner, const char *label,
+                   struct klm_pool *pool, struct kr_cert *out)
 {
     struct kr_cert cert = {0};
     struct klm_slice record;
@@ -96,8 +98,10 @@ static klm_rc check(const struct kr_cert *cert)
     return cert->trust <= KR_HIGHTRUST ? KLM_OK : KLM_E_INVALID;
 }
 
-/* KLM_E_EXISTS when this certificate stands under another label of the owner. An index record that tells something else is stale. */
-static klm_rc check_single(struct st_view *view, const struct kr_cert *cert, const struct kr_rkey *index)
+/* KLM_E_EXISTS when this certificate stands under another label of the owner. An index record
+ * that tells something else is stale. */
+static klm_rc check_single(struct st_view *view, const struct kr_cert *cert,
+                           const struct kr_rkey *index)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct klm_slice there;
@@ -144,7 +148,8 @@ static klm_rc write(struct st_change *change, const struct kr_cert *cert)
 }
 
 /* What stands under owner and label; a damaged record counts as there, with empty DER. */
-static klm_rc there(struct st_view *view, const char *owner, const char *label, struct klm_pool *pool, struct kr_cert *out)
+static klm_rc there(struct st_view *view, const char *owner, const char *label,
+                    struct klm_pool *pool, struct kr_cert *out)
 {
     klm_rc rc = kr_cert_get(view, owner, label, pool, out);
 
@@ -222,7 +227,8 @@ struct scan {
     void *arg;
 };
 
-/* A damaged certificate is passed on with its names and nothing else, so that listings can show that it is there. */
+/* A damaged certificate is passed on with its names and nothing else, so that listings can show
+ * that it is there. */
 static klm_rc visit(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
 {
     struct scan *scan = arg;

@@ -1,7 +1,8 @@
 /* Does a certificate chain to an authority of the ring? */
 #include "keyring/open.h"
 
-static klm_rc check(X509_STORE_CTX *ctx, const struct kr_open_ring *ring, X509 *x509, klm_time now, struct klm_diag *diag)
+static klm_rc check(X509_STORE_CTX *ctx, const struct kr_open_ring *ring, X509 *x509, klm_time now,
+                    struct klm_diag *diag)
 {
     if (X509_STORE_CTX_init(ctx, ring->trust, x509, NULL) != 1) {
         return kr_quiet(KLM_E_NOMEM);
@@ -16,7 +17,8 @@ static klm_rc check(X509_STORE_CTX *ctx, const struct kr_open_ring *ring, X509 *
     return KLM_OK;
 }
 
-klm_rc kr_cert_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now, struct klm_diag *diag)
+klm_rc kr_cert_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now,
+                     struct klm_diag *diag)
 {
     KLM_AUTO(kr_done_x509) X509 *x509 = NULL;
     X509_STORE_CTX *ctx;

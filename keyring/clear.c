@@ -1,5 +1,6 @@
-/* The clear form of a private key, written straight into secret memory. OpenSSL's own encoders pass through ordinary memory, so the
- * few lines of DER that are needed are written here, from the back to the front, so that each length is known when it is written. */
+/* The clear form of a private key, written straight into secret memory. OpenSSL's own encoders
+ * pass through ordinary memory, so the few lines of DER that are needed are written here, from
+ * the back to the front, so that each length is known when it is written. */
 #include "keyring/internal.h"
 
 #include "base/secret.h"
@@ -49,7 +50,8 @@ static void der_head(struct der *der, uint8_t tag, size_t end)
     der_byte(der, tag);
 }
 
-/* One number of a key, big-endian, in out[*n]. OpenSSL gives numbers in the machine's order and as wide as the buffer. */
+/* One number of a key, big-endian, in out[*n]. OpenSSL gives numbers in the machine's order and
+ * as wide as the buffer. */
 static klm_rc number(const EVP_PKEY *pkey, const char *name, uint8_t *out, size_t *n)
 {
     OSSL_PARAM param[] = {OSSL_PARAM_BN(NULL, NULL, 0), OSSL_PARAM_END};
@@ -72,7 +74,8 @@ static klm_rc number(const EVP_PKEY *pkey, const char *name, uint8_t *out, size_
     return KLM_OK;
 }
 
-/* X.690, 8.3: as few bytes as possible, the first bit zero because all numbers here are positive. */
+/* X.690, 8.3: as few bytes as possible, the first bit zero because all numbers here are
+ * positive. */
 static void der_integer(struct der *der, const EVP_PKEY *pkey, const char *name, uint8_t *scratch)
 {
     size_t n = 0, zeros = 0, end = der->at;
@@ -96,9 +99,14 @@ static void der_integer(struct der *der, const EVP_PKEY *pkey, const char *name,
 static void rsa_clear(struct der *der, const EVP_PKEY *pkey, uint8_t *scratch)
 {
     static const char *const numbers[] = {
-        OSSL_PKEY_PARAM_RSA_COEFFICIENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_EXPONENT1,
-        OSSL_PKEY_PARAM_RSA_FACTOR2,      OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_D,
-        OSSL_PKEY_PARAM_RSA_E,            OSSL_PKEY_PARAM_RSA_N,
+        OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+        OSSL_PKEY_PARAM_RSA_EXPONENT2,
+        OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        OSSL_PKEY_PARAM_RSA_FACTOR2,
+        OSSL_PKEY_PARAM_RSA_FACTOR1,
+        OSSL_PKEY_PARAM_RSA_D,
+        OSSL_PKEY_PARAM_RSA_E,
+        OSSL_PKEY_PARAM_RSA_N,
     };
     size_t end = der->at;
 
@@ -113,7 +121,8 @@ static void ec_point(struct der *der, const EVP_PKEY *pkey, uint8_t *scratch)
 {
     size_t n = 0, end = der->at;
 
-    if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, scratch, NUMBER_MAX, &n) != 1) {
+    if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, scratch, NUMBER_MAX, &n) !=
+        1) {
         der->rc = kr_quiet(KLM_E_CRYPTO);
         return;
     }
@@ -123,10 +132,12 @@ static void ec_point(struct der *der, const EVP_PKEY *pkey, uint8_t *scratch)
     der_head(der, 0xa1, end);
 }
 
-/* RFC 5915, 3: ECPrivateKey with the curve's name and the public point; the number is as wide as the curve's order. */
+/* RFC 5915, 3: ECPrivateKey with the curve's name and the public point; the number is as wide as
+ * the curve's order. */
 static void ec_clear(struct der *der, const EVP_PKEY *pkey, unsigned bits, uint8_t *scratch)
 {
-    static const uint8_t p256[] = {0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    static const uint8_t p256[] = {0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                                   0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
     static const uint8_t p384[] = {0xa0, 0x07, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
     size_t width = bits / 8, end = der->at, n = 0, octets;
 

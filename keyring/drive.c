@@ -1,4 +1,5 @@
-/* The identity of a drive in a certificate or request: the extended key usage of ours, the serial number of the subject, the WWN. */
+/* The identity of a drive in a certificate or request: the extended key usage of ours, the
+ * serial number of the subject, the WWN. */
 #include "keyring/internal.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ static bool is_role(const ASN1_OBJECT *oid)
     return n > 0 && (size_t)n < sizeof text && strcmp(text, KR_OID_DRIVE_ROLE) == 0;
 }
 
-static bool has_role(const STACK_OF(X509_EXTENSION) *exts)
+static bool has_role(const STACK_OF(X509_EXTENSION) * exts)
 {
     EXTENDED_KEY_USAGE *usages = X509V3_get_d2i(exts, NID_ext_key_usage, NULL, NULL);
     bool found = false;
@@ -53,11 +54,12 @@ static klm_rc serial_of(const X509_NAME *name, char out[SERIAL + 1])
         return KLM_E_INVALID;
     }
     text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-    return copy_text(ASN1_STRING_get0_data(text), ASN1_STRING_length(text), SERIAL, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", out);
+    return copy_text(ASN1_STRING_get0_data(text), ASN1_STRING_length(text), SERIAL,
+                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", out);
 }
 
 /* The WWN extension: a UTF8String of 16 upper-case hex digits; "" when there is none. */
-static klm_rc wwn_of(const STACK_OF(X509_EXTENSION) *exts, char out[WWN + 1])
+static klm_rc wwn_of(const STACK_OF(X509_EXTENSION) * exts, char out[WWN + 1])
 {
     KLM_AUTO(kr_done_obj) ASN1_OBJECT *oid = OBJ_txt2obj(KR_OID_DRIVE_WWN, 1);
     int at = oid ? X509v3_get_ext_by_OBJ(exts, oid, -1) : -1;
@@ -82,7 +84,8 @@ static klm_rc wwn_of(const STACK_OF(X509_EXTENSION) *exts, char out[WWN + 1])
     return copy_text(p + 2, WWN, WWN, "0123456789ABCDEF", out);
 }
 
-klm_rc kr_drive_identity(const X509_NAME *name, const STACK_OF(X509_EXTENSION) *exts, char serial[13], char wwn[17])
+klm_rc kr_drive_identity(const X509_NAME *name, const STACK_OF(X509_EXTENSION) * exts,
+                         char serial[13], char wwn[17])
 {
     char found_serial[SERIAL + 1], found_wwn[WWN + 1];
 

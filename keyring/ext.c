@@ -8,15 +8,18 @@
 #define HOSTS_MAX 64
 #define HOST_MAX 253
 
-/* Critical key usage and extended key usage of a role; RSA keys are encrypted to, EC keys agreed with. */
+/* Critical key usage and extended key usage of a role; RSA keys are encrypted to, EC keys agreed
+ * with. */
 static const struct {
     const char *usage_rsa, *usage_ec, *extended;
 } roles[] = {
     [KR_ROLE_LABEL] = {"critical,keyEncipherment,dataEncipherment", "critical,keyAgreement", NULL},
     [KR_ROLE_CA] = {"critical,keyCertSign,cRLSign", "critical,keyCertSign,cRLSign", NULL},
-    [KR_ROLE_SERVER] = {"critical,digitalSignature,keyEncipherment", "critical,digitalSignature", "serverAuth"},
+    [KR_ROLE_SERVER] = {"critical,digitalSignature,keyEncipherment", "critical,digitalSignature",
+                        "serverAuth"},
     [KR_ROLE_CLIENT] = {"critical,digitalSignature", "critical,digitalSignature", "clientAuth"},
-    [KR_ROLE_DRIVE] = {"critical,digitalSignature", "critical,digitalSignature", "clientAuth," KR_OID_DRIVE_ROLE},
+    [KR_ROLE_DRIVE] = {"critical,digitalSignature", "critical,digitalSignature",
+                       "clientAuth," KR_OID_DRIVE_ROLE},
 };
 
 static klm_rc add(X509 *x509, X509_EXTENSION *take_ext)
@@ -38,10 +41,13 @@ static klm_rc add_text(X509 *x509, X509 *issuer, int nid, const char *value)
     return add(x509, X509V3_EXT_nconf_nid(NULL, &ctx, nid, value));
 }
 
-/* RFC 5280, 4.2.1.1: the issuer's subject key identifier; a foreign issuer without one gets none named. */
+/* RFC 5280, 4.2.1.1: the issuer's subject key identifier; a foreign issuer without one gets none
+ * named. */
 static klm_rc add_authority(X509 *x509, X509 *issuer)
 {
-    return issuer == x509 || X509_get0_subject_key_id(issuer) ? add_text(x509, issuer, NID_authority_key_identifier, "keyid:always") : KLM_OK;
+    return issuer == x509 || X509_get0_subject_key_id(issuer)
+               ? add_text(x509, issuer, NID_authority_key_identifier, "keyid:always")
+               : KLM_OK;
 }
 
 /* The WWN as a UTF8String (X.690, 8.23: tag 12), not critical: who does not know it may skip it. */
@@ -60,23 +66,30 @@ static klm_rc add_wwn(X509 *x509, const char *wwn)
     return rc;
 }
 
-/* A DNS name of letters, digits, hyphens and dots, perhaps with "*." in front; underscores occur in real ones. */
+/* A DNS name of letters, digits, hyphens and dots, perhaps with "*." in front; underscores occur
+ * in real ones. */
 static bool is_dns(const char *host)
 {
     const char *name = strncmp(host, "*.", 2) == 0 ? host + 2 : host;
 
-    return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(name) &&
+    return name[0] &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") ==
+               strlen(name) &&
            name[0] != '.' && !strstr(name, "..");
 }
 
 static GENERAL_NAME *host_name(const char *host)
 {
     uint8_t address[16];
-    int n = inet_pton(AF_INET, host, address) == 1 ? 4 : inet_pton(AF_INET6, host, address) == 1 ? 16 : 0;
-    ASN1_STRING *value = n || is_dns(host) ? ASN1_STRING_type_new(n ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING) : NULL;
+    int n = inet_pton(AF_INET, host, address) == 1    ? 4
+            : inet_pton(AF_INET6, host, address) == 1 ? 16
+                                                      : 0;
+    ASN1_STRING *value =
+        n || is_dns(host) ? ASN1_STRING_type_new(n ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING) : NULL;
     GENERAL_NAME *name = value ? GENERAL_NAME_new() : NULL;
 
-    if (!name || ASN1_STRING_set(value, n ? (const void *)address : host, n ? n : (int)strlen(host)) != 1) {
+    if (!name ||
+        ASN1_STRING_set(value, n ? (const void *)address : host, n ? n : (int)strlen(host)) != 1) {
         ASN1_STRING_free(value);
         GENERAL_NAME_free(name);
         return NULL;
@@ -97,14 +110,17 @@ static klm_rc push_host(GENERAL_NAMES *names, const char *from, size_t n, struct
     while (n && from[n - 1] == ' ') {
         n--;
     }
-    (void)snprintf(host, sizeof host, "%.*s", (int)(n > HOST_MAX ? HOST_MAX : n), from); /* cut only when refused next */
+    (void)snprintf(host, sizeof host, "%.*s", (int)(n > HOST_MAX ? HOST_MAX : n),
+                   from); /* cut only when refused next */
     if (n > HOST_MAX || sk_GENERAL_NAME_num(names) == HOSTS_MAX) {
-        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_HOST, host, "names have at most 253 characters, and there are at most 64");
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_HOST, host,
+                        "names have at most 253 characters, and there are at most 64");
     }
     name = host_name(host);
     if (!name || sk_GENERAL_NAME_push(names, name) <= 0) {
         GENERAL_NAME_free(name);
-        return kr_quiet(klm_fail(diag, KLM_E_INVALID, KLM_MSG_HOST, host, "it is neither a DNS name nor an IP address"));
+        return kr_quiet(klm_fail(diag, KLM_E_INVALID, KLM_MSG_HOST, host,
+                                 "it is neither a DNS name nor an IP address"));
     }
     return KLM_OK;
 }
@@ -131,7 +147,8 @@ static klm_rc add_hosts(X509 *x509, const char *hosts, struct klm_diag *diag)
         return KLM_E_NOMEM;
     }
     rc = push_hosts(names, hosts, diag);
-    if (rc == KLM_OK && X509_add1_ext_i2d(x509, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1) {
+    if (rc == KLM_OK &&
+        X509_add1_ext_i2d(x509, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1) {
         rc = kr_quiet(KLM_E_CRYPTO);
     }
     sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
@@ -143,8 +160,10 @@ klm_rc kr_ext_add(X509 *x509, const struct kr_ext_want *want, struct klm_diag *d
     X509 *issuer = want->issuer;
     bool ec = EVP_PKEY_is_a(X509_get0_pubkey(x509), "EC");
 
-    KLM_TRY(add_text(x509, issuer, NID_basic_constraints, want->role == KR_ROLE_CA ? "critical,CA:TRUE" : "critical,CA:FALSE"));
-    KLM_TRY(add_text(x509, issuer, NID_key_usage, ec ? roles[want->role].usage_ec : roles[want->role].usage_rsa));
+    KLM_TRY(add_text(x509, issuer, NID_basic_constraints,
+                     want->role == KR_ROLE_CA ? "critical,CA:TRUE" : "critical,CA:FALSE"));
+    KLM_TRY(add_text(x509, issuer, NID_key_usage,
+                     ec ? roles[want->role].usage_ec : roles[want->role].usage_rsa));
     if (roles[want->role].extended) {
         KLM_TRY(add_text(x509, issuer, NID_ext_key_usage, roles[want->role].extended));
     }

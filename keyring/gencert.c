@@ -8,19 +8,19 @@
 
 #define SECOND ((klm_time)1000000)
 #define YEAR (365 * 24 * 3600 * SECOND)
-#define LONGEST (18263 * 24 * 3600 * SECOND) /* 50 years with 13 leap days */
+#define LONGEST (18263 * 24 * 3600 * SECOND)     /* 50 years with 13 leap days */
 #define LATEST ((klm_time)253402300799 * SECOND) /* 9999-12-31 23:59:59 (RFC 5280, 4.1.2.5) */
-#define EARLIEST ((klm_time)-631152000 * SECOND)  /* 1950-01-01, where UTCTime begins */
+#define EARLIEST ((klm_time)-631152000 * SECOND) /* 1950-01-01, where UTCTime begins */
 
 struct work {
     const struct kr_gencert *spec;
     struct klm_diag *diag;
-    X509 *issuer;         /* NULL: self-signed */
+    X509 *issuer; /* NULL: self-signed */
     EVP_PKEY *issuer_key;
-    X509_REQ *req;        /* NULL: a new key */
+    X509_REQ *req; /* NULL: a new key */
     X509_NAME *subject;
-    struct kr_key *key;   /* the new key */
-    EVP_PKEY *pub;        /* borrowed: the key that is certified */
+    struct kr_key *key; /* the new key */
+    EVP_PKEY *pub;      /* borrowed: the key that is certified */
     enum kr_role role;
     char serial[13], wwn[17];
     klm_time not_before, not_after;
@@ -43,7 +43,8 @@ static klm_rc take_issuer(struct work *work, struct klm_slice der, struct kr_key
         return KLM_OK;
     }
     if (kr_x509(der, &work->issuer) != KLM_OK) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_CERT_NOT, "the certificate to sign with is damaged");
+        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_CERT_NOT,
+                        "the certificate to sign with is damaged");
     }
     if (!kr_x509_is_ca(work->issuer)) {
         return klm_fail(work->diag, KLM_E_DENIED, KLM_MSG_ISSUER_NO_CA);
@@ -85,10 +86,12 @@ static klm_rc take_dates(struct work *work)
     work->not_after = spec->not_after ? spec->not_after : work->not_before + YEAR;
     work->not_after -= work->not_after % SECOND;
     if (work->not_after <= work->not_before) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_CERT_DATES, "it would end before it begins");
+        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_CERT_DATES,
+                        "it would end before it begins");
     }
     if (work->not_after - work->not_before > LONGEST) {
-        return klm_fail(work->diag, KLM_E_LIMIT, KLM_MSG_CERT_DATES, "it may be valid for 50 years at most");
+        return klm_fail(work->diag, KLM_E_LIMIT, KLM_MSG_CERT_DATES,
+                        "it may be valid for 50 years at most");
     }
     return dates_of_issuer(work);
 }
@@ -97,15 +100,19 @@ static klm_rc take_dates(struct work *work)
 static klm_rc take_drive(struct work *work)
 {
     STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(work->req);
-    klm_rc rc = kr_drive_identity(X509_REQ_get_subject_name(work->req), exts, work->serial, work->wwn);
+    klm_rc rc =
+        kr_drive_identity(X509_REQ_get_subject_name(work->req), exts, work->serial, work->wwn);
 
     sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
     ERR_clear_error();
     if (rc == KLM_E_NOTFOUND && work->role == KR_ROLE_DRIVE) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST, "it does not ask for the role of a drive");
+        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST,
+                        "it does not ask for the role of a drive");
     }
     if (rc == KLM_E_INVALID) {
-        return klm_fail(work->diag, rc, KLM_MSG_DRIVE_REQUEST, "its serial number must have 12 upper-case letters and digits, its WWN 16 hex digits");
+        return klm_fail(
+            work->diag, rc, KLM_MSG_DRIVE_REQUEST,
+            "its serial number must have 12 upper-case letters and digits, its WWN 16 hex digits");
     }
     if (rc == KLM_OK) {
         work->role = KR_ROLE_DRIVE;
@@ -120,7 +127,8 @@ static klm_rc take_request(struct work *work)
     KLM_TRY(kr_request_parse(work->spec->request, work->diag, &work->req));
     work->pub = X509_REQ_get0_pubkey(work->req);
     if (kr_pkey_spec(work->pub, &spec) != KLM_OK || kr_spec_check(&spec) != KLM_OK) {
-        return klm_fail(work->diag, KLM_E_UNSUPPORTED, KLM_MSG_REQUEST_NOT, "its key is none of RSA 1024 to 4096, P-256, P-384");
+        return klm_fail(work->diag, KLM_E_UNSUPPORTED, KLM_MSG_REQUEST_NOT,
+                        "its key is none of RSA 1024 to 4096, P-256, P-384");
     }
     if (!work->issuer) {
         return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_REQUEST_ISSUER);
@@ -133,9 +141,11 @@ static klm_rc new_key(struct work *work)
     klm_rc rc;
 
     if (work->role == KR_ROLE_DRIVE) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST, "a drive makes its own key and request");
+        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST,
+                        "a drive makes its own key and request");
     }
-    rc = work->spec->spec.type == KR_AES ? KLM_E_INVALID : kr_key_generate(&work->spec->spec, &work->key);
+    rc = work->spec->spec.type == KR_AES ? KLM_E_INVALID
+                                         : kr_key_generate(&work->spec->spec, &work->key);
     if (rc == KLM_E_LIMIT || rc == KLM_E_INVALID) {
         return klm_fail(work->diag, rc, KLM_MSG_KEY_SIZE, KLM_NUM(work->spec->spec.bits));
     }
@@ -150,7 +160,8 @@ static klm_rc take_subject(struct work *work)
     bool given = work->spec->subject && work->spec->subject[0];
 
     if (given && work->req && work->role == KR_ROLE_DRIVE) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST, "the subject of a drive comes from its request alone");
+        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST,
+                        "the subject of a drive comes from its request alone");
     }
     if (given) {
         return kr_subject_parse(work->spec->subject, work->diag, &work->subject);
@@ -162,7 +173,8 @@ static klm_rc take_subject(struct work *work)
     return work->subject ? KLM_OK : kr_quiet(KLM_E_NOMEM);
 }
 
-/* RFC 5280, 4.1.2.2: positive, at most 20 bytes. The first bits are 01, so the length never tells anything; 126 bits are random. */
+/* RFC 5280, 4.1.2.2: positive, at most 20 bytes. The first bits are 01, so the length never
+ * tells anything; 126 bits are random. */
 static klm_rc set_serial(X509 *x509)
 {
     uint8_t random[16];
@@ -186,14 +198,19 @@ static klm_rc fill(struct work *work)
         return KLM_E_NOMEM;
     }
     KLM_TRY(set_serial(x509));
-    if (X509_set_version(x509, X509_VERSION_3) != 1 || X509_set_subject_name(x509, work->subject) != 1 ||
-        X509_set_issuer_name(x509, work->issuer ? X509_get_subject_name(work->issuer) : work->subject) != 1 ||
+    if (X509_set_version(x509, X509_VERSION_3) != 1 ||
+        X509_set_subject_name(x509, work->subject) != 1 ||
+        X509_set_issuer_name(x509, work->issuer ? X509_get_subject_name(work->issuer)
+                                                : work->subject) != 1 ||
         !ASN1_TIME_set(X509_getm_notBefore(x509), work->not_before / SECOND) ||
         !ASN1_TIME_set(X509_getm_notAfter(x509), work->not_after / SECOND) ||
         X509_set_pubkey(x509, work->pub) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
-    return kr_ext_add(x509, &(struct kr_ext_want){work->role, work->spec->hosts, work->wwn, work->issuer ? work->issuer : x509}, work->diag);
+    return kr_ext_add(x509,
+                      &(struct kr_ext_want){work->role, work->spec->hosts, work->wwn,
+                                            work->issuer ? work->issuer : x509},
+                      work->diag);
 }
 
 /* A digest as strong as the key that signs. */
@@ -205,7 +222,8 @@ static klm_rc sign(struct work *work)
     if (X509_sign(work->x509, key, p384 ? EVP_sha384() : EVP_sha256()) <= 0) {
         char err[256];
 
-        return klm_fail(work->diag, KLM_E_CRYPTO, KLM_MSG_CERT_SIGN, klm_openssl_error(err, sizeof err));
+        return klm_fail(work->diag, KLM_E_CRYPTO, KLM_MSG_CERT_SIGN,
+                        klm_openssl_error(err, sizeof err));
     }
     return KLM_OK;
 }
@@ -225,7 +243,9 @@ static klm_rc make(struct work *work, struct klm_slice issuer_der, struct kr_key
     return sign(work);
 }
 
-klm_rc kr_gencert(const struct kr_gencert *spec, struct klm_slice issuer_der, struct kr_key *issuer_key, struct klm_pool *pool, struct klm_diag *diag, struct klm_slice *der, struct kr_key **key)
+klm_rc kr_gencert(const struct kr_gencert *spec, struct klm_slice issuer_der,
+                  struct kr_key *issuer_key, struct klm_pool *pool, struct klm_diag *diag,
+                  struct klm_slice *der, struct kr_key **key)
 {
     KLM_AUTO(work_done) struct work work = {.spec = spec, .diag = diag, .role = spec->role};
 

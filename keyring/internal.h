@@ -1,4 +1,5 @@
-/* What the files of keyring/ share and nobody else may see: clear keys, names and keys of records, OpenSSL forms. */
+/* What the files of keyring/ share and nobody else may see: clear keys, names and keys of
+ * records, OpenSSL forms. */
 #ifndef KEYRING_INTERNAL_H
 #define KEYRING_INTERNAL_H
 
@@ -31,41 +32,53 @@ klm_rc kr_pkey_spec(EVP_PKEY *pkey, struct kr_spec *out) KLM_MUST_USE;
 klm_rc kr_key_from_aes(struct klm_slice bytes, struct kr_key **out) KLM_MUST_USE;
 /* The key owns take_pkey from now on, also on failure. */
 klm_rc kr_key_from_pkey(EVP_PKEY *take_pkey, struct kr_key **out) KLM_MUST_USE;
-/* The clear form that tokens hold: AES bytes, RSAPrivateKey (RFC 8017, A.1.2) or ECPrivateKey (RFC 5915), and back. */
+/* The clear form that tokens hold: AES bytes, RSAPrivateKey (RFC 8017, A.1.2) or ECPrivateKey
+ * (RFC 5915), and back. */
 klm_rc kr_key_clear(const struct kr_key *key, struct kr_secret *out) KLM_MUST_USE;
-klm_rc kr_key_from_clear(enum kr_type type, struct klm_slice clear, struct kr_key **out) KLM_MUST_USE;
+klm_rc kr_key_from_clear(enum kr_type type, struct klm_slice clear, struct kr_key **out)
+    KLM_MUST_USE;
 #define KR_CLEAR_MAX 4096 /* bytes of a clear form: RSA-4096 needs 2,350 */
 
 /* HKDF-SHA256 (RFC 5869) of a 32-byte key to 32 bytes. */
-klm_rc kr_hkdf(const uint8_t key[32], struct klm_slice salt, const char *info, uint8_t out[32]) KLM_MUST_USE;
+klm_rc kr_hkdf(const uint8_t key[32], struct klm_slice salt, const char *info, uint8_t out[32])
+    KLM_MUST_USE;
 /* The master key's 32 bytes and the 8 bytes of its verification pattern, borrowed. */
 const uint8_t *kr_master_key(const struct kr_master *master);
 const uint8_t *kr_master_id(const struct kr_master *master);
-klm_rc kr_master_from_bytes(const uint8_t key[32], bool escrowed, struct kr_master **out) KLM_MUST_USE;
+klm_rc kr_master_from_bytes(const uint8_t key[32], bool escrowed, struct kr_master **out)
+    KLM_MUST_USE;
 /* First 8 bytes of SHA-256 over "klm verification pattern" and the key. */
 klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8]) KLM_MUST_USE;
 
 /* ---- Contexts kept per thread, freed when the thread ends. */
 enum kr_op { KR_OP_ENCRYPT, KR_OP_DECRYPT, KR_OP_DERIVE };
-#define KR_SCRATCH 2048 /* bytes of secret scratch memory a thread has */
+#define KR_SCRATCH 2048    /* bytes of secret scratch memory a thread has */
 #define KR_CONTEXT_MAX 256 /* bytes of context that may be bound into a wrapping */
 struct kr_thread;
 klm_rc kr_thread_get(struct kr_thread **out) KLM_MUST_USE;
 /* Secret scratch memory of KR_SCRATCH bytes; wipe what was put there. */
 uint8_t *kr_thread_scratch(struct kr_thread *thread);
-/* An OpenSSL context for this key and operation; OAEP contexts already carry the context as their label. Borrowed. */
-klm_rc kr_thread_ctx(struct kr_thread *thread, EVP_PKEY *pkey, enum kr_op op, struct klm_slice context, EVP_PKEY_CTX **out) KLM_MUST_USE;
+/* An OpenSSL context for this key and operation; OAEP contexts already carry the context as
+ * their label. Borrowed. */
+klm_rc kr_thread_ctx(struct kr_thread *thread, EVP_PKEY *pkey, enum kr_op op,
+                     struct klm_slice context, EVP_PKEY_CTX **out) KLM_MUST_USE;
 /* A context that makes ephemeral EC keys of 256 or 384 bits. Borrowed. */
 klm_rc kr_thread_keygen(struct kr_thread *thread, unsigned bits, EVP_PKEY_CTX **out) KLM_MUST_USE;
 /* Decode one clear RSA or EC key, exactly. The caller owns *out. KLM_E_INVALID. */
-klm_rc kr_thread_decode(struct kr_thread *thread, enum kr_type type, struct klm_slice clear, EVP_PKEY **out) KLM_MUST_USE;
-/* AES key wrap (RFC 3394) of 16 to 32 bytes, out 8 bytes longer; and back, KLM_E_CRYPTO when the check value is wrong. */
-klm_rc kr_kw_wrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in, uint8_t *out) KLM_MUST_USE;
-klm_rc kr_kw_unwrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in, uint8_t *out) KLM_MUST_USE;
+klm_rc kr_thread_decode(struct kr_thread *thread, enum kr_type type, struct klm_slice clear,
+                        EVP_PKEY **out) KLM_MUST_USE;
+/* AES key wrap (RFC 3394) of 16 to 32 bytes, out 8 bytes longer; and back, KLM_E_CRYPTO when the
+ * check value is wrong. */
+klm_rc kr_kw_wrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in,
+                  uint8_t *out) KLM_MUST_USE;
+klm_rc kr_kw_unwrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in,
+                    uint8_t *out) KLM_MUST_USE;
 
 /* EC side of kr_wrap and kr_unwrap. */
-klm_rc kr_ec_wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context, struct klm_slice key, uint8_t *out, size_t *n) KLM_MUST_USE;
-klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits, struct klm_slice context, struct klm_slice in, size_t *n) KLM_MUST_USE;
+klm_rc kr_ec_wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context,
+                  struct klm_slice key, uint8_t *out, size_t *n) KLM_MUST_USE;
+klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits,
+                    struct klm_slice context, struct klm_slice in, size_t *n) KLM_MUST_USE;
 
 /* ---- Names and keys of records */
 klm_rc kr_check_owner(const char *owner) KLM_MUST_USE;
@@ -81,8 +94,10 @@ void kr_rkey_init(struct kr_rkey *key, const char *first);
 void kr_rkey_add(struct kr_rkey *key, const char *part); /* a zero byte, then the part */
 void kr_rkey_bytes(struct kr_rkey *key, const void *p, size_t n);
 struct klm_slice kr_rkey_slice(const struct kr_rkey *key);
-/* The part of a record's key that begins at *at, up to a zero byte or its end, copied; *at moves beyond the zero byte. */
-klm_rc kr_rkey_part(struct klm_slice key, size_t *at, struct klm_pool *pool, const char **out) KLM_MUST_USE;
+/* The part of a record's key that begins at *at, up to a zero byte or its end, copied; *at moves
+ * beyond the zero byte. */
+klm_rc kr_rkey_part(struct klm_slice key, size_t *at, struct klm_pool *pool, const char **out)
+    KLM_MUST_USE;
 
 /* ---- Certificates */
 #define KR_DER_MAX 65536
@@ -97,8 +112,10 @@ klm_rc kr_subject_parse(const char *text, struct klm_diag *diag, X509_NAME **out
 klm_rc kr_subject_text(const X509_NAME *name, struct klm_pool *pool, const char **out) KLM_MUST_USE;
 /* PKCS#10 from DER or PEM, its signature checked. */
 klm_rc kr_request_parse(struct klm_slice in, struct klm_diag *diag, X509_REQ **out) KLM_MUST_USE;
-/* Identity of a drive in a name and extensions. KLM_E_NOTFOUND: no drive role; KLM_E_INVALID: role without a proper serial number or WWN. */
-klm_rc kr_drive_identity(const X509_NAME *name, const STACK_OF(X509_EXTENSION) *exts, char serial[13], char wwn[17]) KLM_MUST_USE;
+/* Identity of a drive in a name and extensions. KLM_E_NOTFOUND: no drive role; KLM_E_INVALID:
+ * role without a proper serial number or WWN. */
+klm_rc kr_drive_identity(const X509_NAME *name, const STACK_OF(X509_EXTENSION) * exts,
+                         char serial[13], char wwn[17]) KLM_MUST_USE;
 /* Extensions of a new certificate. */
 struct kr_ext_want {
     enum kr_role role;
@@ -115,8 +132,10 @@ bool kr_pem_ended(BIO *bio);
 
 /* ---- Rings */
 /* As kr_ring_get, but damaged connections are left out and counted. */
-klm_rc kr_ring_load(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool, struct kr_ring *out, size_t *damaged) KLM_MUST_USE;
+klm_rc kr_ring_load(struct st_view *view, const char *owner, const char *ring,
+                    struct klm_pool *pool, struct kr_ring *out, size_t *damaged) KLM_MUST_USE;
 /* Take a certificate out of every ring. */
-klm_rc kr_ring_forget(struct st_change *change, const char *cert_owner, const char *label) KLM_MUST_USE;
+klm_rc kr_ring_forget(struct st_change *change, const char *cert_owner, const char *label)
+    KLM_MUST_USE;
 
 #endif

@@ -1,6 +1,8 @@
-/* Keys, certificates and rings: the only home of clear keys. At rest every private or secret key is a key token under the master key;
- * in memory it is a struct kr_key in secret memory that no function prints. Rings and labels are RACF's: a certificate has an owner
- * (a user id, CERTAUTH or SITE) and a label, may name the label of its private key in the token store (PCICC), and is connected to rings. */
+/* Keys, certificates and rings: the only home of clear keys. At rest every private or secret key
+ * is a key token under the master key; in memory it is a struct kr_key in secret memory that no
+ * function prints. Rings and labels are RACF's: a certificate has an owner (a user id, CERTAUTH
+ * or SITE) and a label, may name the label of its private key in the token store (PCICC), and is
+ * connected to rings. */
 #ifndef KEYRING_KR_H
 #define KEYRING_KR_H
 
@@ -13,59 +15,86 @@
 struct evp_pkey_st;
 struct x509_st;
 
-#define KR_LABEL_MAX 64      /* characters of a key label or alias (reference 6.3) */
+#define KR_LABEL_MAX 64       /* characters of a key label or alias (reference 6.3) */
 #define KR_TOKEN_LABEL_MAX 64 /* characters of a PCICC label */
-#define KR_RING_MAX 237      /* characters of a ring name (RACDCERT ADDRING) */
-#define KR_OWNER_MAX 8       /* user id; CERTAUTH and SITE are owners too */
+#define KR_RING_MAX 237       /* characters of a ring name (RACDCERT ADDRING) */
+#define KR_OWNER_MAX 8        /* user id; CERTAUTH and SITE are owners too */
 
 /* ---- Master key (design 6) */
 struct kr_master;
-/* Parts are 32 bytes each and are combined by XOR; at least two. The pattern shown for a part or the whole: first 8 bytes of SHA-256 over
- * "klm verification pattern" and the key, as 16 hex digits. */
+/* The verification pattern shown for a part or the whole: first 8 bytes of SHA-256 over "klm
+ * verification pattern" and the key, as 16 upper-case hex digits. */
 #define KR_VP_MAX 17
 void kr_part_vp(const uint8_t part[32], char out[KR_VP_MAX]);
-klm_rc kr_master_from_parts(const uint8_t (*parts)[32], size_t n, struct kr_master **out) KLM_MUST_USE;
+/* Parts are 32 bytes each and are combined by XOR: 2 to 16 (KLM_E_INVALID, KLM_E_LIMIT). Parts
+ * that cancel each other to zeros are KLM_E_INVALID. Counts as escrowed: officers hold the parts. */
+klm_rc kr_master_from_parts(const uint8_t (*parts)[32], size_t n, struct kr_master **out)
+    KLM_MUST_USE;
+/* A random one, not escrowed yet. */
 klm_rc kr_master_generate(struct kr_master **out) KLM_MUST_USE;
-/* The sealed file: 0400, versioned, with verification pattern and checksum, an "escrow confirmed" mark. KLM_E_EXISTS, KLM_E_NOTFOUND, KLM_E_CORRUPT (damage), KLM_E_DENIED (readable by others). */
-klm_rc kr_master_save(const struct kr_master *master, const char *path, struct klm_diag *diag) KLM_MUST_USE;
+/* Write the sealed file (keyring/TOKEN.md): 0400, versioned, with verification pattern, checksum
+ * and "escrow confirmed" mark. KLM_E_EXISTS: it is never overwritten. */
+klm_rc kr_master_save(const struct kr_master *master, const char *path, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Read it. KLM_E_NOTFOUND; KLM_E_DENIED: others have access, or it is a link or no file;
+ * KLM_E_INVALID: another kind of file; KLM_E_UNSUPPORTED: another version; KLM_E_CORRUPT: damage. */
 klm_rc kr_master_load(const char *path, struct klm_diag *diag, struct kr_master **out) KLM_MUST_USE;
+/* False: warn at each start that no copy of the key is kept elsewhere. */
 bool kr_master_escrowed(const struct kr_master *master);
+/* Its verification pattern. */
 void kr_master_vp(const struct kr_master *master, char out[KR_VP_MAX]);
-/* A 32-byte key for one purpose by HKDF-SHA256 (info = purpose). For the store's MAC key use purpose "store mac". */
-klm_rc kr_master_derive(const struct kr_master *master, const char *purpose, uint8_t out[32]) KLM_MUST_USE;
-/* The master key as n parts (2 to 16) for officers to keep: their XOR is the key. The caller wipes them. */
+/* A 32-byte key for one purpose by HKDF-SHA256 (info = purpose). For the store's MAC key use
+ * purpose "store mac". */
+klm_rc kr_master_derive(const struct kr_master *master, const char *purpose, uint8_t out[32])
+    KLM_MUST_USE;
+/* The master key as n parts (2 to 16) for officers to keep: their XOR is the key. The caller
+ * wipes them. */
 klm_rc kr_master_split(const struct kr_master *master, uint8_t (*parts)[32], size_t n) KLM_MUST_USE;
-/* Mark the sealed file: its parts are kept elsewhere, no more warning. */
+/* Mark the sealed file: its parts are kept elsewhere, no more warning. Fails as kr_master_load. */
 klm_rc kr_master_confirm_escrow(const char *path, struct klm_diag *diag) KLM_MUST_USE;
+/* Wipe and free. */
 void kr_master_free(struct kr_master **master);
 
 /* ---- Keys */
 enum kr_type { KR_AES = 1, KR_RSA = 2, KR_EC = 3 };
 struct kr_spec {
     enum kr_type type;
-    unsigned bits; /* AES 128..256; RSA 1024..4096 (KR_E_LIMIT else); EC 256, 384 (P-256, P-384) */
+    unsigned bits; /* AES 128..256; RSA 1024..4096 in steps of 8; EC 256, 384 (P-256, P-384) */
 };
 struct kr_key; /* counted, immutable, secret memory */
+/* A random key. KLM_E_LIMIT: not a size of that type. Private keys of RSA take long: on a worker. */
 klm_rc kr_key_generate(const struct kr_spec *spec, struct kr_key **out) KLM_MUST_USE;
+/* One more holder; returns key. */
 struct kr_key *kr_key_ref(struct kr_key *key);
+/* One holder less; the last one wipes it. */
 void kr_key_free(struct kr_key **key);
+/* Its type and size. */
 struct kr_spec kr_key_spec(const struct kr_key *key);
 /* The OpenSSL key of an RSA or EC key, borrowed: for TLS contexts and signing. */
 struct evp_pkey_st *kr_key_pkey(struct kr_key *key);
 
-/* ---- Key tokens: version, algorithm, key id, AES-256-GCM under a per-purpose HKDF subkey of the master key, associated data = record identity, type, version.
- * keyring/TOKEN.md describes the bytes. */
-klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key, struct klm_buf *out) KLM_MUST_USE;
-/* KLM_E_WRONGKEY: made under another master key (by its pattern); KLM_E_CORRUPT: damaged or of another label. */
-klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice token, struct kr_key **out) KLM_MUST_USE;
+/* ---- Key tokens: version, algorithm, key id, AES-256-GCM under a per-purpose HKDF subkey of
+ * the master key, associated data = record identity, type, version. keyring/TOKEN.md describes
+ * the bytes. A label has 1 to 64 printable characters without blanks; case counts. */
+/* Append a token of key to out, which is as it was on failure. */
+klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key,
+                     struct klm_buf *out) KLM_MUST_USE;
+/* KLM_E_WRONGKEY: made under another master key (by its pattern); KLM_E_CORRUPT: damaged or of
+ * another label; KLM_E_UNSUPPORTED: a version of another release. */
+klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice token,
+                     struct kr_key **out) KLM_MUST_USE;
 /* Verification pattern of the master key a token was made under, without opening it. */
 klm_rc kr_token_vp(struct klm_slice token, char out[KR_VP_MAX]) KLM_MUST_USE;
 /* Type and size of the key in a token, without opening it. KLM_E_CORRUPT. */
 klm_rc kr_token_spec(struct klm_slice token, struct kr_spec *out) KLM_MUST_USE;
 
-klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *pool, struct klm_slice *token) KLM_MUST_USE;
-/* KLM_E_EXISTS unless overwrite. */
-klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token, bool overwrite) KLM_MUST_USE;
+/* A token from the store. KLM_E_NOTFOUND. */
+klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *pool,
+                    struct klm_slice *token) KLM_MUST_USE;
+/* Put a token there. KLM_E_EXISTS unless overwrite; KLM_E_CORRUPT: it is no token. */
+klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
+                    bool overwrite) KLM_MUST_USE;
+/* KLM_E_NOTFOUND. */
 klm_rc kr_token_delete(struct st_change *change, const char *label) KLM_MUST_USE;
 
 /* ---- Certificates (records of the store) */
@@ -74,64 +103,88 @@ struct kr_cert {
     const char *owner, *label;
     struct klm_slice der;
     enum kr_trust trust;
-    const char *token_label;  /* "" when the private key is not here */
+    const char *token_label; /* "" when the private key is not here */
     klm_time added;
 };
-klm_rc kr_cert_get(struct st_view *view, const char *owner, const char *label, struct klm_pool *pool, struct kr_cert *out) KLM_MUST_USE;
-/* KLM_E_EXISTS when owner and label are taken, or the same certificate stands under another label of the owner. */
+/* Owners are 1 to 8 of A-Z, 0-9, #, @, $; labels 1 to 64 printable characters, blanks inside; case
+ * counts. KLM_E_INVALID and KLM_E_LIMIT when a name breaks that, here and below. KLM_E_NOTFOUND. */
+klm_rc kr_cert_get(struct st_view *view, const char *owner, const char *label,
+                   struct klm_pool *pool, struct kr_cert *out) KLM_MUST_USE;
+/* KLM_E_EXISTS when owner and label are taken, or the same certificate stands under another
+ * label of the owner. */
 klm_rc kr_cert_add(struct st_change *change, const struct kr_cert *cert) KLM_MUST_USE;
+/* KLM_E_NOTFOUND when there is none; a damaged one may be replaced. */
 klm_rc kr_cert_replace(struct st_change *change, const struct kr_cert *cert) KLM_MUST_USE;
-/* Also removes it from every ring; the token stays unless asked. */
+/* Also removes it from every ring; its token stays. KLM_E_NOTFOUND. */
 klm_rc kr_cert_delete(struct st_change *change, const char *owner, const char *label) KLM_MUST_USE;
 typedef klm_rc kr_cert_fn(void *arg, const struct kr_cert *cert);
-/* All certificates of an owner (NULL: all), by label. */
-klm_rc kr_cert_scan(struct st_view *view, const char *owner, kr_cert_fn *fn, void *arg) KLM_MUST_USE;
+/* All certificates of an owner (NULL: all), by label; a damaged one comes with empty DER. */
+klm_rc kr_cert_scan(struct st_view *view, const char *owner, kr_cert_fn *fn, void *arg)
+    KLM_MUST_USE;
 
 /* What a certificate says, for listings. Text lives in the pool. */
 struct kr_cert_info {
-    const char *subject, *issuer, *serial, *key_type;   /* "CN=...,O=...,C=.." in RACF's order; "RSA", "NISTECC" */
+    const char *subject, *issuer; /* "CN=...,O=...,C=.." in RACF's order */
+    const char *serial;           /* upper-case hex */
+    const char *key_type;         /* "RSA", "NISTECC", "BPECC", "UNKNOWN" */
     unsigned key_bits;
     klm_time not_before, not_after;
-    char fingerprint[65];      /* SHA-256 of the DER, hex */
-    uint8_t spki_hash[32];     /* SHA-256 of the DER SubjectPublicKeyInfo */
+    char fingerprint[65];  /* SHA-256 of the DER, hex */
+    uint8_t spki_hash[32]; /* SHA-256 of the DER SubjectPublicKeyInfo */
     bool ca;
 };
-klm_rc kr_cert_info(struct klm_slice der, struct klm_pool *pool, struct kr_cert_info *out) KLM_MUST_USE;
+/* KLM_E_INVALID: no certificate in strict DER. */
+klm_rc kr_cert_info(struct klm_slice der, struct klm_pool *pool, struct kr_cert_info *out)
+    KLM_MUST_USE;
 /* Does the private key fit the certificate? KLM_E_WRONGKEY. */
 klm_rc kr_cert_fits(struct klm_slice der, struct kr_key *key) KLM_MUST_USE;
 /* DER from DER or PEM (CERTDER, CERTB64); one certificate, at most 64 KiB. */
-klm_rc kr_cert_parse(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc kr_cert_parse(struct klm_slice in, struct klm_pool *pool, struct klm_slice *der,
+                     struct klm_diag *diag) KLM_MUST_USE;
+/* Append it as PEM (CERTB64). */
 klm_rc kr_cert_pem(struct klm_slice der, struct klm_buf *out) KLM_MUST_USE;
-/* Is signature one over data by the certificate's key, with SHA-256 (RSA PKCS#1 v1.5, or ECDSA in DER)? KLM_E_CRYPTO: no; KLM_E_UNSUPPORTED: other keys. */
-klm_rc kr_cert_verify(struct klm_slice der, struct klm_slice data, struct klm_slice signature) KLM_MUST_USE;
+/* Is signature one over data by the certificate's key, with SHA-256 (RSA: RSASSA-PSS, MGF1-SHA-256, salt
+ * of 32 bytes, RFC 8017; EC: ECDSA in DER)? KLM_E_CRYPTO: no; KLM_E_UNSUPPORTED: other keys. */
+klm_rc kr_cert_verify(struct klm_slice der, struct klm_slice data, struct klm_slice signature)
+    KLM_MUST_USE;
 
-/* Roles that this product marks in certificates it signs (extended key usage of ours for drives). */
+/* Roles that this product marks in certificates it signs (extended key usage of ours for
+ * drives). */
 enum kr_role { KR_ROLE_LABEL, KR_ROLE_CA, KR_ROLE_SERVER, KR_ROLE_CLIENT, KR_ROLE_DRIVE };
-#define KR_OID_DRIVE_ROLE "1.3.6.1.4.1.32473.83.1"   /* EKU: this is an encrypting drive (documentation arc, RFC 5612) */
-#define KR_OID_DRIVE_WWN "1.3.6.1.4.1.32473.83.2"    /* subject attribute type is serialNumber; the WWN is this extension, UTF8String */
-/* The drive that a certificate stands for: its serial number (12 upper-case letters and digits: the subject's serialNumber) and WWN (16 upper-case
- * hex digits, "" when not told). KLM_E_NOTFOUND: no drive role in it; KLM_E_INVALID: the role without a proper serial number or WWN. */
+/* Extended key usage: this is an encrypting drive (documentation arc, RFC 5612). */
+#define KR_OID_DRIVE_ROLE "1.3.6.1.4.1.32473.83.1"
+/* Extension with the drive's WWN, a UTF8String; its serial number is the subject's serialNumber. */
+#define KR_OID_DRIVE_WWN "1.3.6.1.4.1.32473.83.2"
+/* The drive that a certificate stands for: its serial number (12 upper-case letters and digits:
+ * the subject's serialNumber) and WWN (16 upper-case hex digits, "" when not told).
+ * KLM_E_NOTFOUND: no drive role in it; KLM_E_INVALID: the role without a proper serial number or
+ * WWN. */
 klm_rc kr_cert_drive(struct klm_slice der, char serial[13], char wwn[17]) KLM_MUST_USE;
 
 struct kr_gencert {
     const char *owner, *label, *token_label;
-    const char *subject;            /* "CN=..,O=..,C=.." already taken apart by the command: one RDN per comma, quotes as in RFC 4514 */
+    /* "CN=..,O=..,C=..": one part per comma, quotes and backslashes as in RFC 4514. */
+    const char *subject;
     struct kr_spec spec;            /* of the new key; ignored with a request */
     klm_time not_before, not_after; /* 0: now, one year */
     enum kr_role role;
-    struct klm_slice request;       /* PKCS#10 DER or PEM to be signed instead of making a key; empty: none */
-    const char *hosts;              /* comma list for subjectAltName (server role); NULL: none */
+    struct klm_slice request; /* PKCS#10, DER or PEM, to sign instead of making a key; or empty */
+    const char *hosts;        /* comma list for subjectAltName (server role); NULL: none */
 };
-/* Make the key (unless there is a request) and the certificate, signed by issuer (NULL: by itself). Serial numbers are positive and have 126 random bits.
- * For a request its signature is checked, and drive role, serial number and WWN are taken from it (a
- * request of a drive keeps its subject, and only a request makes a drive). key is NULL with a request. Not valid longer than the issuer: then it ends with
- * the issuer and, with KLM_OK, diag holds a warning (set diag->msg to KLM_MSG_NONE before). Longer than 50 years: KLM_E_LIMIT. */
-klm_rc kr_gencert(const struct kr_gencert *spec, struct klm_slice issuer_der, struct kr_key *issuer_key, struct klm_pool *pool, struct klm_diag *diag, struct klm_slice *der, struct kr_key **key) KLM_MUST_USE;
+/* Make the key (unless there is a request) and the certificate, signed by issuer (NULL: by
+ * itself). Serial numbers are positive and have 126 random bits. For a request its signature is
+ * checked, and drive role, serial number and WWN are taken from it (a request of a drive keeps
+ * its subject, and only a request makes a drive). key is NULL with a request. Not valid longer
+ * than the issuer: then it ends with the issuer and, with KLM_OK, diag holds a warning (set
+ * diag->msg to KLM_MSG_NONE before). Longer than 50 years: KLM_E_LIMIT. */
+klm_rc kr_gencert(const struct kr_gencert *spec, struct klm_slice issuer_der,
+                  struct kr_key *issuer_key, struct klm_pool *pool, struct klm_diag *diag,
+                  struct klm_slice *der, struct kr_key **key) KLM_MUST_USE;
 
 /* ---- Rings */
 struct kr_connect {
     const char *owner, *label;
-    const char *usage;   /* "PERSONAL", "CERTAUTH", "SITE" */
+    const char *usage; /* "PERSONAL", "CERTAUTH", "SITE" */
     bool deflt;
 };
 struct kr_ring {
@@ -140,57 +193,95 @@ struct kr_ring {
     size_t n;
 };
 #define KR_RING_CERTS_MAX 4000
-klm_rc kr_ring_add(struct st_change *change, const char *owner, const char *ring) KLM_MUST_USE;       /* KLM_E_EXISTS */
-klm_rc kr_ring_delete(struct st_change *change, const char *owner, const char *ring) KLM_MUST_USE;    /* KLM_E_NOTFOUND */
-klm_rc kr_ring_get(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool, struct kr_ring *out) KLM_MUST_USE;
-/* KLM_E_NOTFOUND: no such ring or certificate. A certificate that is connected already gets this usage and default; a new default ends the old one. */
-klm_rc kr_ring_connect(struct st_change *change, const char *owner, const char *ring, const struct kr_connect *connect) KLM_MUST_USE;
-klm_rc kr_ring_remove(struct st_change *change, const char *owner, const char *ring, const char *cert_owner, const char *label) KLM_MUST_USE;
+/* An empty ring; its name has 1 to 237 printable characters without blanks. KLM_E_EXISTS. */
+klm_rc kr_ring_add(struct st_change *change, const char *owner, const char *ring) KLM_MUST_USE;
+/* With its connections; the certificates stay. KLM_E_NOTFOUND. */
+klm_rc kr_ring_delete(struct st_change *change, const char *owner, const char *ring) KLM_MUST_USE;
+/* A ring and its connections in the order they were made. KLM_E_NOTFOUND; KLM_E_CORRUPT when any
+ * record of it is damaged. */
+klm_rc kr_ring_get(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool,
+                   struct kr_ring *out) KLM_MUST_USE;
+/* KLM_E_NOTFOUND: no such ring or certificate. A certificate that is connected already gets this
+ * usage and default; a new default ends the old one. KLM_E_LIMIT: the ring is full. */
+klm_rc kr_ring_connect(struct st_change *change, const char *owner, const char *ring,
+                       const struct kr_connect *connect) KLM_MUST_USE;
+/* KLM_E_NOTFOUND: no such ring, or it does not have this certificate. */
+klm_rc kr_ring_remove(struct st_change *change, const char *owner, const char *ring,
+                      const char *cert_owner, const char *label) KLM_MUST_USE;
 typedef klm_rc kr_ring_fn(void *arg, const struct kr_ring *ring);
-klm_rc kr_ring_scan(struct st_view *view, const char *owner, kr_ring_fn *fn, void *arg) KLM_MUST_USE;
+/* All rings of an owner (NULL: all), by name; damaged connections are left out. */
+klm_rc kr_ring_scan(struct st_view *view, const char *owner, kr_ring_fn *fn, void *arg)
+    KLM_MUST_USE;
 
-/* ---- Open rings: an immutable, counted snapshot of a ring with its keys opened, for serving. Refreshing makes a new one. */
+/* ---- Open rings: an immutable, counted snapshot of a ring with its keys opened, for serving.
+ * Refreshing makes a new one. */
 struct kr_open_ring;
-struct kr_label {           /* a certificate of the ring, as the server uses it */
+struct kr_label { /* a certificate of the ring, as the server uses it */
     const char *label, *owner, *usage;
     struct klm_slice der;
     struct x509_st *x509;
     uint8_t spki_hash[32];
-    struct kr_spec spec;
-    struct kr_key *key;     /* private key, or NULL when it is not here */
-    struct evp_pkey_st *pub;
+    struct kr_spec spec;     /* of its key; all zero when kr_wrap cannot use that kind */
+    struct kr_key *key;      /* private key, or NULL when it is not here */
+    struct evp_pkey_st *pub; /* public key; NULL when OpenSSL does not know its kind */
     klm_time not_before, not_after;
     bool deflt, is_ca;
-    unsigned index;         /* place in the ring */
+    unsigned index; /* place in the ring */
 };
-/* KLM_E_NOTFOUND when there is no such ring. A label whose token is damaged or under another master key is kept without its key, with a message. */
-klm_rc kr_open_ring(struct st_view *view, const struct kr_master *master, const char *owner, const char *ring, struct klm_diag *diag, struct kr_open_ring **out) KLM_MUST_USE;
+/* KLM_E_NOTFOUND when there is no such ring. A label whose token is damaged or under another
+ * master key is kept without its key, and a certificate with status NOTRUST is left out, each with
+ * a message that is said at once (klm_say). */
+klm_rc kr_open_ring(struct st_view *view, const struct kr_master *master, const char *owner,
+                    const char *ring, struct klm_diag *diag, struct kr_open_ring **out)
+    KLM_MUST_USE;
+/* One more holder; returns ring. */
 struct kr_open_ring *kr_open_ring_ref(struct kr_open_ring *ring);
+/* One holder less; the last one wipes its keys. */
 void kr_open_ring_free(struct kr_open_ring **ring);
+/* Its labels, 0 to count - 1, in the ring's order; NULL beyond. */
 size_t kr_open_ring_count(const struct kr_open_ring *ring);
 const struct kr_label *kr_open_ring_at(const struct kr_open_ring *ring, size_t i);
-/* By label, or by SHA-256 of the SubjectPublicKeyInfo; hash tables, O(1). KLM_E_NOTFOUND. Prefers an entry that has its private key. */
-klm_rc kr_label_find(const struct kr_open_ring *ring, const char *label, const struct kr_label **out) KLM_MUST_USE;
-klm_rc kr_label_find_hash(const struct kr_open_ring *ring, const uint8_t spki_hash[32], const struct kr_label **out) KLM_MUST_USE;
-/* The certificate a TLS listener shows: the DEFAULT one, else the first PERSONAL one with a private key (one with the server role first). */
+/* By label, or by SHA-256 of the SubjectPublicKeyInfo; hash tables, O(1). KLM_E_NOTFOUND.
+ * Prefers an entry that has its private key. */
+klm_rc kr_label_find(const struct kr_open_ring *ring, const char *label,
+                     const struct kr_label **out) KLM_MUST_USE;
+klm_rc kr_label_find_hash(const struct kr_open_ring *ring, const uint8_t spki_hash[32],
+                          const struct kr_label **out) KLM_MUST_USE;
+/* The certificate a TLS listener shows: the DEFAULT one, else the first PERSONAL one with a
+ * private key (one with the server role first). */
 klm_rc kr_label_server(const struct kr_open_ring *ring, const struct kr_label **out) KLM_MUST_USE;
-/* Does a certificate chain, now, to an authority of the ring: a CA certificate connected with usage CERTAUTH? KLM_E_DENIED with a message that says why not. */
-klm_rc kr_cert_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now, struct klm_diag *diag) KLM_MUST_USE;
+/* Does a certificate chain, now, to an authority of the ring: a CA certificate connected with
+ * usage CERTAUTH? KLM_E_DENIED with a message that says why not. */
+klm_rc kr_cert_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now,
+                     struct klm_diag *diag) KLM_MUST_USE;
 
-/* ---- Wrapping of data keys (exchange/PROTOCOL.md, EEDK): RSA-OAEP with SHA-256 and MGF1-SHA-256, OAEP label = context; EC: ephemeral ECDH, X9.63 KDF with
- * SHA-256 and SharedInfo = context, AES-256 key wrap (RFC 3394); output = uncompressed ephemeral point, then the 40 wrapped bytes. Contexts are kept per thread. */
+/* ---- Wrapping of data keys (exchange/PROTOCOL.md, EEDK): RSA-OAEP with SHA-256 and
+ * MGF1-SHA-256, OAEP label = context; EC: ephemeral ECDH, X9.63 KDF with SHA-256 and SharedInfo
+ * = context, AES-256 key wrap (RFC 3394); output = uncompressed ephemeral point, then the 40
+ * wrapped bytes. Contexts are kept per thread. */
 #define KR_WRAPPED_MAX 1024
-klm_rc kr_wrap(const struct kr_label *to, struct klm_slice context, const struct kr_key *key, uint8_t out[KR_WRAPPED_MAX], size_t *n) KLM_MUST_USE;
-/* KLM_E_NOTFOUND: the label's private key is not here; KLM_E_CRYPTO: not made for this key and context. A private-key operation: on a worker. */
-klm_rc kr_unwrap(const struct kr_label *with, struct klm_slice context, struct klm_slice wrapped, struct kr_key **out) KLM_MUST_USE;
-/* A data key under a 32-byte session key (AES-256 key wrap, 40 bytes out), and nothing else: the way a key leaves. KLM_E_INVALID: no AES-256 key. */
-klm_rc kr_wrap_session(const struct kr_key *key, const uint8_t session_key[32], uint8_t out[40]) KLM_MUST_USE;
+/* Wrap an AES key to a label's public key. KLM_E_INVALID: no AES key; KLM_E_LIMIT: the label's RSA
+ * key is below 1,024 or above 8,192 bits, or the context is above 256 bytes; KLM_E_UNSUPPORTED:
+ * another kind of key. */
+klm_rc kr_wrap(const struct kr_label *to, struct klm_slice context, const struct kr_key *key,
+               uint8_t out[KR_WRAPPED_MAX], size_t *n) KLM_MUST_USE;
+/* KLM_E_NOTFOUND: the label's private key is not here; KLM_E_CRYPTO: not made for this key and
+ * context. A private-key operation: on a worker. */
+klm_rc kr_unwrap(const struct kr_label *with, struct klm_slice context, struct klm_slice wrapped,
+                 struct kr_key **out) KLM_MUST_USE;
+/* A data key under a 32-byte session key (AES-256 key wrap, 40 bytes out), and nothing else: the
+ * way a key leaves. KLM_E_INVALID: no AES-256 key. */
+klm_rc kr_wrap_session(const struct kr_key *key, const uint8_t session_key[32], uint8_t out[40])
+    KLM_MUST_USE;
 /* Contexts of this thread hold references to the last keys it used, until it ends or calls this. */
 void kr_thread_forget(void);
 
-/* ---- KEYXFER file (keyring/KEYXFER.md): text header, token, verification pattern of the master key, SHA-256 checksum. */
+/* ---- KEYXFER file (keyring/KEYXFER.md): text header, token, verification pattern of the master
+ * key, SHA-256 checksum. */
 klm_rc kr_xfer_encode(const char *label, struct klm_slice token, struct klm_buf *out) KLM_MUST_USE;
 /* KLM_E_CORRUPT (damaged), KLM_E_INVALID (no such file), each its message. */
-klm_rc kr_xfer_decode(struct klm_slice file, struct klm_pool *pool, const char **label, struct klm_slice *token, char vp[KR_VP_MAX], struct klm_diag *diag) KLM_MUST_USE;
+klm_rc kr_xfer_decode(struct klm_slice file, struct klm_pool *pool, const char **label,
+                      struct klm_slice *token, char vp[KR_VP_MAX], struct klm_diag *diag)
+    KLM_MUST_USE;
 
 #endif

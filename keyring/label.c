@@ -1,4 +1,5 @@
-/* Finding labels in an open ring: by label, by hash of the public key, for a TLS server; and whether a stranger chains to it. */
+/* Finding labels in an open ring: by label, by hash of the public key, for a TLS server; and
+ * whether a stranger chains to it. */
 #include "keyring/open.h"
 
 #include <string.h>
@@ -32,7 +33,8 @@ static void put_label(struct kr_open_ring *ring, uint32_t place)
     const struct kr_label *label = &ring->labels[place];
     size_t slot = text_hash(label->label) & ring->mask;
 
-    while (ring->by_label[slot] && strcmp(ring->labels[ring->by_label[slot] - 1].label, label->label) != 0) {
+    while (ring->by_label[slot] &&
+           strcmp(ring->labels[ring->by_label[slot] - 1].label, label->label) != 0) {
         slot = (slot + 1) & ring->mask;
     }
     if (!ring->by_label[slot] || better(label, &ring->labels[ring->by_label[slot] - 1])) {
@@ -45,7 +47,8 @@ static void put_hash(struct kr_open_ring *ring, uint32_t place)
     const struct kr_label *label = &ring->labels[place];
     size_t slot = spki_slot(label->spki_hash) & ring->mask;
 
-    while (ring->by_hash[slot] && memcmp(ring->labels[ring->by_hash[slot] - 1].spki_hash, label->spki_hash, 32) != 0) {
+    while (ring->by_hash[slot] &&
+           memcmp(ring->labels[ring->by_hash[slot] - 1].spki_hash, label->spki_hash, 32) != 0) {
         slot = (slot + 1) & ring->mask;
     }
     if (!ring->by_hash[slot] || better(label, &ring->labels[ring->by_hash[slot] - 1])) {
@@ -83,9 +86,11 @@ const struct kr_label *kr_open_ring_at(const struct kr_open_ring *ring, size_t i
     return i < ring->n ? &ring->labels[i] : NULL;
 }
 
-klm_rc kr_label_find(const struct kr_open_ring *ring, const char *label, const struct kr_label **out)
+klm_rc kr_label_find(const struct kr_open_ring *ring, const char *label,
+                     const struct kr_label **out)
 {
-    for (size_t slot = text_hash(label) & ring->mask; ring->by_label[slot]; slot = (slot + 1) & ring->mask) {
+    for (size_t slot = text_hash(label) & ring->mask; ring->by_label[slot];
+         slot = (slot + 1) & ring->mask) {
         const struct kr_label *found = &ring->labels[ring->by_label[slot] - 1];
 
         if (strcmp(found->label, label) == 0) {
@@ -96,9 +101,11 @@ klm_rc kr_label_find(const struct kr_open_ring *ring, const char *label, const s
     return KLM_E_NOTFOUND;
 }
 
-klm_rc kr_label_find_hash(const struct kr_open_ring *ring, const uint8_t spki_hash[32], const struct kr_label **out)
+klm_rc kr_label_find_hash(const struct kr_open_ring *ring, const uint8_t spki_hash[32],
+                          const struct kr_label **out)
 {
-    for (size_t slot = spki_slot(spki_hash) & ring->mask; ring->by_hash[slot]; slot = (slot + 1) & ring->mask) {
+    for (size_t slot = spki_slot(spki_hash) & ring->mask; ring->by_hash[slot];
+         slot = (slot + 1) & ring->mask) {
         const struct kr_label *found = &ring->labels[ring->by_hash[slot] - 1];
 
         if (memcmp(found->spki_hash, spki_hash, 32) == 0) {

@@ -1,4 +1,5 @@
-/* The master key in memory: made of parts, or at random; its verification pattern; keys derived from it. */
+/* The master key in memory: made of parts, or at random; its verification pattern; keys derived
+ * from it. */
 #include "keyring/internal.h"
 
 #include "base/secret.h"
@@ -56,7 +57,8 @@ klm_rc kr_master_from_bytes(const uint8_t key[32], bool escrowed, struct kr_mast
     return KLM_OK;
 }
 
-/* Two equal parts, or parts that cancel each other, would make a key of zeros that anybody knows. */
+/* Two equal parts, or parts that cancel each other, would make a key of zeros that anybody
+ * knows. */
 static bool all_zero(const uint8_t key[32])
 {
     static const uint8_t zero[32];

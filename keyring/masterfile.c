@@ -1,6 +1,7 @@
-/* The sealed file of the master key. It holds the key itself: what protects it is the file's owner, its permissions and the place it
- * stands (keyring/TOKEN.md). Layout, big-endian: "KLMK", version 1, flags (1: escrow confirmed), verification pattern (8), key (32),
- * SHA-256 of all before (32). */
+/* The sealed file of the master key. It holds the key itself: what protects it is the file's
+ * owner, its permissions and the place it stands (keyring/TOKEN.md). Layout, big-endian: "KLMK",
+ * version 1, flags (1: escrow confirmed), verification pattern (8), key (32), SHA-256 of all
+ * before (32). */
 #include "keyring/internal.h"
 
 #include "base/file.h"
@@ -24,7 +25,8 @@
 
 static klm_rc checksum(const uint8_t *p, uint8_t out[32])
 {
-    return EVP_Digest(p, AT_SUM, out, NULL, EVP_sha256(), NULL) == 1 ? KLM_OK : kr_quiet(KLM_E_CRYPTO);
+    return EVP_Digest(p, AT_SUM, out, NULL, EVP_sha256(), NULL) == 1 ? KLM_OK
+                                                                     : kr_quiet(KLM_E_CRYPTO);
 }
 
 static klm_rc image(const struct kr_master *master, bool escrowed, struct kr_secret *out)
@@ -52,7 +54,8 @@ klm_rc kr_master_save(const struct kr_master *master, const char *path, struct k
     return klm_file_create(path, KLM_SLICE(block.p, block.n), 0400, diag);
 }
 
-static klm_rc decode(const char *path, const uint8_t *p, size_t n, struct klm_diag *diag, struct kr_master **out)
+static klm_rc decode(const char *path, const uint8_t *p, size_t n, struct klm_diag *diag,
+                     struct kr_master **out)
 {
     uint8_t sum[32], id[8];
 
@@ -60,7 +63,8 @@ static klm_rc decode(const char *path, const uint8_t *p, size_t n, struct klm_di
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_MASTER_NOT, path);
     }
     if (n > AT_VERSION && p[AT_VERSION] != VERSION) {
-        return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_MASTER_VERSION, path, KLM_NUM(p[AT_VERSION]));
+        return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_MASTER_VERSION, path,
+                        KLM_NUM(p[AT_VERSION]));
     }
     if (n != FILE_SIZE) {
         return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_MASTER_DAMAGED, path,
@@ -72,13 +76,14 @@ static klm_rc decode(const char *path, const uint8_t *p, size_t n, struct klm_di
     }
     KLM_TRY(kr_vp_bytes(p + AT_KEY, id));
     if (memcmp(id, p + AT_ID, sizeof id) != 0) {
-        return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_MASTER_DAMAGED, path, "its verification pattern is of another key");
+        return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_MASTER_DAMAGED, path,
+                        "its verification pattern is of another key");
     }
     return kr_master_from_bytes(p + AT_KEY, p[AT_FLAGS] & FLAG_ESCROWED, out);
 }
 
-/* Ours or root's, and for nobody else. A systemd credential may show the read bit of group root: that is the mask of an access list
- * that names our user, and group root reads it as root would. */
+/* Ours or root's, and for nobody else. A systemd credential may show the read bit of group root:
+ * that is the mask of an access list that names our user, and group root reads it as root would. */
 static klm_rc check_guard(const char *path, const struct stat *st, struct klm_diag *diag)
 {
     mode_t open_to = st->st_mode & (S_IRWXG | S_IRWXO);
@@ -87,7 +92,8 @@ static klm_rc check_guard(const char *path, const struct stat *st, struct klm_di
         return klm_fail(diag, KLM_E_DENIED, KLM_MSG_MASTER_GUARD, path, "it is no regular file");
     }
     if (st->st_uid != geteuid() && st->st_uid != 0) {
-        return klm_fail(diag, KLM_E_DENIED, KLM_MSG_MASTER_GUARD, path, "it belongs to another user");
+        return klm_fail(diag, KLM_E_DENIED, KLM_MSG_MASTER_GUARD, path,
+                        "it belongs to another user");
     }
     if (open_to == S_IRGRP && st->st_uid == 0 && st->st_gid == 0) {
         return KLM_OK;

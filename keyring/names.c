@@ -1,4 +1,5 @@
-/* Names of the keyring and the record keys made of them. RACF's rules where it has them; zero bytes never occur, so they separate. */
+/* Names of the keyring and the record keys made of them. RACF's rules where it has them; zero
+ * bytes never occur, so they separate. */
 #include "keyring/internal.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ static klm_rc check_text(const char *s, size_t max, bool blanks)
     return KLM_OK;
 }
 
-/* A user id: 1 to 8 upper-case letters, digits, #, @ and $. CERTAUTH and SITE have that form too. */
+/* A user id: 1 to 8 upper-case letters, digits, #, @ and $. CERTAUTH and SITE have that form
+ * too. */
 klm_rc kr_check_owner(const char *owner)
 {
     size_t n = strnlen(owner, KR_OWNER_MAX + 1);
@@ -47,7 +49,8 @@ klm_rc kr_check_ring(const char *ring)
     return check_text(ring, KR_RING_MAX, false);
 }
 
-/* The names are checked before, so a key always fits: the longest is 8 + 237 + 8 + 64 and separators. */
+/* The names are checked before, so a key always fits: the longest is 8 + 237 + 8 + 64 and
+ * separators. */
 void kr_rkey_bytes(struct kr_rkey *key, const void *p, size_t n)
 {
     if (n <= sizeof key->p - key->n) {

@@ -1,5 +1,6 @@
-/* Opening a ring: its certificates taken apart, private keys out of their tokens, and tables to find them by. One bad entry never
- * keeps the others from serving: it is said and left out, or kept without its key. */
+/* Opening a ring: its certificates taken apart, private keys out of their tokens, and tables to
+ * find them by. One bad entry never keeps the others from serving: it is said and left out, or
+ * kept without its key. */
 #include "keyring/open.h"
 
 #include <stdlib.h>
@@ -14,8 +15,10 @@ struct opening {
     const char *owner, *name;
 };
 
-/* The private key of a certificate out of its token, or a message and none. Only want of memory ends the opening. */
-static klm_rc open_key(const struct opening *opening, const struct kr_cert *cert, struct kr_key **out)
+/* The private key of a certificate out of its token, or a message and none. Only want of memory
+ * ends the opening. */
+static klm_rc open_key(const struct opening *opening, const struct kr_cert *cert,
+                       struct kr_key **out)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct klm_slice token;
@@ -53,7 +56,8 @@ static void check_fit(struct kr_label *label, const struct kr_cert *cert)
     }
 }
 
-static klm_rc fill_label(const struct opening *opening, const struct kr_cert *cert, const struct kr_connect *connect, struct kr_label *label)
+static klm_rc fill_label(const struct opening *opening, const struct kr_cert *cert,
+                         const struct kr_connect *connect, struct kr_label *label)
 {
     label->owner = cert->owner;
     label->label = cert->label;
@@ -66,7 +70,8 @@ static klm_rc fill_label(const struct opening *opening, const struct kr_cert *ce
     label->pub = X509_get0_pubkey(label->x509);
     label->is_ca = kr_x509_is_ca(label->x509);
     if (!label->pub || kr_pkey_spec(label->pub, &label->spec) != KLM_OK) {
-        label->spec = (struct kr_spec){0}; /* a kind of key that wraps nothing; it may still be an authority */
+        label->spec = (struct kr_spec){
+            0}; /* a kind of key that wraps nothing; it may still be an authority */
     }
     ERR_clear_error();
     KLM_TRY(open_key(opening, cert, &label->key));
@@ -101,14 +106,16 @@ static klm_rc open_one(const struct opening *opening, const struct kr_connect *c
         if (rc == KLM_E_NOMEM) {
             return rc;
         }
-        klm_say(KLM_MSG_RING_BAD_CERT, connect->label, connect->owner, opening->name, klm_rc_text(rc));
+        klm_say(KLM_MSG_RING_BAD_CERT, connect->label, connect->owner, opening->name,
+                klm_rc_text(rc));
         return KLM_OK;
     }
     label->index = (unsigned)ring->n++;
     return KLM_OK;
 }
 
-/* RFC 5280, 6.1.1 (d): a CA certificate connected as CERTAUTH is an anchor, also when it was signed by another one. */
+/* RFC 5280, 6.1.1 (d): a CA certificate connected as CERTAUTH is an anchor, also when it was
+ * signed by another one. */
 static klm_rc make_trust(struct kr_open_ring *ring)
 {
     ring->trust = X509_STORE_new();
@@ -118,7 +125,8 @@ static klm_rc make_trust(struct kr_open_ring *ring)
     for (size_t i = 0; i < ring->n; i++) {
         const struct kr_label *label = &ring->labels[i];
 
-        if (label->is_ca && strcmp(label->usage, "CERTAUTH") == 0 && X509_STORE_add_cert(ring->trust, label->x509) != 1) {
+        if (label->is_ca && strcmp(label->usage, "CERTAUTH") == 0 &&
+            X509_STORE_add_cert(ring->trust, label->x509) != 1) {
             return kr_quiet(KLM_E_NOMEM);
         }
     }
@@ -132,7 +140,8 @@ static klm_rc open_all(struct opening *opening)
     size_t damaged = 0;
 
     KLM_TRY(klm_pool_new(POOL_MAX, &ring->pool));
-    KLM_TRY(kr_ring_load(opening->view, opening->owner, opening->name, ring->pool, &listed, &damaged));
+    KLM_TRY(
+        kr_ring_load(opening->view, opening->owner, opening->name, ring->pool, &listed, &damaged));
     if (damaged) {
         klm_say(KLM_MSG_RING_CONNECTIONS, KLM_NUM(damaged), opening->name);
     }
@@ -147,7 +156,8 @@ static klm_rc open_all(struct opening *opening)
     return kr_index_build(ring);
 }
 
-klm_rc kr_open_ring(struct st_view *view, const struct kr_master *master, const char *owner, const char *name, struct klm_diag *diag, struct kr_open_ring **out)
+klm_rc kr_open_ring(struct st_view *view, const struct kr_master *master, const char *owner,
+                    const char *name, struct klm_diag *diag, struct kr_open_ring **out)
 {
     KLM_AUTO(kr_open_ring_free) struct kr_open_ring *ring = calloc(1, sizeof *ring);
     struct opening opening = {view, master, ring, owner, name};
@@ -159,8 +169,9 @@ klm_rc kr_open_ring(struct st_view *view, const struct kr_master *master, const 
     atomic_init(&ring->refs, 1);
     rc = open_all(&opening);
     if (rc != KLM_OK) {
-        return rc == KLM_E_NOTFOUND ? klm_fail(diag, rc, KLM_MSG_RING_NONE, name, owner)
-                                    : klm_fail(diag, rc, KLM_MSG_RING_OPEN, name, owner, klm_rc_text(rc));
+        return rc == KLM_E_NOTFOUND
+                   ? klm_fail(diag, rc, KLM_MSG_RING_NONE, name, owner)
+                   : klm_fail(diag, rc, KLM_MSG_RING_OPEN, name, owner, klm_rc_text(rc));
     }
     *out = ring;
     ring = NULL;

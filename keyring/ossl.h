@@ -9,11 +9,11 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#define KR_OSSL_DONE(name, type, free_fn) \
-    static inline void name(type **p)     \
-    {                                     \
-        free_fn(*p);                      \
-        *p = NULL;                        \
+#define KR_OSSL_DONE(name, type, free_fn)                                                          \
+    static inline void name(type **p)                                                              \
+    {                                                                                              \
+        free_fn(*p);                                                                               \
+        *p = NULL;                                                                                 \
     }
 
 KR_OSSL_DONE(kr_done_x509, X509, X509_free)
@@ -29,7 +29,8 @@ KR_OSSL_DONE(kr_done_kdf, EVP_KDF_CTX, EVP_KDF_CTX_free)
 KR_OSSL_DONE(kr_done_bn, BIGNUM, BN_clear_free)
 KR_OSSL_DONE(kr_done_obj, ASN1_OBJECT, ASN1_OBJECT_free)
 
-/* Answer rc with OpenSSL's error queue emptied: a failure that was expected leaves nothing behind for the next caller. */
+/* Answer rc with OpenSSL's error queue emptied: a failure that was expected leaves nothing
+ * behind for the next caller. */
 static inline klm_rc kr_quiet(klm_rc rc)
 {
     ERR_clear_error();

@@ -33,12 +33,14 @@ klm_rc kr_request_parse(struct klm_slice in, struct klm_diag *diag, X509_REQ **o
     EVP_PKEY *pub;
 
     if (in.n == 0 || in.n > KR_DER_MAX) {
-        return klm_fail(diag, in.n ? KLM_E_LIMIT : KLM_E_INVALID, KLM_MSG_REQUEST_NOT, in.n ? "it is too long" : "it is empty");
+        return klm_fail(diag, in.n ? KLM_E_LIMIT : KLM_E_INVALID, KLM_MSG_REQUEST_NOT,
+                        in.n ? "it is too long" : "it is empty");
     }
     req = kr_is_pem(in) ? from_pem(in) : from_der(in);
     pub = req ? X509_REQ_get0_pubkey(req) : NULL;
     if (!pub) {
-        return kr_quiet(klm_fail(diag, KLM_E_INVALID, KLM_MSG_REQUEST_NOT, "it is no PKCS#10 request in DER or PEM"));
+        return kr_quiet(klm_fail(diag, KLM_E_INVALID, KLM_MSG_REQUEST_NOT,
+                                 "it is no PKCS#10 request in DER or PEM"));
     }
     if (X509_REQ_verify(req, pub) != 1) {
         return kr_quiet(klm_fail(diag, KLM_E_CRYPTO, KLM_MSG_REQUEST_SIGNATURE));

@@ -1,6 +1,8 @@
-/* Key rings in the store. Under owner, 0, ring stands the ring itself: version, next sequence number, how many connections, which
- * certificate is the default. Each connection is a record of its own under owner, 0, ring, 0, owner of the certificate, 0, label: version,
- * usage, sequence number. So a ring may be long, connecting costs two puts, and a damaged record loses one connection. */
+/* Key rings in the store. Under owner, 0, ring stands the ring itself: version, next sequence
+ * number, how many connections, which certificate is the default. Each connection is a record of
+ * its own under owner, 0, ring, 0, owner of the certificate, 0, label: version, usage, sequence
+ * number. So a ring may be long, connecting costs two puts, and a damaged record loses one
+ * connection. */
 #include "keyring/internal.h"
 
 #include <stdlib.h>
@@ -21,7 +23,8 @@ static void head_key(const char *owner, const char *ring, struct kr_rkey *key)
     kr_rkey_add(key, ring);
 }
 
-static void connect_key(const char *owner, const char *ring, const char *cert_owner, const char *label, struct kr_rkey *key)
+static void connect_key(const char *owner, const char *ring, const char *cert_owner,
+                        const char *label, struct kr_rkey *key)
 {
     head_key(owner, ring, key);
     kr_rkey_add(key, cert_owner);
@@ -45,7 +48,8 @@ static klm_rc usage_code(const char *usage, uint8_t *out)
     return KLM_E_INVALID;
 }
 
-static klm_rc head_get(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool, struct head *out)
+static klm_rc head_get(struct st_view *view, const char *owner, const char *ring,
+                       struct klm_pool *pool, struct head *out)
 {
     struct kr_rkey key;
     struct klm_slice record;
@@ -67,7 +71,8 @@ static klm_rc head_get(struct st_view *view, const char *owner, const char *ring
     return KLM_OK;
 }
 
-static klm_rc head_put(struct st_change *change, const char *owner, const char *ring, const struct head *head)
+static klm_rc head_put(struct st_change *change, const char *owner, const char *ring,
+                       const struct head *head)
 {
     struct kr_rkey key;
     struct klm_buf buf;
@@ -103,15 +108,22 @@ static klm_rc connect_decode(struct klm_slice record, uint8_t *usage, uint32_t *
     klm_cur_u8(&cur, usage);
     klm_cur_u32(&cur, sequence);
     klm_cur_end(&cur);
-    if (klm_cur_rc(&cur) != KLM_OK || version != VERSION || *usage == 0 || *usage >= KLM_COUNT(usages)) {
+    if (klm_cur_rc(&cur) != KLM_OK || version != VERSION || *usage == 0 ||
+        *usage >= KLM_COUNT(usages)) {
         return KLM_E_CORRUPT;
     }
     return KLM_OK;
 }
 
-static klm_rc connect_put(struct st_change *change, const struct kr_rkey *key, uint8_t usage, uint32_t sequence)
+static klm_rc connect_put(struct st_change *change, const struct kr_rkey *key, uint8_t usage,
+                          uint32_t sequence)
 {
-    const uint8_t record[6] = {VERSION, usage, (uint8_t)(sequence >> 24), (uint8_t)(sequence >> 16), (uint8_t)(sequence >> 8), (uint8_t)sequence};
+    const uint8_t record[6] = {VERSION,
+                               usage,
+                               (uint8_t)(sequence >> 24),
+                               (uint8_t)(sequence >> 16),
+                               (uint8_t)(sequence >> 8),
+                               (uint8_t)sequence};
 
     return st_put(change, ST_RING, kr_rkey_slice(key), KLM_SLICE(record, sizeof record));
 }
@@ -176,7 +188,8 @@ static int by_sequence(const void *a, const void *b)
 
 static klm_rc finish(struct load *load, const char *owner, const char *ring, struct kr_ring *out)
 {
-    struct kr_ring found = {klm_pool_str(load->pool, owner), klm_pool_str(load->pool, ring), NULL, load->n};
+    struct kr_ring found = {klm_pool_str(load->pool, owner), klm_pool_str(load->pool, ring), NULL,
+                            load->n};
 
     found.connect = klm_pool_alloc(load->pool, (load->n + 1) * sizeof *found.connect);
     if (!found.owner || !found.name || !found.connect) {
@@ -197,10 +210,12 @@ static klm_rc load_all(struct st_view *view, const char *owner, const char *ring
     head_key(owner, ring, &prefix);
     kr_rkey_add(&prefix, "");
     load->prefix = prefix.n;
-    return st_scan(view, ST_RING, &(struct st_range){.prefix = kr_rkey_slice(&prefix)}, load_one, load);
+    return st_scan(view, ST_RING, &(struct st_range){.prefix = kr_rkey_slice(&prefix)}, load_one,
+                   load);
 }
 
-klm_rc kr_ring_load(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool, struct kr_ring *out, size_t *damaged)
+klm_rc kr_ring_load(struct st_view *view, const char *owner, const char *ring,
+                    struct klm_pool *pool, struct kr_ring *out, size_t *damaged)
 {
     struct load load = {.pool = pool};
     klm_rc rc;
@@ -221,7 +236,8 @@ klm_rc kr_ring_load(struct st_view *view, const char *owner, const char *ring, s
     return KLM_OK;
 }
 
-klm_rc kr_ring_get(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool, struct kr_ring *out)
+klm_rc kr_ring_get(struct st_view *view, const char *owner, const char *ring, struct klm_pool *pool,
+                   struct kr_ring *out)
 {
     struct kr_ring found;
     size_t damaged;
@@ -236,8 +252,10 @@ klm_rc kr_ring_get(struct st_view *view, const char *owner, const char *ring, st
 
 /* ---- Changing */
 
-/* The sequence number of a connection: its own when it is there already, else the next. KLM_E_LIMIT. */
-static klm_rc take_sequence(struct st_view *view, const struct kr_rkey *key, struct klm_pool *pool, struct head *head, uint32_t *out)
+/* The sequence number of a connection: its own when it is there already, else the next.
+ * KLM_E_LIMIT. */
+static klm_rc take_sequence(struct st_view *view, const struct kr_rkey *key, struct klm_pool *pool,
+                            struct head *head, uint32_t *out)
 {
     struct klm_slice record;
     uint8_t usage;
@@ -259,7 +277,8 @@ static klm_rc take_sequence(struct st_view *view, const struct kr_rkey *key, str
     return rc;
 }
 
-klm_rc kr_ring_connect(struct st_change *change, const char *owner, const char *ring, const struct kr_connect *connect)
+klm_rc kr_ring_connect(struct st_change *change, const char *owner, const char *ring,
+                       const struct kr_connect *connect)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct st_view *view = st_change_view(change);
@@ -286,7 +305,8 @@ klm_rc kr_ring_connect(struct st_change *change, const char *owner, const char *
     return head_put(change, owner, ring, &head);
 }
 
-klm_rc kr_ring_remove(struct st_change *change, const char *owner, const char *ring, const char *cert_owner, const char *label)
+klm_rc kr_ring_remove(struct st_change *change, const char *owner, const char *ring,
+                      const char *cert_owner, const char *label)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct kr_rkey key;

@@ -1,5 +1,5 @@
-/* All rings: listing them, deleting one whole, and taking a certificate out of each. Names are gathered first and visited after, so
- * that a visitor may change what is scanned. */
+/* All rings: listing them, deleting one whole, and taking a certificate out of each. Names are
+ * gathered first and visited after, so that a visitor may change what is scanned. */
 #include "keyring/internal.h"
 
 #include <string.h>
@@ -40,11 +40,26 @@ static klm_rc gather(void *arg, struct klm_slice key, struct klm_slice record, b
     return KLM_OK;
 }
 
-static klm_rc names_of(struct st_view *view, struct klm_slice prefix, bool keys, struct klm_pool *pool, struct names *out)
+static klm_rc names_of(struct st_view *view, struct klm_slice prefix, bool keys,
+                       struct klm_pool *pool, struct names *out)
 {
     *out = (struct names){.pool = pool, .keys = keys};
     out->last = &out->first;
     return st_scan(view, ST_RING, &(struct st_range){.prefix = prefix}, gather, out);
+}
+
+/* A ring as listings show it: what is damaged is left out, and the others are listed all the same. */
+static klm_rc load_shown(struct st_view *view, const struct name *name, struct klm_pool *pool,
+                         struct kr_ring *out)
+{
+    size_t damaged;
+    klm_rc rc = kr_ring_load(view, name->owner, name->ring, pool, out, &damaged);
+
+    if (rc == KLM_E_CORRUPT) {
+        *out = (struct kr_ring){name->owner, name->ring, NULL, 0};
+        return KLM_OK;
+    }
+    return rc;
 }
 
 klm_rc kr_ring_scan(struct st_view *view, const char *owner, kr_ring_fn *fn, void *arg)
@@ -65,7 +80,7 @@ klm_rc kr_ring_scan(struct st_view *view, const char *owner, kr_ring_fn *fn, voi
         struct kr_ring ring;
 
         KLM_TRY(klm_pool_new(0, &ring_pool));
-        KLM_TRY(kr_ring_get(view, name->owner, name->ring, ring_pool, &ring));
+        KLM_TRY(load_shown(view, name, ring_pool, &ring));
         KLM_TRY(fn(arg, &ring));
     }
     return KLM_OK;

@@ -1,5 +1,5 @@
-/* Subject names: "CN=ITOperations,O=MyCo,C=US" to an X.500 name (RFC 4514). The text runs from the most special to the most general;
- * the name is encoded the other way round (RFC 4514, 2.1). */
+/* Subject names: "CN=ITOperations,O=MyCo,C=US" to an X.500 name (RFC 4514). The text runs from
+ * the most special to the most general; the name is encoded the other way round (RFC 4514, 2.1). */
 #include "keyring/internal.h"
 
 #include <ctype.h>
@@ -64,7 +64,8 @@ static klm_rc attribute(struct parser *parser, int *nid)
             return KLM_OK;
         }
     }
-    return wrong(parser, "it has an attribute that is none of CN, T, OU, O, L, SP, ST, C, DC, SERIALNUMBER");
+    return wrong(
+        parser, "it has an attribute that is none of CN, T, OU, O, L, SP, ST, C, DC, SERIALNUMBER");
 }
 
 static klm_rc keep(struct parser *parser, char c, bool trimmable)
@@ -90,7 +91,8 @@ static klm_rc escaped(struct parser *parser)
         return keep(parser, *parser->p++, false);
     }
     if (!isxdigit((unsigned char)parser->p[0]) || !isxdigit((unsigned char)parser->p[1]) ||
-        klm_unhex((const char[]){parser->p[0], parser->p[1], 0}, &byte, 1, &n) != KLM_OK || byte == 0) {
+        klm_unhex((const char[]){parser->p[0], parser->p[1], 0}, &byte, 1, &n) != KLM_OK ||
+        byte == 0) {
         return wrong(parser, "a backslash stands before something that needs none");
     }
     parser->p += 2;
@@ -142,19 +144,24 @@ static klm_rc value(struct parser *parser)
     if (parser->n == 0) {
         return wrong(parser, "a value is empty");
     }
-    return *parser->p == 0 || *parser->p == ',' ? KLM_OK : wrong(parser, "something stands after a quote");
+    return *parser->p == 0 || *parser->p == ',' ? KLM_OK
+                                                : wrong(parser, "something stands after a quote");
 }
 
-/* One attribute to the front of the name. OpenSSL's table knows the bounds of RFC 5280, appendix A, such as two letters for C. */
+/* One attribute to the front of the name. OpenSSL's table knows the bounds of RFC 5280, appendix
+ * A, such as two letters for C. */
 static klm_rc part(struct parser *parser, X509_NAME *name)
 {
     int nid = 0;
 
     KLM_TRY(attribute(parser, &nid));
     KLM_TRY(value(parser));
-    if (X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)parser->value, (int)parser->n, 0, 0) != 1) {
+    if (X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)parser->value,
+                                   (int)parser->n, 0, 0) != 1) {
         ERR_clear_error();
-        return wrong(parser, "a value is too long, too short or has characters that its attribute does not allow");
+        return wrong(
+            parser,
+            "a value is too long, too short or has characters that its attribute does not allow");
     }
     return KLM_OK;
 }
@@ -168,7 +175,8 @@ klm_rc kr_subject_parse(const char *text, struct klm_diag *diag, X509_NAME **out
         return KLM_E_NOMEM;
     }
     if (strnlen(text, SUBJECT_MAX + 1) > SUBJECT_MAX) {
-        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_SUBJECT, text, "it is longer than 1024 characters");
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_SUBJECT, text,
+                        "it is longer than 1024 characters");
     }
     for (int parts = 0;; parts++) {
         if (parts == PARTS_MAX) {

@@ -1,6 +1,7 @@
-/* OpenSSL contexts that are dear to make, kept per thread: up to sixteen for keys in use (the least recently used gives way), key
- * generators, decoders, the cipher of the key wrap, and a piece of secret scratch memory. An entry holds its own reference to the
- * key, so a ring may be freed while a thread still remembers it, and an address is never taken for another key. */
+/* OpenSSL contexts that are dear to make, kept per thread: up to sixteen for keys in use (the
+ * least recently used gives way), key generators, decoders, the cipher of the key wrap, and a
+ * piece of secret scratch memory. An entry holds its own reference to the key, so a ring may be
+ * freed while a thread still remembers it, and an address is never taken for another key. */
 #include "keyring/internal.h"
 
 #include "base/secret.h"
@@ -180,7 +181,8 @@ static klm_rc set_label(struct entry *entry, struct klm_slice context)
         memcpy(entry->context, context.p, context.n);
     }
     entry->context_n = SIZE_MAX;
-    param[0] = OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, entry->context, context.n);
+    param[0] = OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, entry->context,
+                                                 context.n);
     param[1] = OSSL_PARAM_construct_end();
     if (EVP_PKEY_CTX_set_params(entry->ctx, param) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
@@ -189,7 +191,8 @@ static klm_rc set_label(struct entry *entry, struct klm_slice context)
     return KLM_OK;
 }
 
-klm_rc kr_thread_ctx(struct kr_thread *thread, EVP_PKEY *pkey, enum kr_op op, struct klm_slice context, EVP_PKEY_CTX **out)
+klm_rc kr_thread_ctx(struct kr_thread *thread, EVP_PKEY *pkey, enum kr_op op,
+                     struct klm_slice context, EVP_PKEY_CTX **out)
 {
     struct entry *entry = find(thread, pkey, op);
 
@@ -224,14 +227,15 @@ klm_rc kr_thread_keygen(struct kr_thread *thread, unsigned bits, EVP_PKEY_CTX **
     return KLM_OK;
 }
 
-/* Making a decoder costs fifteen times a decoding. OpenSSL's decoder for exactly this form puts the private numbers on its secure heap. */
+/* Making a decoder costs fifteen times a decoding. OpenSSL's decoder for exactly this form puts
+ * the private numbers on its secure heap. */
 static klm_rc decoder(struct kr_thread *thread, bool ec, OSSL_DECODER_CTX **out)
 {
     OSSL_DECODER_CTX **kept = &thread->decoder[ec];
 
     if (!*kept) {
-        *kept = OSSL_DECODER_CTX_new_for_pkey(&thread->decoded, "DER", "type-specific", ec ? "EC" : "RSA",
-                                              EVP_PKEY_KEYPAIR, NULL, NULL);
+        *kept = OSSL_DECODER_CTX_new_for_pkey(&thread->decoded, "DER", "type-specific",
+                                              ec ? "EC" : "RSA", EVP_PKEY_KEYPAIR, NULL, NULL);
     }
     if (!*kept) {
         return kr_quiet(KLM_E_NOMEM);
@@ -240,7 +244,8 @@ static klm_rc decoder(struct kr_thread *thread, bool ec, OSSL_DECODER_CTX **out)
     return KLM_OK;
 }
 
-klm_rc kr_thread_decode(struct kr_thread *thread, enum kr_type type, struct klm_slice clear, EVP_PKEY **out)
+klm_rc kr_thread_decode(struct kr_thread *thread, enum kr_type type, struct klm_slice clear,
+                        EVP_PKEY **out)
 {
     OSSL_DECODER_CTX *ctx;
     const unsigned char *p = clear.p;
@@ -264,7 +269,8 @@ klm_rc kr_thread_decode(struct kr_thread *thread, enum kr_type type, struct klm_
 }
 
 /* RFC 3394, 2.2: wrap (enc 1) or unwrap with the default initial value. */
-static bool kw(struct kr_thread *thread, int enc, const uint8_t kek[32], struct klm_slice in, uint8_t *out, size_t want)
+static bool kw(struct kr_thread *thread, int enc, const uint8_t kek[32], struct klm_slice in,
+               uint8_t *out, size_t want)
 {
     int n = 0, last = 0;
     bool ok;
@@ -277,12 +283,14 @@ static bool kw(struct kr_thread *thread, int enc, const uint8_t kek[32], struct 
     return ok;
 }
 
-klm_rc kr_kw_wrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in, uint8_t *out)
+klm_rc kr_kw_wrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in,
+                  uint8_t *out)
 {
     return kw(thread, 1, kek, in, out, in.n + 8) ? KLM_OK : kr_quiet(KLM_E_CRYPTO);
 }
 
-klm_rc kr_kw_unwrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in, uint8_t *out)
+klm_rc kr_kw_unwrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in,
+                    uint8_t *out)
 {
     if (in.n != 24 && in.n != 32 && in.n != 40) {
         return KLM_E_CRYPTO;

@@ -1,5 +1,6 @@
-/* Key tokens: a key sealed under the master key, bound to its label (keyring/TOKEN.md). Each token has a subkey of its own, by HKDF
- * over a random salt, so two tokens never share key and nonce however many are made. */
+/* Key tokens: a key sealed under the master key, bound to its label (keyring/TOKEN.md). Each
+ * token has a subkey of its own, by HKDF over a random salt, so two tokens never share key and
+ * nonce however many are made. */
 #include "keyring/internal.h"
 
 #include "base/secret.h"
@@ -66,7 +67,8 @@ static bool put_aad(EVP_CIPHER_CTX *ctx, struct klm_slice head, const char *labe
 }
 
 /* AES-256-GCM under the subkey of this salt, ready for the text. */
-static klm_rc start(const struct kr_master *master, const char *label, const struct token *token, int enc, EVP_CIPHER_CTX *ctx)
+static klm_rc start(const struct kr_master *master, const char *label, const struct token *token,
+                    int enc, EVP_CIPHER_CTX *ctx)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret subkey = {0};
 
@@ -79,7 +81,8 @@ static klm_rc start(const struct kr_master *master, const char *label, const str
     return KLM_OK;
 }
 
-static klm_rc put_head(const struct kr_master *master, const struct kr_key *key, size_t clear_n, struct klm_buf *out)
+static klm_rc put_head(const struct kr_master *master, const struct kr_key *key, size_t clear_n,
+                       struct klm_buf *out)
 {
     uint8_t fresh[SALT + NONCE];
 
@@ -96,7 +99,8 @@ static klm_rc put_head(const struct kr_master *master, const struct kr_key *key,
 }
 
 /* Encrypts clear into the n + TAG bytes at to. */
-static klm_rc seal(const struct kr_master *master, const char *label, const struct token *token, const struct kr_secret *clear, uint8_t *to)
+static klm_rc seal(const struct kr_master *master, const char *label, const struct token *token,
+                   const struct kr_secret *clear, uint8_t *to)
 {
     KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n = 0, last = 0;
@@ -114,7 +118,8 @@ static klm_rc seal(const struct kr_master *master, const char *label, const stru
 }
 
 /* A token at the end of out, which is left as it was on failure. */
-static klm_rc append(const struct kr_master *master, const char *label, const struct kr_key *key, const struct kr_secret *clear, struct klm_buf *out)
+static klm_rc append(const struct kr_master *master, const char *label, const struct kr_key *key,
+                     const struct kr_secret *clear, struct klm_buf *out)
 {
     size_t at = out->n;
     struct token token;
@@ -131,7 +136,8 @@ static klm_rc append(const struct kr_master *master, const char *label, const st
     return KLM_OK;
 }
 
-klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key, struct klm_buf *out)
+klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key,
+                     struct klm_buf *out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
     size_t at = out->n;
@@ -146,7 +152,8 @@ klm_rc kr_token_seal(const struct kr_master *master, const char *label, const st
     return rc;
 }
 
-static klm_rc unseal(const struct kr_master *master, const char *label, const struct token *token, struct kr_secret *clear)
+static klm_rc unseal(const struct kr_master *master, const char *label, const struct token *token,
+                     struct kr_secret *clear)
 {
     KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t tag[TAG];
@@ -166,7 +173,8 @@ static klm_rc unseal(const struct kr_master *master, const char *label, const st
     return KLM_OK;
 }
 
-klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice in, struct kr_key **out)
+klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice in,
+                     struct kr_key **out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;

@@ -1,7 +1,8 @@
 /* Key tokens in the store: the record is the token as it is, its key the label. */
 #include "keyring/internal.h"
 
-klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *pool, struct klm_slice *token)
+klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *pool,
+                    struct klm_slice *token)
 {
     KLM_TRY(kr_check_token_label(label));
     return st_get(view, ST_TOKEN, klm_slice_str(label), pool, token);
@@ -19,7 +20,8 @@ static klm_rc exists(struct st_view *view, const char *label)
     return rc == KLM_E_CORRUPT ? KLM_OK : rc;
 }
 
-klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token, bool overwrite)
+klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
+                    bool overwrite)
 {
     char vp[KR_VP_MAX];
     klm_rc rc;

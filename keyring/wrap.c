@@ -1,4 +1,5 @@
-/* Data keys wrapped to a label and back. The fast way of the server: no allocation but OpenSSL's own, contexts kept per thread. */
+/* Data keys wrapped to a label and back. The fast way of the server: no allocation but OpenSSL's
+ * own, contexts kept per thread. */
 #include "keyring/internal.h"
 
 #include "base/secret.h"
@@ -8,7 +9,8 @@
 #define RSA_BITS_MIN 1024
 #define RSA_BITS_MAX 8192 /* what fits KR_WRAPPED_MAX */
 
-static klm_rc rsa_wrap(struct kr_thread *thread, const struct kr_label *to, struct klm_slice context, struct klm_slice key, uint8_t *out, size_t *n)
+static klm_rc rsa_wrap(struct kr_thread *thread, const struct kr_label *to,
+                       struct klm_slice context, struct klm_slice key, uint8_t *out, size_t *n)
 {
     EVP_PKEY_CTX *ctx;
     uint8_t wrapped[KR_WRAPPED_MAX];
@@ -26,7 +28,8 @@ static klm_rc rsa_wrap(struct kr_thread *thread, const struct kr_label *to, stru
     return KLM_OK;
 }
 
-klm_rc kr_wrap(const struct kr_label *to, struct klm_slice context, const struct kr_key *key, uint8_t out[KR_WRAPPED_MAX], size_t *n)
+klm_rc kr_wrap(const struct kr_label *to, struct klm_slice context, const struct kr_key *key,
+               uint8_t out[KR_WRAPPED_MAX], size_t *n)
 {
     struct kr_thread *thread;
     struct klm_slice clear;
@@ -48,7 +51,8 @@ klm_rc kr_wrap(const struct kr_label *to, struct klm_slice context, const struct
 }
 
 /* The clear key is left at the start of the thread's scratch memory. */
-static klm_rc rsa_unwrap(struct kr_thread *thread, EVP_PKEY *with, struct klm_slice context, struct klm_slice wrapped, size_t *n)
+static klm_rc rsa_unwrap(struct kr_thread *thread, EVP_PKEY *with, struct klm_slice context,
+                         struct klm_slice wrapped, size_t *n)
 {
     EVP_PKEY_CTX *ctx;
     size_t len = KR_SCRATCH;
@@ -64,7 +68,8 @@ static klm_rc rsa_unwrap(struct kr_thread *thread, EVP_PKEY *with, struct klm_sl
     return KLM_OK;
 }
 
-static klm_rc unwrap(struct kr_thread *thread, const struct kr_key *with, struct klm_slice context, struct klm_slice wrapped, size_t *n)
+static klm_rc unwrap(struct kr_thread *thread, const struct kr_key *with, struct klm_slice context,
+                     struct klm_slice wrapped, size_t *n)
 {
     switch (with->spec.type) {
     case KR_RSA:
@@ -77,7 +82,8 @@ static klm_rc unwrap(struct kr_thread *thread, const struct kr_key *with, struct
     return KLM_E_UNSUPPORTED;
 }
 
-klm_rc kr_unwrap(const struct kr_label *with, struct klm_slice context, struct klm_slice wrapped, struct kr_key **out)
+klm_rc kr_unwrap(const struct kr_label *with, struct klm_slice context, struct klm_slice wrapped,
+                 struct kr_key **out)
 {
     struct kr_thread *thread;
     size_t n = 0;
@@ -95,7 +101,8 @@ klm_rc kr_unwrap(const struct kr_label *with, struct klm_slice context, struct k
         rc = kr_key_from_aes(KLM_SLICE(kr_thread_scratch(thread), n), out);
     }
     klm_wipe(kr_thread_scratch(thread), KR_SCRATCH);
-    return rc == KLM_E_LIMIT && n ? KLM_E_CRYPTO : rc; /* something was wrapped, but no key of ours */
+    return rc == KLM_E_LIMIT && n ? KLM_E_CRYPTO
+                                  : rc; /* something was wrapped, but no key of ours */
 }
 
 klm_rc kr_wrap_session(const struct kr_key *key, const uint8_t session_key[32], uint8_t out[40])

@@ -1,5 +1,6 @@
-/* Wrapping for EC labels: ephemeral ECDH (SP 800-56A, C(1e,1s)), the X9.63 KDF with SHA-256, AES-256 key wrap (RFC 3394).
- * Wrapped = the ephemeral point, uncompressed, then the wrapped key. */
+/* Wrapping for EC labels: ephemeral ECDH (SP 800-56A, C(1e,1s)), the X9.63 KDF with SHA-256,
+ * AES-256 key wrap (RFC 3394). Wrapped = the ephemeral point, uncompressed, then the wrapped
+ * key. */
 #include "keyring/internal.h"
 
 #include "base/secret.h"
@@ -8,8 +9,8 @@
 #include <string.h>
 
 /* Where things stand in the thread's secret scratch memory. */
-#define AT_KEY 0     /* the clear key, when unwrapping */
-#define AT_KEK 64    /* 32 bytes */
+#define AT_KEY 0      /* the clear key, when unwrapping */
+#define AT_KEK 64     /* 32 bytes */
 #define AT_HASHED 128 /* shared secret, counter, context */
 
 static size_t point_size(unsigned bits)
@@ -26,18 +27,22 @@ static klm_rc derive_kek(uint8_t *scratch, size_t z_n, struct klm_slice context)
     if (context.n) {
         memcpy(p + 4, context.p, context.n);
     }
-    if (EVP_Digest(scratch + AT_HASHED, z_n + 4 + context.n, scratch + AT_KEK, NULL, EVP_sha256(), NULL) != 1) {
+    if (EVP_Digest(scratch + AT_HASHED, z_n + 4 + context.n, scratch + AT_KEK, NULL, EVP_sha256(),
+                   NULL) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
     return KLM_OK;
 }
 
-/* The peer was built from a point that is on the curve, and these curves have cofactor 1, so nothing is left to validate. */
-static klm_rc agree(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, unsigned bits, struct klm_slice context, uint8_t *scratch)
+/* The peer was built from a point that is on the curve, and these curves have cofactor 1, so
+ * nothing is left to validate. */
+static klm_rc agree(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, unsigned bits, struct klm_slice context,
+                    uint8_t *scratch)
 {
     size_t n = bits / 8;
 
-    if (EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) != 1 || EVP_PKEY_derive(ctx, scratch + AT_HASHED, &n) != 1 || n != bits / 8) {
+    if (EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) != 1 ||
+        EVP_PKEY_derive(ctx, scratch + AT_HASHED, &n) != 1 || n != bits / 8) {
         return kr_quiet(KLM_E_CRYPTO);
     }
     return derive_kek(scratch, n, context);
@@ -51,7 +56,8 @@ static klm_rc ephemeral(struct kr_thread *thread, unsigned bits, EVP_PKEY **out,
 
     KLM_TRY(kr_thread_keygen(thread, bits, &ctx));
     if (EVP_PKEY_generate(ctx, &pkey) != 1 ||
-        EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, point_size(bits), &n) != 1 ||
+        EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
+                                        point_size(bits), &n) != 1 ||
         n != point_size(bits)) {
         return kr_quiet(KLM_E_CRYPTO);
     }
@@ -60,7 +66,8 @@ static klm_rc ephemeral(struct kr_thread *thread, unsigned bits, EVP_PKEY **out,
     return KLM_OK;
 }
 
-static klm_rc wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context, struct klm_slice key, uint8_t *out)
+static klm_rc wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context,
+                   struct klm_slice key, uint8_t *out)
 {
     KLM_AUTO(kr_done_pkey) EVP_PKEY *own = NULL;
     KLM_AUTO(kr_done_pctx) EVP_PKEY_CTX *ctx = NULL;
@@ -75,7 +82,8 @@ static klm_rc wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct
     return kr_kw_wrap(thread, scratch + AT_KEK, key, out + point_size(bits));
 }
 
-klm_rc kr_ec_wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context, struct klm_slice key, uint8_t *out, size_t *n)
+klm_rc kr_ec_wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context,
+                  struct klm_slice key, uint8_t *out, size_t *n)
 {
     uint8_t wrapped[KR_WRAPPED_MAX];
     size_t len = point_size(bits) + key.n + 8;
@@ -106,7 +114,8 @@ static klm_rc take_point(EVP_PKEY *with, struct klm_slice point, EVP_PKEY **out)
     return KLM_OK;
 }
 
-klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits, struct klm_slice context, struct klm_slice in, size_t *n)
+klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits,
+                    struct klm_slice context, struct klm_slice in, size_t *n)
 {
     KLM_AUTO(kr_done_pkey) EVP_PKEY *peer = NULL;
     uint8_t *scratch = kr_thread_scratch(thread);
@@ -119,7 +128,8 @@ klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits, str
     KLM_TRY(kr_thread_ctx(thread, with, KR_OP_DERIVE, context, &ctx));
     KLM_TRY(take_point(with, KLM_SLICE(in.p, point), &peer));
     KLM_TRY(agree(ctx, peer, bits, context, scratch));
-    KLM_TRY(kr_kw_unwrap(thread, scratch + AT_KEK, KLM_SLICE(in.p + point, in.n - point), scratch + AT_KEY));
+    KLM_TRY(kr_kw_unwrap(thread, scratch + AT_KEK, KLM_SLICE(in.p + point, in.n - point),
+                         scratch + AT_KEY));
     *n = in.n - point - 8;
     return KLM_OK;
 }

@@ -28,7 +28,8 @@ klm_rc kr_x509(struct klm_slice der, X509 **out)
         X509_free(x509);
         return kr_quiet(KLM_E_INVALID);
     }
-    ERR_clear_error(); /* a public key of a kind OpenSSL does not know leaves its complaint, the certificate is fine */
+    /* A public key of a kind OpenSSL does not know leaves its complaint; the certificate is fine. */
+    ERR_clear_error();
     *out = x509;
     return KLM_OK;
 }
@@ -79,11 +80,13 @@ klm_rc kr_spki_hash(const X509 *x509, uint8_t out[32])
     return ok ? KLM_OK : kr_quiet(KLM_E_INVALID);
 }
 
-/* RFC 5280, 4.2.1.9 and 4.2.1.3: a CA says so in basicConstraints, and its key usage, when there, allows signing certificates. */
+/* RFC 5280, 4.2.1.9 and 4.2.1.3: a CA says so in basicConstraints, and its key usage, when
+ * there, allows signing certificates. */
 bool kr_x509_is_ca(X509 *x509)
 {
     uint32_t flags = X509_get_extension_flags(x509);
 
     ERR_clear_error();
-    return (flags & EXFLAG_CA) && !(flags & EXFLAG_INVALID) && (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN);
+    return (flags & EXFLAG_CA) && !(flags & EXFLAG_INVALID) &&
+           (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN);
 }

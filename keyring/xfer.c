@@ -1,4 +1,5 @@
-/* KEYXFER files: one key token on its way between sites that hold the same master key (keyring/KEYXFER.md). */
+/* KEYXFER files: one key token on its way between sites that hold the same master key
+ * (keyring/KEYXFER.md). */
 #include "keyring/internal.h"
 
 #include <string.h>
@@ -40,7 +41,8 @@ static klm_rc encode(const char *label, struct klm_slice token, const char *vp, 
     char sum[65];
     size_t at = out->n;
 
-    klm_buf_printf(out, MAGIC VERSION "\nLabel: %s\nVerification-Pattern: %s\nToken-Bytes: %zu\n\n", label, vp, token.n);
+    klm_buf_printf(out, MAGIC VERSION "\nLabel: %s\nVerification-Pattern: %s\nToken-Bytes: %zu\n\n",
+                   label, vp, token.n);
     put_base64(out, token);
     KLM_TRY(klm_buf_rc(out));
     KLM_TRY(sum_hex(out->p + at, out->n - at, sum));
@@ -114,7 +116,8 @@ static klm_rc check_version(struct klm_slice file, struct klm_diag *diag)
     return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_XFER_VERSION, version);
 }
 
-/* The last line holds the checksum of all before: without it the file was cut, with another one it was changed. */
+/* The last line holds the checksum of all before: without it the file was cut, with another one
+ * it was changed. */
 static klm_rc check_sum(struct klm_slice file, struct klm_diag *diag)
 {
     const uint8_t *last = file.n > SUM_LINE ? file.p + file.n - SUM_LINE : file.p;
@@ -123,8 +126,10 @@ static klm_rc check_sum(struct klm_slice file, struct klm_diag *diag)
     if (file.n <= SUM_LINE || !memmem(file.p, file.n, "\n" SUM_NAME, sizeof SUM_NAME)) {
         return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_XFER_SHORT);
     }
-    if (last[-1] != '\n' || memcmp(last, SUM_NAME, sizeof SUM_NAME - 1) != 0 || file.p[file.n - 1] != '\n') {
-        return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_XFER_DAMAGED, "it does not end with the line of its checksum");
+    if (last[-1] != '\n' || memcmp(last, SUM_NAME, sizeof SUM_NAME - 1) != 0 ||
+        file.p[file.n - 1] != '\n') {
+        return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_XFER_DAMAGED,
+                        "it does not end with the line of its checksum");
     }
     KLM_TRY(sum_hex(file.p, file.n - SUM_LINE, sum));
     if (memcmp(sum, last + sizeof SUM_NAME - 1, 64) != 0) {
@@ -183,8 +188,10 @@ static klm_rc base64(struct reader *reader, struct klm_pool *pool, size_t n, str
     return reader->p == reader->end ? KLM_OK : damaged(reader, "something stands after its token");
 }
 
-/* The token's own pattern is the one that counts; a header that tells another was put together from two files. */
-static klm_rc check_pattern(struct reader *reader, struct klm_slice told, struct klm_slice token, char vp[KR_VP_MAX])
+/* The token's own pattern is the one that counts; a header that tells another was put together
+ * from two files. */
+static klm_rc check_pattern(struct reader *reader, struct klm_slice told, struct klm_slice token,
+                            char vp[KR_VP_MAX])
 {
     char own[KR_VP_MAX];
 
@@ -198,7 +205,8 @@ static klm_rc check_pattern(struct reader *reader, struct klm_slice told, struct
     return KLM_OK;
 }
 
-static klm_rc read_label(struct reader *reader, struct klm_slice text, struct klm_pool *pool, const char **out)
+static klm_rc read_label(struct reader *reader, struct klm_slice text, struct klm_pool *pool,
+                         const char **out)
 {
     char *label = klm_pool_strn(pool, (const char *)text.p, text.n);
 
@@ -212,7 +220,8 @@ static klm_rc read_label(struct reader *reader, struct klm_slice text, struct kl
     return KLM_OK;
 }
 
-static klm_rc decode(struct reader *reader, struct klm_pool *pool, const char **label, struct klm_slice *token, char vp[KR_VP_MAX])
+static klm_rc decode(struct reader *reader, struct klm_pool *pool, const char **label,
+                     struct klm_slice *token, char vp[KR_VP_MAX])
 {
     struct klm_slice first, name, told, length, empty, bytes;
     const char *found = NULL;
@@ -235,7 +244,8 @@ static klm_rc decode(struct reader *reader, struct klm_pool *pool, const char **
     return KLM_OK;
 }
 
-klm_rc kr_xfer_decode(struct klm_slice file, struct klm_pool *pool, const char **label, struct klm_slice *token, char vp[KR_VP_MAX], struct klm_diag *diag)
+klm_rc kr_xfer_decode(struct klm_slice file, struct klm_pool *pool, const char **label,
+                      struct klm_slice *token, char vp[KR_VP_MAX], struct klm_diag *diag)
 {
     struct reader reader;
 

@@ -17,11 +17,13 @@ static const struct field fields[SMF_FIELDS] = {
 #undef SMF_FIELD
 };
 
-_Static_assert(SMF_EVENT_HEADER
-#define SMF_FIELD(name, number, max, what) +4 + (max)
+/* Number, length and text of each field at its longest. */
+struct all_fields {
+#define SMF_FIELD(name, number, max, what) uint8_t name##_bytes[4 + (max)];
 #include "smf/fields.def"
 #undef SMF_FIELD
-                   <= SMF_EVENT_MAX,
+};
+_Static_assert(SMF_EVENT_HEADER + sizeof(struct all_fields) <= SMF_EVENT_MAX,
                "all fields at their longest fit one event");
 #define FIELD_MOST 1024
 #define SMF_FIELD(name, number, max, what)                                                         \

@@ -16,7 +16,7 @@ struct keyword {
 static const struct keyword type_words[] = {
     {"all", ALL},
     {"none", 0},
-#define SMF_KIND(name, title, type, keyword) {keyword, 1u << name},
+#define SMF_KIND(name, title, type, keyword) {keyword, 1u << (name)},
 #include "smf/events.def"
 #undef SMF_KIND
     /* of other releases of the product: kinds that have no event here */

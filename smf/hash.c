@@ -9,20 +9,25 @@ struct smf_hash {
     EVP_MD_CTX *ctx;
 };
 
-klm_rc smf_hash_new(struct smf_hash **out)
+static klm_rc fetch(struct smf_hash *hash)
 {
-    KLM_AUTO(smf_hash_free) struct smf_hash *hash = calloc(1, sizeof *hash);
-
-    if (!hash) {
-        return KLM_E_NOMEM;
-    }
     hash->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     hash->ctx = EVP_MD_CTX_new();
-    if (!hash->md || !hash->ctx || EVP_DigestInit_ex2(hash->ctx, hash->md, NULL) != 1) {
-        return KLM_E_CRYPTO;
+    return hash->md && hash->ctx && EVP_DigestInit_ex2(hash->ctx, hash->md, NULL) == 1
+               ? KLM_OK
+               : KLM_E_CRYPTO;
+}
+
+klm_rc smf_hash_new(struct smf_hash **out)
+{
+    struct smf_hash *hash = calloc(1, sizeof *hash);
+    klm_rc rc = hash ? fetch(hash) : KLM_E_NOMEM;
+
+    if (rc != KLM_OK) {
+        smf_hash_free(&hash);
+        return rc;
     }
     *out = hash;
-    hash = NULL;
     return KLM_OK;
 }
 

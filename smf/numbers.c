@@ -35,7 +35,8 @@ static struct smf_number *at(const struct smf_numbers *numbers, size_t i)
 /* Twice the room: the table stays at most half full. */
 static klm_rc grow(struct smf_numbers *numbers)
 {
-    struct smf_numbers next = {.cap = numbers->cap ? numbers->cap * 2 : CAP_FIRST, .n = numbers->n};
+    struct smf_numbers old,
+        next = {.cap = numbers->cap ? numbers->cap * 2 : CAP_FIRST, .n = numbers->n};
 
     next.table = calloc(next.cap, sizeof *next.table);
     next.queue = calloc(next.cap / 2, sizeof *next.queue);
@@ -47,8 +48,9 @@ static klm_rc grow(struct smf_numbers *numbers)
         next.queue[i] = *at(numbers, i);
         next.table[find(&next, next.queue[i].no)] = next.queue[i].no;
     }
-    smf_numbers_done(numbers);
+    old = *numbers;
     *numbers = next;
+    smf_numbers_done(&old);
     return KLM_OK;
 }
 

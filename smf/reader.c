@@ -51,24 +51,28 @@ static klm_rc enter_for(struct smf_reader *reader, uint64_t after, struct klm_di
     return enter(reader, first, diag);
 }
 
-klm_rc smf_reader_open(const char *folder, uint64_t after, struct klm_diag *diag,
-                       struct smf_reader **out)
+static klm_rc prepare(struct smf_reader *reader, const char *folder)
 {
-    KLM_AUTO(smf_reader_close) struct smf_reader *reader = calloc(1, sizeof *reader);
-
-    if (!reader) {
-        return KLM_E_NOMEM;
-    }
     reader->fd = -1;
     reader->folder = strdup(folder);
     reader->have = malloc(AHEAD);
-    if (!reader->folder || !reader->have) {
-        return KLM_E_NOMEM;
+    return reader->folder && reader->have ? smf_hash_new(&reader->sha) : KLM_E_NOMEM;
+}
+
+klm_rc smf_reader_open(const char *folder, uint64_t after, struct klm_diag *diag,
+                       struct smf_reader **out)
+{
+    struct smf_reader *reader = calloc(1, sizeof *reader);
+    klm_rc rc = reader ? prepare(reader, folder) : KLM_E_NOMEM;
+
+    if (rc == KLM_OK) {
+        rc = enter_for(reader, after, diag);
     }
-    KLM_TRY(smf_hash_new(&reader->sha));
-    KLM_TRY(enter_for(reader, after, diag));
+    if (rc != KLM_OK) {
+        smf_reader_close(&reader);
+        return rc;
+    }
     *out = reader;
-    reader = NULL;
     return KLM_OK;
 }
 

@@ -35,6 +35,7 @@ klm_rc smf_mark_write(int fd, uint64_t seq) KLM_MUST_USE;
 /* Open the mark for writing, made when missing. */
 klm_rc smf_mark_open(const char *folder, int *fd) KLM_MUST_USE;
 
+/* Close a descriptor, if it is one, and set it to -1. */
 void smf_fd_close(int *fd);
 
 #endif

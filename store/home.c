@@ -251,6 +251,19 @@ static klm_rc make_or_find(const struct st_options *options, struct klm_diag *di
     return KLM_OK;
 }
 
+/* Under the lock, look again: another process may have made the store meanwhile. */
+static klm_rc settle(struct st_home *home, const struct st_options *options, struct st_mac *mac,
+                     struct klm_diag *diag, bool *empty)
+{
+    bool found = false;
+
+    KLM_TRY(lock(home, diag));
+    KLM_TRY(look_around(home->path, diag, &found));
+    KLM_TRY(identity(options, mac, found, diag));
+    *empty = !found;
+    return KLM_OK;
+}
+
 klm_rc st_home_open(const struct st_options *options, struct st_mac *mac, struct klm_diag *diag,
                     struct st_home **out, bool *empty)
 {
@@ -263,17 +276,18 @@ klm_rc st_home_open(const struct st_options *options, struct st_mac *mac, struct
         !exists(options->home, IDENTITY_FILE)) {
         return klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_ST_NONE, options->home);
     }
-    KLM_AUTO(st_home_close) struct st_home *home = calloc(1, sizeof *home);
+    struct st_home *home = calloc(1, sizeof *home);
     if (!home) {
         return KLM_E_NOMEM;
     }
-    *home = (struct st_home){options->home, -1};
-    KLM_TRY(lock(home, diag));
-    KLM_TRY(look_around(options->home, diag, &found));
-    KLM_TRY(identity(options, mac, found, diag));
-    *empty = !found;
+    home->path = options->home;
+    home->lock_fd = -1;
+    klm_rc rc = settle(home, options, mac, diag, empty);
+    if (rc != KLM_OK) {
+        st_home_close(&home);
+        return rc;
+    }
     *out = home;
-    home = NULL;
     return KLM_OK;
 }
 

@@ -69,10 +69,9 @@ klm_rc st_get(struct st_view *view, enum st_table table, struct klm_slice key,
 
 struct st_range {
     struct klm_slice prefix; /* only keys that begin so; empty: all */
-    struct klm_slice
-        after;    /* only keys beyond this one in the direction of the scan; p NULL: from the end */
-    bool reverse; /* from the highest key down */
-    size_t limit; /* most records visited; 0: no limit */
+    struct klm_slice after;  /* only keys beyond it in the direction of the scan; p NULL: all */
+    bool reverse;            /* from the highest key down */
+    size_t limit;            /* most records visited; 0: no limit */
 };
 /* Called for each record in key order; damaged is true when its MAC is wrong (record is then
  * empty). Any outcome but KLM_OK ends the scan and is returned. */
@@ -86,8 +85,7 @@ klm_rc st_change_open(struct st_store *store, struct st_change **out) KLM_MUST_U
 /* Reading inside a change sees what it has written so far. Borrowed; do not close it. */
 struct st_view *st_change_view(struct st_change *change);
 /* KLM_E_LIMIT: key or record too long. KLM_E_INVALID: an empty key, or one of ST_META that is the
- * store's own
- * ("change.number", "table.*"). */
+ * store's own ("change.number", "table.*"). */
 klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice key,
               struct klm_slice record) KLM_MUST_USE;
 /* Deleting what is not there is KLM_OK. */

@@ -1,4 +1,5 @@
-/* Certificates and requests from outside: all that reads them, over any bytes. What is taken in must come out of PEM the same. */
+/* Certificates and requests from outside: all that reads them, over any bytes. What is taken in
+ * must come out of PEM the same. */
 #include "keyring/kr.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* KEYXFER files: what decodes must encode to the same bytes again. So that the fuzzer gets past the checksum, input without
- * one is tried a second time with the right one put behind. */
+/* KEYXFER files: what decodes must encode to the same bytes again. So that the fuzzer gets past
+ * the checksum, input without one is tried a second time with the right one put behind. */
 #include "keyring/kr.h"
 
 #include <openssl/evp.h>

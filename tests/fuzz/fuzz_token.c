@@ -1,5 +1,5 @@
-/* Key tokens: taking them apart never fails badly, and what opens (the golden ones of the corpus do) is told rightly and can be
- * sealed again. */
+/* Key tokens: taking them apart never fails badly, and what opens (the golden ones of the corpus
+ * do) is told rightly and can be sealed again. */
 #include "keyring/kr.h"
 
 #include <stdlib.h>
@@ -43,7 +43,8 @@ static void check_again(const struct kr_key *key)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const labels[] = {"AES.KEY", "ITOPS.KLM20.CERT", "EC.KEY.P256", "EC.KEY.P384"};
+    static const char *const labels[] = {"AES.KEY", "ITOPS.KLM20.CERT", "EC.KEY.P256",
+                                         "EC.KEY.P384"};
     struct klm_slice token = KLM_SLICE(data, size);
     char vp[KR_VP_MAX];
     struct kr_spec spec;

@@ -109,7 +109,7 @@ def the_service_is_confined_to_a_score_of_two_or_better():
 
 @test
 def packages_are_installed_only_when_missing():
-    stubs = {"dpkg-query": 'case "$*" in *gcc) echo installed;; *) exit 1;; esac', "id": "echo 0", "apt-get": 'echo "$*" >>"$LOG"'}
+    stubs = {"dpkg-query": 'case "$*" in *gcc) printf "installed ";; *) exit 1;; esac', "id": "echo 0", "apt-get": 'echo "$*" >>"$LOG"'}
     with Folder() as folder:
         for name, text in stubs.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:

@@ -1,4 +1,5 @@
-/* Helpers of the keyring tests: golden files, a store in memory, certificates of each role, openssl's command line. */
+/* Helpers of the keyring tests: golden files, a store in memory, certificates of each role,
+ * openssl's command line. */
 #ifndef TESTS_KEYRING_HELP_H
 #define TESTS_KEYRING_HELP_H
 
@@ -100,13 +101,20 @@ struct made {
     struct kr_key *key;
 };
 
-static UNUSED struct made make_cert(const char *subject, struct kr_spec spec, enum kr_role role, const struct made *issuer)
+static UNUSED struct made make_cert(const char *subject, struct kr_spec spec, enum kr_role role,
+                                    const struct made *issuer)
 {
-    struct kr_gencert gencert = {.owner = "TAPEKMS", .label = "x", .token_label = "X", .subject = subject, .spec = spec, .role = role};
+    struct kr_gencert gencert = {.owner = "TAPEKMS",
+                                 .label = "x",
+                                 .token_label = "X",
+                                 .subject = subject,
+                                 .spec = spec,
+                                 .role = role};
     struct klm_diag diag = {0};
     struct made made = {0};
 
-    REQUIRE_OK(kr_gencert(&gencert, issuer ? issuer->der : KLM_SLICE(NULL, 0), issuer ? issuer->key : NULL, test_pool(), &diag, &made.der, &made.key));
+    REQUIRE_OK(kr_gencert(&gencert, issuer ? issuer->der : KLM_SLICE(NULL, 0),
+                          issuer ? issuer->key : NULL, test_pool(), &diag, &made.der, &made.key));
     return made;
 }
 

@@ -1,4 +1,5 @@
-/* A site: a store with a ring TAPEKMS/R, a master key, and certificates put there with their tokens. */
+/* A site: a store with a ring TAPEKMS/R, a master key, and certificates put there with their
+ * tokens. */
 #ifndef TESTS_KEYRING_SITE_H
 #define TESTS_KEYRING_SITE_H
 
@@ -25,7 +26,8 @@ static UNUSED void site_done(struct site *site)
     kr_master_free(&site->master);
 }
 
-static UNUSED void put_token(struct st_change *change, const struct kr_master *master, const char *label, const struct kr_key *key)
+static UNUSED void put_token(struct st_change *change, const struct kr_master *master,
+                             const char *label, const struct kr_key *key)
 {
     struct klm_buf buf;
 
@@ -35,11 +37,17 @@ static UNUSED void put_token(struct st_change *change, const struct kr_master *m
     klm_buf_done(&buf);
 }
 
-/* Add and connect a certificate; its key, when there is one, goes into a token of label TOKEN.label. */
-static UNUSED void put_cert(const struct site *site, const struct made *made, struct kr_connect connect, enum kr_trust trust)
+/* Add and connect a certificate; its key, when there is one, goes into a token of label
+ * TOKEN.label. */
+static UNUSED void put_cert(const struct site *site, const struct made *made,
+                            struct kr_connect connect, enum kr_trust trust)
 {
     struct st_change *change = change_new(site->store);
-    struct kr_cert cert = {.owner = connect.owner, .label = connect.label, .der = made->der, .trust = trust, .token_label = ""};
+    struct kr_cert cert = {.owner = connect.owner,
+                           .label = connect.label,
+                           .der = made->der,
+                           .trust = trust,
+                           .token_label = ""};
 
     if (made->key) {
         cert.token_label = klm_pool_printf(test_pool(), "TOKEN.%s", connect.label);

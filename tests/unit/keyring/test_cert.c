@@ -65,12 +65,15 @@ TEST(the_fingerprint_and_the_hash_of_the_key_are_openssls)
     const char *text;
 
     REQUIRE_OK(kr_cert_info(golden(GOLDEN "rsa2048.pem"), test_pool(), &info));
-    REQUIRE(OPENSSL("x509", "-in", GOLDEN "rsa2048.pem", "-outform", "DER", "-out", test_path("c.der")) != NULL);
+    REQUIRE(OPENSSL("x509", "-in", GOLDEN "rsa2048.pem", "-outform", "DER", "-out",
+                    test_path("c.der")) != NULL);
     text = OPENSSL("dgst", "-sha256", "-r", test_path("c.der"));
     REQUIRE(text != NULL);
     CHECK(strncmp(text, info.fingerprint, 64) == 0);
-    REQUIRE(OPENSSL("x509", "-in", GOLDEN "rsa2048.pem", "-noout", "-pubkey", "-out", test_path("p.pem")) != NULL);
-    REQUIRE(OPENSSL("pkey", "-pubin", "-in", test_path("p.pem"), "-outform", "DER", "-out", test_path("p.der")) != NULL);
+    REQUIRE(OPENSSL("x509", "-in", GOLDEN "rsa2048.pem", "-noout", "-pubkey", "-out",
+                    test_path("p.pem")) != NULL);
+    REQUIRE(OPENSSL("pkey", "-pubin", "-in", test_path("p.pem"), "-outform", "DER", "-out",
+                    test_path("p.der")) != NULL);
     text = OPENSSL("dgst", "-sha256", "-r", test_path("p.der"));
     REQUIRE(text != NULL);
     klm_hex(info.spki_hash, 32, hex);
@@ -81,7 +84,9 @@ TEST(control_characters_in_names_are_escaped)
 {
     struct kr_cert_info info;
 
-    REQUIRE(OPENSSL("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", test_path("k"), "-utf8", "-subj", "/CN=a\x1b[2Jb\xc3\xa9", "-out", test_path("esc.pem")) != NULL);
+    REQUIRE(OPENSSL("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-keyout", test_path("k"), "-utf8", "-subj", "/CN=a\x1b[2Jb\xc3\xa9",
+                    "-out", test_path("esc.pem")) != NULL);
     REQUIRE_OK(kr_cert_info(golden(test_path("esc.pem")), test_pool(), &info));
     CHECK_STR(info.subject, "CN=a\\1B[2Jb\xc3\xa9");
 }
@@ -120,8 +125,10 @@ TEST(pem_with_more_than_one_certificate_is_refused)
 
 TEST(an_encrypted_pem_is_refused_without_asking_for_a_password)
 {
-    static const char text[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
-                               "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END CERTIFICATE-----\n";
+    static const char text[] =
+        "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
+        "AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END CERTIFICATE-----\n";
     enum klm_msg_id msg;
 
     CHECK_RC(parse(text, sizeof text - 1, &msg), KLM_E_INVALID);
@@ -142,7 +149,8 @@ TEST(input_over_the_limit_is_not_read)
 
 TEST(a_key_fits_its_own_certificate_only)
 {
-    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL), b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL);
+    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL);
     struct kr_key *aes = NULL;
 
     REQUIRE_OK(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &aes));
@@ -163,10 +171,18 @@ static void check_signature(struct kr_spec spec)
     const char *key = test_path("sig.key");
     BIO *bio = BIO_new_file(key, "w");
 
-    /* The key goes to the command line once, in a test folder, so that the signature is not ours. */
+    /* The key goes to the command line once, in a test folder, so that the signature is not
+     * ours. */
     REQUIRE(bio != NULL && i2d_PrivateKey_bio(bio, kr_key_pkey(cert.key)) == 1);
     BIO_free(bio);
-    REQUIRE(OPENSSL("dgst", "-sha256", "-sign", key, "-keyform", "DER", "-out", test_path("sig"), write_temp("data", data)) != NULL);
+    if (spec.type == KR_RSA) {
+        REQUIRE(OPENSSL("dgst", "-sha256", "-sign", key, "-keyform", "DER", "-sigopt",
+                        "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32", "-out", test_path("sig"),
+                        write_temp("data", data)) != NULL);
+    } else {
+        REQUIRE(OPENSSL("dgst", "-sha256", "-sign", key, "-keyform", "DER", "-out", test_path("sig"),
+                        write_temp("data", data)) != NULL);
+    }
     sig = load(test_path("sig"));
     CHECK_RC(kr_cert_verify(der, data, sig), KLM_OK);
     CHECK_RC(kr_cert_verify(der, KLM_SLICE("channel Binding", 15), sig), KLM_E_CRYPTO);
@@ -188,7 +204,12 @@ TEST(signatures_are_checked_by_the_certificates_key)
 
 static struct kr_cert cert_of(const char *owner, const char *label, const char *pem)
 {
-    return (struct kr_cert){.owner = owner, .label = label, .der = golden(pem), .trust = KR_TRUST, .token_label = "ITOPS.KLM20.CERT", .added = 1234567890 * SECOND};
+    return (struct kr_cert){.owner = owner,
+                            .label = label,
+                            .der = golden(pem),
+                            .trust = KR_TRUST,
+                            .token_label = "ITOPS.KLM20.CERT",
+                            .added = 1234567890 * SECOND};
 }
 
 TEST(a_certificate_is_stored_and_found_again)
@@ -207,7 +228,8 @@ TEST(a_certificate_is_stored_and_found_again)
     CHECK_INT(got.trust, KR_TRUST);
     CHECK_INT(got.added, 1234567890 * SECOND);
     CHECK(klm_slice_equal(got.der, cert.der));
-    CHECK_RC(kr_cert_get(view, "TAPEKMS", "tape lbl 20", test_pool(), &got), KLM_E_NOTFOUND); /* case counts */
+    CHECK_RC(kr_cert_get(view, "TAPEKMS", "tape lbl 20", test_pool(), &got),
+             KLM_E_NOTFOUND); /* case counts */
     CHECK_RC(kr_cert_get(view, "TAPEKM", "Tape Lbl 20", test_pool(), &got), KLM_E_NOTFOUND);
     st_change_drop(&change);
     st_close(&store);
@@ -217,7 +239,8 @@ TEST(a_label_or_a_certificate_that_is_there_is_refused)
 {
     struct st_store *store = store_new();
     struct st_change *change = change_new(store);
-    struct kr_cert one = cert_of("TAPEKMS", "one", GOLDEN "rsa2048.pem"), two = cert_of("TAPEKMS", "one", GOLDEN "ec256.pem");
+    struct kr_cert one = cert_of("TAPEKMS", "one", GOLDEN "rsa2048.pem"),
+                   two = cert_of("TAPEKMS", "one", GOLDEN "ec256.pem");
 
     CHECK_RC(kr_cert_add(change, &one), KLM_OK);
     CHECK_RC(kr_cert_add(change, &one), KLM_E_EXISTS);
@@ -234,7 +257,8 @@ TEST(replacing_keeps_the_rule_of_one_label_a_certificate)
 {
     struct st_store *store = store_new();
     struct st_change *change = change_new(store);
-    struct kr_cert one = cert_of("TAPEKMS", "one", GOLDEN "rsa2048.pem"), two = cert_of("TAPEKMS", "two", GOLDEN "ec256.pem"), got;
+    struct kr_cert one = cert_of("TAPEKMS", "one", GOLDEN "rsa2048.pem"),
+                   two = cert_of("TAPEKMS", "two", GOLDEN "ec256.pem"), got;
 
     CHECK_RC(kr_cert_replace(change, &one), KLM_E_NOTFOUND);
     REQUIRE_OK(kr_cert_add(change, &one));
@@ -266,7 +290,8 @@ TEST(a_deleted_certificate_is_gone_and_may_come_back)
     CHECK_RC(kr_cert_delete(change, "TAPEKMS", "one"), KLM_E_NOTFOUND);
     REQUIRE_OK(kr_cert_add(change, &one));
     CHECK_RC(kr_cert_delete(change, "TAPEKMS", "one"), KLM_OK);
-    CHECK_RC(kr_cert_get(st_change_view(change), "TAPEKMS", "one", test_pool(), &got), KLM_E_NOTFOUND);
+    CHECK_RC(kr_cert_get(st_change_view(change), "TAPEKMS", "one", test_pool(), &got),
+             KLM_E_NOTFOUND);
     one.label = "two";
     CHECK_RC(kr_cert_add(change, &one), KLM_OK);
     st_change_drop(&change);
@@ -315,7 +340,8 @@ static klm_rc see(void *arg, const struct kr_cert *cert)
     struct seen *seen = arg;
     size_t n = strlen(seen->text);
 
-    (void)snprintf(seen->text + n, sizeof seen->text - n, "%s/%s%s ", cert->owner, cert->label, cert->der.n ? "" : "!");
+    (void)snprintf(seen->text + n, sizeof seen->text - n, "%s/%s%s ", cert->owner, cert->label,
+                   cert->der.n ? "" : "!");
     return strcmp(cert->label, "stop") == 0 ? KLM_E_CLOSED : KLM_OK;
 }
 
@@ -323,7 +349,9 @@ TEST(scanning_shows_the_certificates_of_one_owner_or_of_all_by_label)
 {
     struct st_store *store = store_new();
     struct st_change *change = change_new(store);
-    struct kr_cert a = cert_of("TAPEKMS", "b", GOLDEN "rsa2048.pem"), b = cert_of("TAPEKMS", "a", GOLDEN "ec256.pem"), c = cert_of("CERTAUTH", "ca", GOLDEN "rsa2048.pem"),
+    struct kr_cert a = cert_of("TAPEKMS", "b", GOLDEN "rsa2048.pem"),
+                   b = cert_of("TAPEKMS", "a", GOLDEN "ec256.pem"),
+                   c = cert_of("CERTAUTH", "ca", GOLDEN "rsa2048.pem"),
                    d = cert_of("TAPE", "z", GOLDEN "rsa2048.pem");
     struct seen seen = {""};
 

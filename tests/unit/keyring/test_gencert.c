@@ -1,4 +1,5 @@
-/* Certificates that we make: openssl's command line reads and verifies them; what must not be signed is not. */
+/* Certificates that we make: openssl's command line reads and verifies them; what must not be
+ * signed is not. */
 #include "request.h"
 
 #include <openssl/x509v3.h>
@@ -27,11 +28,13 @@ static const char *text_of(struct klm_slice der)
 #define HAS_NOT(text, part) CHECK(strstr((text), (part)) == NULL)
 
 /* A request to kr_gencert and its outcome, with the message. */
-static klm_rc gencert(const struct kr_gencert *spec, const struct made *issuer, struct klm_slice *der, enum klm_msg_id *msg)
+static klm_rc gencert(const struct kr_gencert *spec, const struct made *issuer,
+                      struct klm_slice *der, enum klm_msg_id *msg)
 {
     struct klm_diag diag = {0};
     struct kr_key *key = NULL;
-    klm_rc rc = kr_gencert(spec, issuer ? issuer->der : KLM_SLICE(NULL, 0), issuer ? issuer->key : NULL, test_pool(), &diag, der, &key);
+    klm_rc rc = kr_gencert(spec, issuer ? issuer->der : KLM_SLICE(NULL, 0),
+                           issuer ? issuer->key : NULL, test_pool(), &diag, der, &key);
 
     CHECK((rc == KLM_OK && spec->request.n == 0) == (key != NULL));
     kr_key_free(&key);
@@ -41,10 +44,16 @@ static klm_rc gencert(const struct kr_gencert *spec, const struct made *issuer, 
 
 static struct kr_gencert spec_of(const char *subject)
 {
-    return (struct kr_gencert){.owner = "TAPEKMS", .label = "l", .token_label = "T", .subject = subject, .spec = P256, .role = KR_ROLE_LABEL};
+    return (struct kr_gencert){.owner = "TAPEKMS",
+                               .label = "l",
+                               .token_label = "T",
+                               .subject = subject,
+                               .spec = P256,
+                               .role = KR_ROLE_LABEL};
 }
 
-static void check_refused(const struct kr_gencert *spec, const struct made *issuer, klm_rc expected, enum klm_msg_id expected_msg)
+static void check_refused(const struct kr_gencert *spec, const struct made *issuer, klm_rc expected,
+                          enum klm_msg_id expected_msg)
 {
     struct klm_slice der = {NULL, 0};
     enum klm_msg_id msg = KLM_MSG_NONE;
@@ -56,14 +65,20 @@ static void check_refused(const struct kr_gencert *spec, const struct made *issu
 
 TEST(openssl_verifies_a_chain_that_we_made)
 {
-    struct made ca = make_cert("CN=MyLocalCA,O=MyCo,C=US", RSA2048, KR_ROLE_CA, NULL), label = make_cert("CN=ITOperations,O=MyCo,C=US", RSA2048, KR_ROLE_LABEL, &ca),
-                sub = make_cert("CN=Sub CA", P384, KR_ROLE_CA, &ca), leaf = make_cert("CN=leaf", P256, KR_ROLE_CLIENT, &sub);
+    struct made ca = make_cert("CN=MyLocalCA,O=MyCo,C=US", RSA2048, KR_ROLE_CA, NULL),
+                label = make_cert("CN=ITOperations,O=MyCo,C=US", RSA2048, KR_ROLE_LABEL, &ca),
+                sub = make_cert("CN=Sub CA", P384, KR_ROLE_CA, &ca),
+                leaf = make_cert("CN=leaf", P256, KR_ROLE_CLIENT, &sub);
     const char *root = pem_file("root.pem", ca.der);
 
-    CHECK(OPENSSL("verify", "-x509_strict", "-CAfile", root, pem_file("label.pem", label.der)) != NULL);
+    CHECK(OPENSSL("verify", "-x509_strict", "-CAfile", root, pem_file("label.pem", label.der)) !=
+          NULL);
     CHECK(OPENSSL("verify", "-x509_strict", "-CAfile", root, root) != NULL);
-    CHECK(OPENSSL("verify", "-x509_strict", "-CAfile", root, "-untrusted", pem_file("sub.pem", sub.der), "-purpose", "sslclient", pem_file("leaf.pem", leaf.der)) != NULL);
-    CHECK(OPENSSL("verify", "-CAfile", pem_file("label2.pem", label.der), pem_file("leaf2.pem", leaf.der)) == NULL);
+    CHECK(OPENSSL("verify", "-x509_strict", "-CAfile", root, "-untrusted",
+                  pem_file("sub.pem", sub.der), "-purpose", "sslclient",
+                  pem_file("leaf.pem", leaf.der)) != NULL);
+    CHECK(OPENSSL("verify", "-CAfile", pem_file("label2.pem", label.der),
+                  pem_file("leaf2.pem", leaf.der)) == NULL);
     kr_key_free(&ca.key);
     kr_key_free(&label.key);
     kr_key_free(&sub.key);
@@ -72,8 +87,11 @@ TEST(openssl_verifies_a_chain_that_we_made)
 
 TEST(each_role_has_its_usages)
 {
-    struct made ca = make_cert("CN=ca", P256, KR_ROLE_CA, NULL), label = make_cert("CN=l", RSA2048, KR_ROLE_LABEL, &ca), ec = make_cert("CN=e", P256, KR_ROLE_LABEL, &ca),
-                server = make_cert("CN=s", RSA2048, KR_ROLE_SERVER, &ca), client = make_cert("CN=c", P256, KR_ROLE_CLIENT, &ca);
+    struct made ca = make_cert("CN=ca", P256, KR_ROLE_CA, NULL),
+                label = make_cert("CN=l", RSA2048, KR_ROLE_LABEL, &ca),
+                ec = make_cert("CN=e", P256, KR_ROLE_LABEL, &ca),
+                server = make_cert("CN=s", RSA2048, KR_ROLE_SERVER, &ca),
+                client = make_cert("CN=c", P256, KR_ROLE_CLIENT, &ca);
     const char *text = text_of(ca.der);
 
     HAS(text, "X509v3 Basic Constraints: critical\n                CA:TRUE\n");
@@ -101,7 +119,9 @@ TEST(each_role_has_its_usages)
 
 TEST(a_p384_key_signs_with_sha384_and_the_others_with_sha256)
 {
-    struct made a = make_cert("CN=a", P384, KR_ROLE_CA, NULL), b = make_cert("CN=b", P256, KR_ROLE_CA, NULL), c = make_cert("CN=c", RSA2048, KR_ROLE_CA, NULL);
+    struct made a = make_cert("CN=a", P384, KR_ROLE_CA, NULL),
+                b = make_cert("CN=b", P256, KR_ROLE_CA, NULL),
+                c = make_cert("CN=c", RSA2048, KR_ROLE_CA, NULL);
 
     HAS(text_of(a.der), "Signature Algorithm: ecdsa-with-SHA384");
     HAS(text_of(b.der), "Signature Algorithm: ecdsa-with-SHA256");
@@ -113,7 +133,8 @@ TEST(a_p384_key_signs_with_sha384_and_the_others_with_sha256)
 
 TEST(serial_numbers_are_positive_long_and_differ)
 {
-    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL), b = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL);
+    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL);
     struct kr_cert_info x, y;
 
     REQUIRE_OK(kr_cert_info(a.der, test_pool(), &x));
@@ -149,7 +170,26 @@ TEST(subjects_of_every_form_come_out_as_they_went_in)
 TEST(subjects_that_break_the_rules_are_refused)
 {
     static const char *const subjects[] = {
-        "", "CN", "CN=", "=x", "CN=a,", ",CN=a", "CN=a,,O=b", "XX=a", "C=USA", "C=U", "CN=a+O=b", "CN=\"a", "CN=\"a\"b", "CN=#0401", "CN=a\\", "CN=a\\4", "CN=a\\zz", "CN=a\\00b", "CN=a;b", "CN=\xff",
+        "",
+        "CN",
+        "CN=",
+        "=x",
+        "CN=a,",
+        ",CN=a",
+        "CN=a,,O=b",
+        "XX=a",
+        "C=USA",
+        "C=U",
+        "CN=a+O=b",
+        "CN=\"a",
+        "CN=\"a\"b",
+        "CN=#0401",
+        "CN=a\\",
+        "CN=a\\4",
+        "CN=a\\zz",
+        "CN=a\\00b",
+        "CN=a;b",
+        "CN=\xff",
         "CN=12345678901234567890123456789012345678901234567890123456789012345",
     };
 
@@ -184,13 +224,16 @@ TEST(hosts_become_alternative_names)
     spec.role = KR_ROLE_SERVER;
     spec.hosts = "klm1.example.com, *.example.org,192.0.2.7, 2001:db8::7";
     REQUIRE_OK(gencert(&spec, NULL, &der, &msg));
-    HAS(text_of(der), "DNS:klm1.example.com, DNS:*.example.org, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:7");
-    CHECK(OPENSSL("x509", "-in", pem_file("h.pem", der), "-noout", "-checkhost", "klm1.example.com") != NULL);
+    HAS(text_of(der), "DNS:klm1.example.com, DNS:*.example.org, IP Address:192.0.2.7, IP "
+                      "Address:2001:DB8:0:0:0:0:0:7");
+    CHECK(OPENSSL("x509", "-in", pem_file("h.pem", der), "-noout", "-checkhost",
+                  "klm1.example.com") != NULL);
 }
 
 TEST(hosts_that_are_none_are_refused)
 {
-    static const char *const hosts[] = {"a b", "a,", ",a", "a..b", ".a", "*.", "a/b", "*a", "\xc3\xa9.de"};
+    static const char *const hosts[] = {"a b", "a,",  ",a", "a..b",       ".a",
+                                        "*.",  "a/b", "*a", "\xc3\xa9.de"};
     char many[400] = "h", longest[300];
     struct kr_gencert spec = spec_of("CN=s");
 
@@ -270,8 +313,9 @@ TEST(a_certificate_ends_with_its_issuer_and_a_warning_says_so)
 
 TEST(only_an_authority_with_its_own_key_signs)
 {
-    struct made ca = make_cert("CN=ca", P256, KR_ROLE_CA, NULL), label = make_cert("CN=l", P256, KR_ROLE_LABEL, &ca), wrong = {ca.der, label.key}, none = {ca.der, NULL},
-                bad = {KLM_SLICE(ca.der.p, ca.der.n - 1), ca.key};
+    struct made ca = make_cert("CN=ca", P256, KR_ROLE_CA, NULL),
+                label = make_cert("CN=l", P256, KR_ROLE_LABEL, &ca), wrong = {ca.der, label.key},
+                none = {ca.der, NULL}, bad = {KLM_SLICE(ca.der.p, ca.der.n - 1), ca.key};
     struct kr_gencert spec = spec_of("CN=a");
 
     check_refused(&spec, &label, KLM_E_DENIED, KLM_MSG_ISSUER_NO_CA);
@@ -284,7 +328,8 @@ TEST(only_an_authority_with_its_own_key_signs)
 
 TEST(keys_of_other_sizes_are_refused)
 {
-    static const struct kr_spec specs[] = {{KR_RSA, 1016}, {KR_RSA, 4104}, {KR_RSA, 512}, {KR_EC, 521}};
+    static const struct kr_spec specs[] = {
+        {KR_RSA, 1016}, {KR_RSA, 4104}, {KR_RSA, 512}, {KR_EC, 521}};
     struct kr_gencert spec = spec_of("CN=a");
 
     for (size_t i = 0; i < KLM_COUNT(specs); i++) {
@@ -305,7 +350,9 @@ TEST(a_request_of_a_drive_becomes_a_certificate_of_that_drive)
     char serial[13] = "", wwn[17] = "";
     const char *text;
 
-    REQUIRE_OK(sign_request(make_request("CN=drive one\nserialNumber=0001234567AB\n", DRIVE_EKU DRIVE_WWN("500507630F123456")), KR_ROLE_DRIVE, &ca, &der, &diag));
+    REQUIRE_OK(sign_request(make_request("CN=drive one\nserialNumber=0001234567AB\n",
+                                         DRIVE_EKU DRIVE_WWN("500507630F123456")),
+                            KR_ROLE_DRIVE, &ca, &der, &diag));
     REQUIRE_OK(kr_cert_drive(der, serial, wwn));
     CHECK_STR(serial, "0001234567AB");
     CHECK_STR(wwn, "500507630F123456");
@@ -314,7 +361,8 @@ TEST(a_request_of_a_drive_becomes_a_certificate_of_that_drive)
     HAS(text, KR_OID_DRIVE_WWN);
     HAS(text, "X509v3 Key Usage: critical\n                Digital Signature\n");
     HAS(text, "CA:FALSE");
-    CHECK(OPENSSL("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", pem_file("ca.pem", ca.der), pem_file("d.pem", der)) != NULL);
+    CHECK(OPENSSL("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile",
+                  pem_file("ca.pem", ca.der), pem_file("d.pem", der)) != NULL);
     kr_key_free(&ca.key);
 }
 
@@ -326,7 +374,11 @@ TEST(the_role_of_a_drive_is_taken_from_the_request_and_nothing_else_is)
     char serial[13] = "", wwn[17] = "?";
     const char *text;
 
-    REQUIRE_OK(sign_request(make_request("serialNumber=000123456789\n", DRIVE_EKU "basicConstraints=CA:TRUE\nkeyUsage=keyCertSign\nsubjectAltName=DNS:evil.example\n"), KR_ROLE_LABEL, &ca, &der, &diag));
+    REQUIRE_OK(sign_request(
+        make_request(
+            "serialNumber=000123456789\n", DRIVE_EKU
+            "basicConstraints=CA:TRUE\nkeyUsage=keyCertSign\nsubjectAltName=DNS:evil.example\n"),
+        KR_ROLE_LABEL, &ca, &der, &diag));
     REQUIRE_OK(kr_cert_drive(der, serial, wwn));
     CHECK_STR(serial, "000123456789");
     CHECK_STR(wwn, "");
@@ -337,7 +389,9 @@ TEST(the_role_of_a_drive_is_taken_from_the_request_and_nothing_else_is)
     kr_key_free(&ca.key);
 }
 
-static void check_request_refused(struct klm_slice request, enum kr_role role, const struct made *ca, klm_rc expected, enum klm_msg_id expected_msg)
+static void check_request_refused(struct klm_slice request, enum kr_role role,
+                                  const struct made *ca, klm_rc expected,
+                                  enum klm_msg_id expected_msg)
 {
     struct klm_diag diag = {0};
     struct klm_slice der = {NULL, 0};
@@ -358,14 +412,19 @@ TEST(a_drive_without_a_proper_identity_is_refused)
         {"0.serialNumber=000123456789\n1.serialNumber=000123456780\n", DRIVE_EKU},
         {"serialNumber=000123456789\n", DRIVE_EKU DRIVE_WWN("500507630F12345")},
         {"serialNumber=000123456789\n", DRIVE_EKU DRIVE_WWN("500507630f123456")},
-        {"serialNumber=000123456789\n", DRIVE_EKU KR_OID_DRIVE_WWN "=ASN1:PRINTABLESTRING:500507630F123456\n"},
+        {"serialNumber=000123456789\n",
+         DRIVE_EKU KR_OID_DRIVE_WWN "=ASN1:PRINTABLESTRING:500507630F123456\n"},
     };
 
     for (size_t i = 0; i < KLM_COUNT(bad); i++) {
-        check_request_refused(make_request(bad[i][0], bad[i][1]), KR_ROLE_LABEL, &ca, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST);
+        check_request_refused(make_request(bad[i][0], bad[i][1]), KR_ROLE_LABEL, &ca, KLM_E_INVALID,
+                              KLM_MSG_DRIVE_REQUEST);
     }
-    check_request_refused(make_request("serialNumber=000123456789\n", ""), KR_ROLE_DRIVE, &ca, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST);
-    check_request_refused(make_request("serialNumber=000123456789\n", "extendedKeyUsage=anyExtendedKeyUsage,clientAuth\n"), KR_ROLE_DRIVE, &ca, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST);
+    check_request_refused(make_request("serialNumber=000123456789\n", ""), KR_ROLE_DRIVE, &ca,
+                          KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST);
+    check_request_refused(make_request("serialNumber=000123456789\n",
+                                       "extendedKeyUsage=anyExtendedKeyUsage,clientAuth\n"),
+                          KR_ROLE_DRIVE, &ca, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST);
     kr_key_free(&ca.key);
 }
 
@@ -395,7 +454,8 @@ TEST(a_plain_request_is_signed_with_its_subject_or_the_one_given)
     spec.role = KR_ROLE_SERVER;
     REQUIRE_OK(gencert(&spec, &ca, &der, &msg));
     REQUIRE_OK(kr_cert_info(der, test_pool(), &info));
-    CHECK_STR(info.subject, "O=MyCo,CN=server"); /* the request has CN first, so as text it comes last */
+    CHECK_STR(info.subject,
+              "O=MyCo,CN=server"); /* the request has CN first, so as text it comes last */
     CHECK_RC(kr_cert_drive(der, serial, wwn), KLM_E_NOTFOUND);
     spec.subject = "CN=given";
     REQUIRE_OK(gencert(&spec, &ca, &der, &msg));
@@ -410,28 +470,36 @@ TEST(requests_that_are_none_or_not_signed_by_their_key_are_refused)
     struct klm_slice pem = make_request("CN=a\n", ""), der;
     uint8_t *p;
 
-    REQUIRE(OPENSSL("req", "-in", write_temp("r.pem", pem), "-outform", "DER", "-out", test_path("r.der")) != NULL);
+    REQUIRE(OPENSSL("req", "-in", write_temp("r.pem", pem), "-outform", "DER", "-out",
+                    test_path("r.der")) != NULL);
     der = load(test_path("r.der"));
     check_request_refused(pem, KR_ROLE_LABEL, NULL, KLM_E_INVALID, KLM_MSG_REQUEST_ISSUER);
     for (size_t n = 1; n < der.n; n += 7) {
-        check_request_refused(KLM_SLICE(der.p, n), KR_ROLE_LABEL, &ca, KLM_E_INVALID, KLM_MSG_REQUEST_NOT);
+        check_request_refused(KLM_SLICE(der.p, n), KR_ROLE_LABEL, &ca, KLM_E_INVALID,
+                              KLM_MSG_REQUEST_NOT);
     }
-    check_request_refused(KLM_SLICE(copy_of(der), der.n + 1), KR_ROLE_LABEL, &ca, KLM_E_INVALID, KLM_MSG_REQUEST_NOT);
-    check_request_refused(KLM_SLICE(pem.p, pem.n - 20), KR_ROLE_LABEL, &ca, KLM_E_INVALID, KLM_MSG_REQUEST_NOT);
+    check_request_refused(KLM_SLICE(copy_of(der), der.n + 1), KR_ROLE_LABEL, &ca, KLM_E_INVALID,
+                          KLM_MSG_REQUEST_NOT);
+    check_request_refused(KLM_SLICE(pem.p, pem.n - 20), KR_ROLE_LABEL, &ca, KLM_E_INVALID,
+                          KLM_MSG_REQUEST_NOT);
     check_request_refused(ca.der, KR_ROLE_LABEL, &ca, KLM_E_INVALID, KLM_MSG_REQUEST_NOT);
     p = copy_of(der);
     p[18] ^= 1; /* a letter of the subject */
-    check_request_refused(KLM_SLICE(p, der.n), KR_ROLE_LABEL, &ca, KLM_E_CRYPTO, KLM_MSG_REQUEST_SIGNATURE);
+    check_request_refused(KLM_SLICE(p, der.n), KR_ROLE_LABEL, &ca, KLM_E_CRYPTO,
+                          KLM_MSG_REQUEST_SIGNATURE);
     p = klm_pool_alloc(test_pool(), 65537);
     REQUIRE(p != NULL);
-    check_request_refused(KLM_SLICE(p, 65537), KR_ROLE_LABEL, &ca, KLM_E_LIMIT, KLM_MSG_REQUEST_NOT);
+    check_request_refused(KLM_SLICE(p, 65537), KR_ROLE_LABEL, &ca, KLM_E_LIMIT,
+                          KLM_MSG_REQUEST_NOT);
     kr_key_free(&ca.key);
 }
 
 TEST(the_certificate_of_a_label_a_server_or_an_authority_is_never_a_drive)
 {
-    struct made ca = make_cert("CN=ca,SERIALNUMBER=000123456789", P256, KR_ROLE_CA, NULL), label = make_cert("SERIALNUMBER=000123456789", P256, KR_ROLE_LABEL, &ca),
-                server = make_cert("SERIALNUMBER=000123456789", P256, KR_ROLE_SERVER, &ca), client = make_cert("SERIALNUMBER=000123456789", P256, KR_ROLE_CLIENT, &ca);
+    struct made ca = make_cert("CN=ca,SERIALNUMBER=000123456789", P256, KR_ROLE_CA, NULL),
+                label = make_cert("SERIALNUMBER=000123456789", P256, KR_ROLE_LABEL, &ca),
+                server = make_cert("SERIALNUMBER=000123456789", P256, KR_ROLE_SERVER, &ca),
+                client = make_cert("SERIALNUMBER=000123456789", P256, KR_ROLE_CLIENT, &ca);
     char serial[13], wwn[17];
 
     CHECK_RC(kr_cert_drive(ca.der, serial, wwn), KLM_E_NOTFOUND);

@@ -19,7 +19,9 @@ static klm_rc generate(enum kr_type type, unsigned bits, struct kr_spec *spec)
 
 TEST(keys_of_every_kind_are_made)
 {
-    static const struct kr_spec kinds[] = {{KR_AES, 128}, {KR_AES, 192}, {KR_AES, 256}, {KR_RSA, 1024}, {KR_RSA, 2048}, {KR_EC, 256}, {KR_EC, 384}};
+    static const struct kr_spec kinds[] = {{KR_AES, 128},  {KR_AES, 192},  {KR_AES, 256},
+                                           {KR_RSA, 1024}, {KR_RSA, 2048}, {KR_EC, 256},
+                                           {KR_EC, 384}};
 
     for (size_t i = 0; i < KLM_COUNT(kinds); i++) {
         struct kr_spec spec = {0};
@@ -32,8 +34,9 @@ TEST(keys_of_every_kind_are_made)
 
 TEST(other_sizes_are_refused)
 {
-    static const struct kr_spec kinds[] = {{KR_AES, 0},    {KR_AES, 64},   {KR_AES, 257},  {KR_RSA, 512}, {KR_RSA, 1016},
-                                           {KR_RSA, 4104}, {KR_RSA, 8192}, {KR_RSA, 2049}, {KR_EC, 224},  {KR_EC, 521}};
+    static const struct kr_spec kinds[] = {
+        {KR_AES, 0},    {KR_AES, 64},   {KR_AES, 257},  {KR_RSA, 512}, {KR_RSA, 1016},
+        {KR_RSA, 4104}, {KR_RSA, 8192}, {KR_RSA, 2049}, {KR_EC, 224},  {KR_EC, 521}};
     struct kr_spec spec;
 
     for (size_t i = 0; i < KLM_COUNT(kinds); i++) {

@@ -83,7 +83,8 @@ TEST(one_part_too_many_parts_or_parts_that_cancel_are_refused)
     parts[2][5] = 9;
     CHECK_RC(kr_master_from_parts((const uint8_t(*)[32])parts, 0, &master), KLM_E_INVALID);
     CHECK_RC(kr_master_from_parts((const uint8_t(*)[32])parts, 1, &master), KLM_E_INVALID);
-    CHECK_RC(kr_master_from_parts((const uint8_t(*)[32])parts, 2, &master), KLM_E_INVALID); /* equal */
+    CHECK_RC(kr_master_from_parts((const uint8_t(*)[32])parts, 2, &master),
+             KLM_E_INVALID); /* equal */
     CHECK_RC(kr_master_from_parts((const uint8_t(*)[32])parts, 17, &master), KLM_E_LIMIT);
     CHECK(master == NULL);
     REQUIRE_OK(kr_master_from_parts((const uint8_t(*)[32])parts, 3, &master));
@@ -170,9 +171,11 @@ TEST(each_kind_of_damage_has_its_message)
         }
     }
     for (size_t n = 0; n < good.n; n++) {
-        check_load(write_temp("m3c", KLM_SLICE(good.p, n)), n < 4 ? KLM_E_INVALID : KLM_E_CORRUPT, n < 4 ? KLM_MSG_MASTER_NOT : KLM_MSG_MASTER_DAMAGED);
+        check_load(write_temp("m3c", KLM_SLICE(good.p, n)), n < 4 ? KLM_E_INVALID : KLM_E_CORRUPT,
+                   n < 4 ? KLM_MSG_MASTER_NOT : KLM_MSG_MASTER_DAMAGED);
     }
-    check_load(write_temp("m3d", KLM_SLICE(copy_of(good), good.n + 1)), KLM_E_CORRUPT, KLM_MSG_MASTER_DAMAGED);
+    check_load(write_temp("m3d", KLM_SLICE(copy_of(good), good.n + 1)), KLM_E_CORRUPT,
+               KLM_MSG_MASTER_DAMAGED);
     kr_master_free(&master);
 }
 
@@ -181,7 +184,8 @@ TEST(a_file_that_others_may_read_is_refused)
     struct kr_master *master = master_of(0);
     const char *path = saved(master, "m4");
 
-    /* Another group than root's, so that the rule for systemd credentials does not apply; only root can and needs to do so. */
+    /* Another group than root's, so that the rule for systemd credentials does not apply; only
+     * root can and needs to do so. */
     CHECK(chown(path, (uid_t)-1, 12345) == 0 || errno == EPERM);
     static const mode_t open_modes[] = {0440, 0404, 0420, 0402, 0410, 0401, 0644};
     for (size_t i = 0; i < KLM_COUNT(open_modes); i++) {
@@ -198,7 +202,8 @@ TEST(a_file_of_another_user_is_refused)
     struct kr_master *master = master_of(0);
     const char *path = saved(master, "m5");
 
-    /* Root gives the file away; any other user finds a file of root's in its way that it cannot read, which is refused as well. */
+    /* Root gives the file away; any other user finds a file of root's in its way that it cannot
+     * read, which is refused as well. */
     if (geteuid() == 0) {
         REQUIRE(chown(path, 12345, 0) == 0);
         check_load(path, KLM_E_DENIED, KLM_MSG_MASTER_GUARD);

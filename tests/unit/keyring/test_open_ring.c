@@ -1,6 +1,6 @@
 /* Open rings: what serving sees of a ring, and what it does not. */
-#include "site.h"
 #include "request.h"
+#include "site.h"
 
 static const struct kr_label *find(const struct kr_open_ring *ring, const char *label)
 {
@@ -29,7 +29,8 @@ TEST(a_ring_that_is_not_there_is_not_opened)
 TEST(labels_are_found_by_name_and_by_the_hash_of_their_key)
 {
     struct site site = site_new();
-    struct made a = make_cert("CN=a", RSA2048, KR_ROLE_LABEL, NULL), b = make_cert("CN=b", P384, KR_ROLE_LABEL, NULL);
+    struct made a = make_cert("CN=a", RSA2048, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=b", P384, KR_ROLE_LABEL, NULL);
     struct kr_open_ring *ring;
     struct kr_cert_info info;
     const struct kr_label *label = NULL;
@@ -142,7 +143,8 @@ TEST(a_token_that_cannot_be_opened_costs_its_label_the_key_and_nothing_else)
 {
     struct site site = site_new();
     struct kr_master *other = master_of(9);
-    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL), b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL);
+    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL);
     struct klm_slice token;
     struct st_change *change;
 
@@ -178,7 +180,8 @@ TEST(a_token_that_cannot_be_opened_costs_its_label_the_key_and_nothing_else)
 TEST(certificates_without_trust_or_damaged_are_left_out_with_a_message)
 {
     struct site site = site_new();
-    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL), b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL);
+    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL);
     struct kr_open_ring *ring;
     struct st_change *change;
     const struct kr_label *label;
@@ -193,7 +196,11 @@ TEST(certificates_without_trust_or_damaged_are_left_out_with_a_message)
     kr_open_ring_free(&ring);
 
     change = change_new(site.store);
-    REQUIRE_OK(kr_cert_replace(change, &(struct kr_cert){.owner = "TAPEKMS", .label = "a", .der = KLM_SLICE("not DER", 7), .trust = KR_TRUST, .token_label = ""}));
+    REQUIRE_OK(kr_cert_replace(change, &(struct kr_cert){.owner = "TAPEKMS",
+                                                         .label = "a",
+                                                         .der = KLM_SLICE("not DER", 7),
+                                                         .trust = KR_TRUST,
+                                                         .token_label = ""}));
     REQUIRE_OK(st_put(change, ST_CERT, KLM_SLICE("TAPEKMS\0b", 9), KLM_SLICE("x", 1)));
     REQUIRE_OK(st_put(change, ST_RING, KLM_SLICE("TAPEKMS\0R\0SITE\0y", 16), KLM_SLICE("x", 1)));
     REQUIRE_OK(st_change_commit(&change, NULL));
@@ -213,8 +220,11 @@ TEST(certificates_without_trust_or_damaged_are_left_out_with_a_message)
 TEST(a_server_shows_the_default_else_the_one_made_for_it_else_the_first_with_a_key)
 {
     struct site site = site_new();
-    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL), b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL), s = make_cert("CN=s", P256, KR_ROLE_SERVER, NULL),
-                d = make_cert("CN=d", P256, KR_ROLE_LABEL, NULL), keyless = {make_cert("CN=k", P256, KR_ROLE_SERVER, NULL).der, NULL};
+    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL),
+                s = make_cert("CN=s", P256, KR_ROLE_SERVER, NULL),
+                d = make_cert("CN=d", P256, KR_ROLE_LABEL, NULL),
+                keyless = {make_cert("CN=k", P256, KR_ROLE_SERVER, NULL).der, NULL};
     const struct kr_label *label = NULL;
     struct kr_open_ring *ring;
 
@@ -245,7 +255,8 @@ TEST(a_server_shows_the_default_else_the_one_made_for_it_else_the_first_with_a_k
     site_done(&site);
 }
 
-static void check_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now, klm_rc expected)
+static void check_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now,
+                        klm_rc expected)
 {
     struct klm_diag diag = {0};
 
@@ -256,9 +267,14 @@ static void check_chain(const struct kr_open_ring *ring, struct klm_slice der, k
 TEST(only_certificates_signed_by_an_authority_of_the_ring_are_accepted_and_only_in_time)
 {
     struct site site = site_new();
-    struct made ca = make_cert("CN=ca", RSA2048, KR_ROLE_CA, NULL), sub = make_cert("CN=sub", P256, KR_ROLE_CA, &ca), other = make_cert("CN=ca", P256, KR_ROLE_CA, NULL),
-                site_ca = make_cert("CN=site", P256, KR_ROLE_CA, NULL), label = make_cert("CN=label", P256, KR_ROLE_LABEL, NULL), leaf = make_cert("CN=leaf", P256, KR_ROLE_CLIENT, &ca);
-    struct klm_slice request = make_request("serialNumber=000123456789\n", DRIVE_EKU), drive, alien, by_sub, by_site;
+    struct made ca = make_cert("CN=ca", RSA2048, KR_ROLE_CA, NULL),
+                sub = make_cert("CN=sub", P256, KR_ROLE_CA, &ca),
+                other = make_cert("CN=ca", P256, KR_ROLE_CA, NULL),
+                site_ca = make_cert("CN=site", P256, KR_ROLE_CA, NULL),
+                label = make_cert("CN=label", P256, KR_ROLE_LABEL, NULL),
+                leaf = make_cert("CN=leaf", P256, KR_ROLE_CLIENT, &ca);
+    struct klm_slice request = make_request("serialNumber=000123456789\n", DRIVE_EKU), drive, alien,
+                     by_sub, by_site;
     klm_time now = klm_clock() + SECOND;
     struct kr_open_ring *ring;
     struct klm_diag diag;
@@ -271,7 +287,8 @@ TEST(only_certificates_signed_by_an_authority_of_the_ring_are_accepted_and_only_
     check_chain(ring, drive, now, KLM_E_DENIED); /* no authority at all */
     kr_open_ring_free(&ring);
     put_cert(&site, &(struct made){ca.der, NULL}, CERTAUTH("ca"), KR_TRUST);
-    put_cert(&site, &(struct made){site_ca.der, NULL}, (struct kr_connect){"SITE", "site", "SITE", false}, KR_TRUST);
+    put_cert(&site, &(struct made){site_ca.der, NULL},
+             (struct kr_connect){"SITE", "site", "SITE", false}, KR_TRUST);
     put_cert(&site, &(struct made){label.der, NULL}, CERTAUTH("label"), KR_TRUST);
     ring = ring_of(&site);
     check_chain(ring, drive, now, KLM_OK);
@@ -300,7 +317,8 @@ TEST(only_certificates_signed_by_an_authority_of_the_ring_are_accepted_and_only_
 TEST(an_authority_without_trust_vouches_for_nobody)
 {
     struct site site = site_new();
-    struct made ca = make_cert("CN=ca", P256, KR_ROLE_CA, NULL), leaf = make_cert("CN=leaf", P256, KR_ROLE_CLIENT, &ca);
+    struct made ca = make_cert("CN=ca", P256, KR_ROLE_CA, NULL),
+                leaf = make_cert("CN=leaf", P256, KR_ROLE_CLIENT, &ca);
     struct kr_open_ring *ring;
 
     put_cert(&site, &(struct made){ca.der, NULL}, CERTAUTH("ca"), KR_NOTRUST);
@@ -325,15 +343,25 @@ TEST(a_large_ring_opens_and_every_label_is_found)
 
     put_token(change, site.master, "TOKEN", made.key);
     for (int i = 0; i < MANY; i++) {
-        struct kr_gencert spec = {.owner = "TAPEKMS", .label = "x", .subject = "CN=n", .spec = P256, .role = KR_ROLE_LABEL};
+        struct kr_gencert spec = {.owner = "TAPEKMS",
+                                  .label = "x",
+                                  .subject = "CN=n",
+                                  .spec = P256,
+                                  .role = KR_ROLE_LABEL};
         struct klm_slice der;
         struct kr_key *key = NULL;
 
         (void)snprintf(label, sizeof label, "label %d", i);
         REQUIRE_OK(kr_gencert(&spec, KLM_SLICE(NULL, 0), NULL, test_pool(), NULL, &der, &key));
         put_token(change, site.master, klm_pool_printf(test_pool(), "TOKEN.%d", i), key);
-        REQUIRE_OK(kr_cert_add(change, &(struct kr_cert){.owner = "TAPEKMS", .label = label, .der = der, .trust = KR_TRUST, .token_label = klm_pool_printf(test_pool(), "TOKEN.%d", i)}));
-        REQUIRE_OK(kr_ring_connect(change, "TAPEKMS", "R", &(struct kr_connect){"TAPEKMS", label, "PERSONAL", false}));
+        REQUIRE_OK(kr_cert_add(
+            change, &(struct kr_cert){.owner = "TAPEKMS",
+                                      .label = label,
+                                      .der = der,
+                                      .trust = KR_TRUST,
+                                      .token_label = klm_pool_printf(test_pool(), "TOKEN.%d", i)}));
+        REQUIRE_OK(kr_ring_connect(change, "TAPEKMS", "R",
+                                   &(struct kr_connect){"TAPEKMS", label, "PERSONAL", false}));
         kr_key_free(&key);
     }
     REQUIRE_OK(st_change_commit(&change, NULL));

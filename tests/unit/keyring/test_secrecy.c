@@ -1,6 +1,8 @@
-/* Where clear keys stand: the process's own memory is searched for pieces of a private key that was opened, used and freed. Outside of
- * secret memory there must be none, neither as bytes of the file form nor as numbers. (OpenSSL keeps the two primes of an RSA key in use once more, as
- * numbers, for its arithmetic; keyring/TOKEN.md says so. The private exponent and all encodings are never outside.) */
+/* Where clear keys stand: the process's own memory is searched for pieces of a private key that
+ * was opened, used and freed. Outside of secret memory there must be none, neither as bytes of
+ * the file form nor as numbers. (OpenSSL keeps the two primes of an RSA key in use once more, as
+ * numbers, for its arithmetic; keyring/TOKEN.md says so. The private exponent and all encodings
+ * are never outside.) */
 #include "site.h"
 
 #include "base/secret.h"
@@ -15,7 +17,8 @@ static uint8_t *pieces; /* in secret memory */
 static size_t pieces_n;
 
 /* Searches without the help of anything that a sanitizer watches: it reads freed memory, too. */
-__attribute__((no_sanitize("address"))) static unsigned count(const uint8_t *from, const uint8_t *end)
+__attribute__((no_sanitize("address"))) static unsigned count(const uint8_t *from,
+                                                              const uint8_t *end)
 {
     unsigned found = 0;
 
@@ -44,7 +47,8 @@ static unsigned found_outside(void)
 
     REQUIRE(maps != NULL);
     while (fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %7s", &from, &end, modes) == 3 && modes[0] == 'r' && modes[1] == 'w' && end - from <= REGION_MAX) {
+        if (sscanf(line, "%lx-%lx %7s", &from, &end, modes) == 3 && modes[0] == 'r' &&
+            modes[1] == 'w' && end - from <= REGION_MAX) {
             found += count((const uint8_t *)from, (const uint8_t *)end);
         }
     }
@@ -66,7 +70,8 @@ static void add_piece(const uint8_t *p, bool as_number)
     }
 }
 
-/* The golden private key straight into secret memory; the private exponent begins at 277 (a modulus of 257 bytes, an exponent of 3, heads). */
+/* The golden private key straight into secret memory; the private exponent begins at 277 (a
+ * modulus of 257 bytes, an exponent of 3, heads). */
 static void take_pieces(void)
 {
     uint8_t *der = klm_secret_alloc(4096);
@@ -116,15 +121,21 @@ TEST(a_private_key_that_is_opened_used_sealed_and_freed_never_stands_outside_of_
 
     REQUIRE_OK(kr_cert_parse(load(GOLDEN "rsa2048.pem"), test_pool(), &der, NULL));
     REQUIRE_OK(kr_token_put(change, "ITOPS.KLM20.CERT", load(GOLDEN "token-rsa2048.bin"), false));
-    REQUIRE_OK(kr_cert_add(change, &(struct kr_cert){.owner = "TAPEKMS", .label = "x", .der = der, .trust = KR_TRUST, .token_label = "ITOPS.KLM20.CERT"}));
+    REQUIRE_OK(kr_cert_add(change, &(struct kr_cert){.owner = "TAPEKMS",
+                                                     .label = "x",
+                                                     .der = der,
+                                                     .trust = KR_TRUST,
+                                                     .token_label = "ITOPS.KLM20.CERT"}));
     REQUIRE_OK(kr_ring_connect(change, "TAPEKMS", "R", &PERSONAL("x")));
     REQUIRE_OK(st_change_commit(&change, NULL));
     ring = ring_of(&site);
     CHECK_INT(found_outside(), 0);
     REQUIRE_OK(kr_label_find(ring, "x", &label));
-    REQUIRE_OK(kr_unwrap(label, KLM_SLICE("\x45\x45\x44\x4b\x01\x01\x00\x04test", 12), load(GOLDEN "wrapped-rsa2048.bin"), &key));
+    REQUIRE_OK(kr_unwrap(label, KLM_SLICE("\x45\x45\x44\x4b\x01\x01\x00\x04test", 12),
+                         load(GOLDEN "wrapped-rsa2048.bin"), &key));
     CHECK_INT(found_outside(), 0);
-    REQUIRE_OK(kr_token_open(site.master, "ITOPS.KLM20.CERT", load(GOLDEN "token-rsa2048.bin"), &opened));
+    REQUIRE_OK(
+        kr_token_open(site.master, "ITOPS.KLM20.CERT", load(GOLDEN "token-rsa2048.bin"), &opened));
     change = change_new(site.store);
     put_token(change, site.master, "AGAIN", opened);
     REQUIRE_OK(st_change_commit(&change, NULL));

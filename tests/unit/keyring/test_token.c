@@ -1,9 +1,11 @@
-/* Key tokens: golden ones made by plain Python open, ours open in plain Python, and nothing that was touched opens. */
+/* Key tokens: golden ones made by plain Python open, ours open in plain Python, and nothing that
+ * was touched opens. */
 #include "help.h"
 
 #include <openssl/pem.h>
 
-static struct klm_slice sealed(const struct kr_master *master, const char *label, const struct kr_key *key)
+static struct klm_slice sealed(const struct kr_master *master, const char *label,
+                               const struct kr_key *key)
 {
     struct klm_buf buf;
     struct klm_slice out;
@@ -68,7 +70,8 @@ TEST(tokens_made_by_plain_python_open)
 TEST(a_secret_key_made_by_plain_python_wraps_as_openssl_says)
 {
     /* Key a0..bf under 00..1f: openssl enc -id-aes256-wrap. */
-    static const char expected[] = "d29fa348b506fb7c8df0ad97bd22b94a3ec5a9cc74787fb26eb58ffc9d91387901c82b4370386891";
+    static const char expected[] =
+        "d29fa348b506fb7c8df0ad97bd22b94a3ec5a9cc74787fb26eb58ffc9d91387901c82b4370386891";
     struct kr_master *master = master_of(0);
     struct kr_key *key = NULL;
     uint8_t kek[32], out[40];
@@ -88,7 +91,11 @@ TEST(a_secret_key_made_by_plain_python_wraps_as_openssl_says)
 /* The clear form in hex that the independent reader finds in a token. */
 static const char *python_opens(struct klm_slice token, const char *label)
 {
-    const char *argv[] = {"python3", "tests/keyring/token_vector.py", "open", write_temp("token", token), label, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", NULL};
+    const char *argv[] = {
+        "python3", "tests/keyring/token_vector.py",
+        "open",    write_temp("token", token),
+        label,     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+        NULL};
     const char *out = test_path("python.out");
     posix_spawn_file_actions_t actions;
     pid_t pid;
@@ -119,7 +126,8 @@ static void check_read(struct kr_spec spec, int pkey_type)
     size_t n = 0;
 
     REQUIRE_OK(kr_key_generate(&spec, &key));
-    REQUIRE_OK(klm_unhex(python_opens(sealed(master, "A.KEY", key), "A.KEY"), clear, sizeof clear, &n));
+    REQUIRE_OK(
+        klm_unhex(python_opens(sealed(master, "A.KEY", key), "A.KEY"), clear, sizeof clear, &n));
     EVP_PKEY *pkey = d2i_PrivateKey(pkey_type, NULL, &p, (long)n);
     REQUIRE(pkey != NULL);
     CHECK(p == clear + n);
@@ -143,7 +151,8 @@ TEST(plain_python_opens_our_tokens_and_openssl_reads_the_keys_in_them)
 
 TEST(every_kind_of_key_comes_back_from_its_token)
 {
-    static const struct kr_spec specs[] = {{KR_AES, 128}, {KR_AES, 192}, {KR_AES, 256}, {KR_RSA, 1032}, {KR_EC, 256}, {KR_EC, 384}};
+    static const struct kr_spec specs[] = {{KR_AES, 128},  {KR_AES, 192}, {KR_AES, 256},
+                                           {KR_RSA, 1032}, {KR_EC, 256},  {KR_EC, 384}};
     struct kr_master *master = master_of(0);
 
     for (size_t i = 0; i < KLM_COUNT(specs); i++) {
@@ -200,7 +209,9 @@ TEST(any_changed_bit_is_found)
     CHECK_RC(opening(master, "AES.KEY", good), KLM_OK);
     for (size_t i = 0; i < good.n * 8; i++) {
         uint8_t *p = copy_of(good);
-        klm_rc expected = i / 8 == 4 || i / 8 == 5 ? KLM_E_UNSUPPORTED : i / 8 >= 9 && i / 8 < 17 ? KLM_E_WRONGKEY : KLM_E_CORRUPT;
+        klm_rc expected = i / 8 == 4 || i / 8 == 5   ? KLM_E_UNSUPPORTED
+                          : i / 8 >= 9 && i / 8 < 17 ? KLM_E_WRONGKEY
+                                                     : KLM_E_CORRUPT;
 
         p[i / 8] ^= (uint8_t)(1u << i % 8);
         CHECK_RC(opening(master, "AES.KEY", KLM_SLICE(p, good.n)), expected);
@@ -317,7 +328,8 @@ TEST(tokens_are_stored_once_and_overwritten_only_when_asked)
 {
     struct st_store *store = store_new();
     struct st_change *change = change_new(store);
-    struct klm_slice good = load(GOLDEN "token-aes256.bin"), rsa = load(GOLDEN "token-rsa2048.bin"), got;
+    struct klm_slice good = load(GOLDEN "token-aes256.bin"), rsa = load(GOLDEN "token-rsa2048.bin"),
+                     got;
 
     CHECK_RC(kr_token_get(st_change_view(change), "A", test_pool(), &got), KLM_E_NOTFOUND);
     CHECK_RC(kr_token_put(change, "A", good, false), KLM_OK);

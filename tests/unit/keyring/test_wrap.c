@@ -1,12 +1,15 @@
-/* Wrapping: what openssl's command line wrapped opens, and nothing opens under another key, another context or after a change. */
+/* Wrapping: what openssl's command line wrapped opens, and nothing opens under another key,
+ * another context or after a change. */
 #include "site.h"
 
 #include <pthread.h>
 
-static const struct klm_slice context = {(const uint8_t *)"\x45\x45\x44\x4b\x01\x01\x00\x04test", 12};
+static const struct klm_slice context = {(const uint8_t *)"\x45\x45\x44\x4b\x01\x01\x00\x04test",
+                                         12};
 
 /* A ring with one label "x" of these golden files. */
-static struct kr_open_ring *golden_ring(struct site *site, const char *pem, const char *token, const char *token_label)
+static struct kr_open_ring *golden_ring(struct site *site, const char *pem, const char *token,
+                                        const char *token_label)
 {
     struct st_change *change;
     struct klm_slice der;
@@ -15,7 +18,11 @@ static struct kr_open_ring *golden_ring(struct site *site, const char *pem, cons
     change = change_new(site->store);
     REQUIRE_OK(kr_cert_parse(load(pem), test_pool(), &der, NULL));
     REQUIRE_OK(kr_token_put(change, token_label, load(token), false));
-    REQUIRE_OK(kr_cert_add(change, &(struct kr_cert){.owner = "TAPEKMS", .label = "x", .der = der, .trust = KR_TRUST, .token_label = token_label}));
+    REQUIRE_OK(kr_cert_add(change, &(struct kr_cert){.owner = "TAPEKMS",
+                                                     .label = "x",
+                                                     .der = der,
+                                                     .trust = KR_TRUST,
+                                                     .token_label = token_label}));
     REQUIRE_OK(kr_ring_connect(change, "TAPEKMS", "R", &PERSONAL("x")));
     REQUIRE_OK(st_change_commit(&change, NULL));
     return ring_of(site);
@@ -48,7 +55,8 @@ static klm_rc unwrap(const struct kr_label *label, struct klm_slice ctx, struct 
     return rc;
 }
 
-static void check_golden(const char *pem, const char *token, const char *token_label, const char *wrapped)
+static void check_golden(const char *pem, const char *token, const char *token_label,
+                         const char *wrapped)
 {
     struct site site;
     struct kr_open_ring *ring = golden_ring(&site, pem, token, token_label);
@@ -76,19 +84,23 @@ static void check_golden(const char *pem, const char *token, const char *token_l
 
 TEST(what_openssl_wrapped_opens)
 {
-    check_golden(GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT", GOLDEN "wrapped-rsa2048.bin");
+    check_golden(GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT",
+                 GOLDEN "wrapped-rsa2048.bin");
 }
 
 TEST(what_an_independent_computation_wrapped_for_a_curve_opens)
 {
-    check_golden(GOLDEN "ec256.pem", GOLDEN "token-ec256.bin", "EC.KEY.P256", GOLDEN "wrapped-ec256.bin");
-    check_golden(GOLDEN "ec384.pem", GOLDEN "token-ec384.bin", "EC.KEY.P384", GOLDEN "wrapped-ec384.bin");
+    check_golden(GOLDEN "ec256.pem", GOLDEN "token-ec256.bin", "EC.KEY.P256",
+                 GOLDEN "wrapped-ec256.bin");
+    check_golden(GOLDEN "ec384.pem", GOLDEN "token-ec384.bin", "EC.KEY.P384",
+                 GOLDEN "wrapped-ec384.bin");
 }
 
 TEST(openssl_opens_what_we_wrapped)
 {
     struct site site;
-    struct kr_open_ring *ring = golden_ring(&site, GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT");
+    struct kr_open_ring *ring =
+        golden_ring(&site, GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT");
     struct kr_key *golden = NULL;
     uint8_t out[KR_WRAPPED_MAX], expected[32];
     struct klm_slice clear;
@@ -97,8 +109,11 @@ TEST(openssl_opens_what_we_wrapped)
     REQUIRE_OK(kr_token_open(site.master, "AES.KEY", load(GOLDEN "token-aes256.bin"), &golden));
     REQUIRE_OK(kr_wrap(label_x(ring), context, golden, out, &n));
     CHECK_INT(n, 256);
-    REQUIRE(OPENSSL("pkeyutl", "-decrypt", "-keyform", "DER", "-inkey", GOLDEN "rsa2048.der", "-in", write_temp("wrapped", KLM_SLICE(out, n)), "-out", test_path("clear"), "-pkeyopt",
-                    "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256", "-pkeyopt", "rsa_oaep_label:4545444b0101000474657374") != NULL);
+    REQUIRE(OPENSSL("pkeyutl", "-decrypt", "-keyform", "DER", "-inkey", GOLDEN "rsa2048.der", "-in",
+                    write_temp("wrapped", KLM_SLICE(out, n)), "-out", test_path("clear"),
+                    "-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256",
+                    "-pkeyopt", "rsa_mgf1_md:sha256", "-pkeyopt",
+                    "rsa_oaep_label:4545444b0101000474657374") != NULL);
     clear = load(test_path("clear"));
     REQUIRE(clear.n == 32);
     for (size_t i = 0; i < 32; i++) {
@@ -187,8 +202,11 @@ TEST(any_changed_byte_is_refused)
 TEST(another_key_does_not_unwrap_it)
 {
     struct site site = site_new();
-    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL), b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL), c = make_cert("CN=c", RSA2048, KR_ROLE_LABEL, NULL),
-                d = make_cert("CN=d", RSA2048, KR_ROLE_LABEL, NULL), none = {make_cert("CN=n", P256, KR_ROLE_LABEL, NULL).der, NULL};
+    struct made a = make_cert("CN=a", P256, KR_ROLE_LABEL, NULL),
+                b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL),
+                c = make_cert("CN=c", RSA2048, KR_ROLE_LABEL, NULL),
+                d = make_cert("CN=d", RSA2048, KR_ROLE_LABEL, NULL),
+                none = {make_cert("CN=n", P256, KR_ROLE_LABEL, NULL).der, NULL};
     struct kr_open_ring *ring;
     struct kr_key *key = NULL;
     uint8_t out[KR_WRAPPED_MAX];
@@ -204,11 +222,13 @@ TEST(another_key_does_not_unwrap_it)
     for (size_t i = 0; i < 4; i++) {
         REQUIRE_OK(kr_wrap(kr_open_ring_at(ring, i), context, key, out, &n));
         for (size_t j = 0; j < 4; j++) {
-            CHECK_RC(unwrap(kr_open_ring_at(ring, j), context, KLM_SLICE(out, n)), i == j ? KLM_OK : KLM_E_CRYPTO);
+            CHECK_RC(unwrap(kr_open_ring_at(ring, j), context, KLM_SLICE(out, n)),
+                     i == j ? KLM_OK : KLM_E_CRYPTO);
         }
         CHECK_RC(unwrap(kr_open_ring_at(ring, 4), context, KLM_SLICE(out, n)), KLM_E_NOTFOUND);
     }
-    CHECK_RC(kr_wrap(kr_open_ring_at(ring, 4), context, key, out, &n), KLM_OK); /* writing needs no private key */
+    CHECK_RC(kr_wrap(kr_open_ring_at(ring, 4), context, key, out, &n),
+             KLM_OK); /* writing needs no private key */
     kr_key_free(&key);
     kr_open_ring_free(&ring);
     kr_key_free(&a.key);
@@ -221,7 +241,8 @@ TEST(another_key_does_not_unwrap_it)
 TEST(a_point_that_is_not_on_the_curve_is_refused)
 {
     struct site site;
-    struct kr_open_ring *ring = golden_ring(&site, GOLDEN "ec256.pem", GOLDEN "token-ec256.bin", "EC.KEY.P256");
+    struct kr_open_ring *ring =
+        golden_ring(&site, GOLDEN "ec256.pem", GOLDEN "token-ec256.bin", "EC.KEY.P256");
     struct klm_slice good = load(GOLDEN "wrapped-ec256.bin");
     uint8_t *p = copy_of(good);
 
@@ -239,7 +260,8 @@ TEST(a_point_that_is_not_on_the_curve_is_refused)
 TEST(only_data_keys_are_wrapped_and_limits_hold)
 {
     struct site site;
-    struct kr_open_ring *ring = golden_ring(&site, GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT");
+    struct kr_open_ring *ring =
+        golden_ring(&site, GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT");
     struct kr_key *ec = NULL, *aes = NULL, *small = NULL;
     uint8_t out[KR_WRAPPED_MAX], longest[257] = {0}, session[32] = {0}, wrapped[40];
     size_t n = 77;
@@ -255,7 +277,8 @@ TEST(only_data_keys_are_wrapped_and_limits_hold)
     CHECK_RC(kr_wrap(label_x(ring), KLM_SLICE(longest, 256), aes, out, &n), KLM_OK);
     CHECK_RC(unwrap(label_x(ring), KLM_SLICE(longest, 256), KLM_SLICE(out, n)), KLM_OK);
     CHECK_RC(unwrap(label_x(ring), KLM_SLICE(longest, 257), KLM_SLICE(out, n)), KLM_E_LIMIT);
-    CHECK_RC(unwrap(label_x(ring), context, KLM_SLICE(klm_pool_alloc(test_pool(), 1025), 1025)), KLM_E_CRYPTO);
+    CHECK_RC(unwrap(label_x(ring), context, KLM_SLICE(klm_pool_alloc(test_pool(), 1025), 1025)),
+             KLM_E_CRYPTO);
     CHECK_RC(kr_wrap(label_x(ring), KLM_SLICE(NULL, 0), aes, out, &n), KLM_OK);
     CHECK_RC(unwrap(label_x(ring), KLM_SLICE(NULL, 0), KLM_SLICE(out, n)), KLM_OK);
     kr_key_free(&ec);
@@ -269,13 +292,17 @@ TEST(only_data_keys_are_wrapped_and_limits_hold)
 TEST(a_wrapped_text_of_another_length_is_no_key)
 {
     struct site site;
-    struct kr_open_ring *ring = golden_ring(&site, GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT");
+    struct kr_open_ring *ring =
+        golden_ring(&site, GOLDEN "rsa2048.pem", GOLDEN "token-rsa2048.bin", "ITOPS.KLM20.CERT");
     static const size_t sizes[] = {1, 15, 17, 31, 33, 64};
     uint8_t text[64] = {0};
 
     for (size_t i = 0; i < KLM_COUNT(sizes); i++) {
-        REQUIRE(OPENSSL("pkeyutl", "-encrypt", "-certin", "-inkey", GOLDEN "rsa2048.pem", "-in", write_temp("t", KLM_SLICE(text, sizes[i])), "-out", test_path("w"), "-pkeyopt",
-                        "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256", "-pkeyopt", "rsa_oaep_label:4545444b0101000474657374") != NULL);
+        REQUIRE(OPENSSL("pkeyutl", "-encrypt", "-certin", "-inkey", GOLDEN "rsa2048.pem", "-in",
+                        write_temp("t", KLM_SLICE(text, sizes[i])), "-out", test_path("w"),
+                        "-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256",
+                        "-pkeyopt", "rsa_mgf1_md:sha256", "-pkeyopt",
+                        "rsa_oaep_label:4545444b0101000474657374") != NULL);
         CHECK_RC(unwrap(label_x(ring), context, load(test_path("w"))), KLM_E_CRYPTO);
     }
     kr_open_ring_free(&ring);
@@ -302,10 +329,12 @@ static void *work(void *arg)
     }
     shape(key, a);
     for (size_t i = 0; i < 60; i++) {
-        const struct kr_label *label = kr_open_ring_at(worker->ring, i % kr_open_ring_count(worker->ring));
+        const struct kr_label *label =
+            kr_open_ring_at(worker->ring, i % kr_open_ring_count(worker->ring));
         struct klm_slice ctx = KLM_SLICE("context", 1 + i % 7);
 
-        if (kr_wrap(label, ctx, key, out, &n) != KLM_OK || kr_unwrap(label, ctx, KLM_SLICE(out, n), &again) != KLM_OK) {
+        if (kr_wrap(label, ctx, key, out, &n) != KLM_OK ||
+            kr_unwrap(label, ctx, KLM_SLICE(out, n), &again) != KLM_OK) {
             worker->failed++;
             continue;
         }
@@ -325,7 +354,8 @@ TEST(threads_wrap_with_many_labels_at_once_and_leave_nothing_behind)
     struct kr_open_ring *ring;
 
     for (size_t i = 0; i < KLM_COUNT(made); i++) {
-        made[i] = make_cert("CN=x", i % 2 ? P256 : (struct kr_spec){KR_RSA, 1024}, KR_ROLE_LABEL, NULL);
+        made[i] =
+            make_cert("CN=x", i % 2 ? P256 : (struct kr_spec){KR_RSA, 1024}, KR_ROLE_LABEL, NULL);
         put_cert(&site, &made[i], PERSONAL(klm_pool_printf(test_pool(), "%zu", i)), KR_TRUST);
     }
     ring = ring_of(&site);

@@ -1,4 +1,5 @@
-/* KEYXFER files: the golden one was written by hand from the document; each kind of harm has its message. */
+/* KEYXFER files: the golden one was written by hand from the document; each kind of harm has its
+ * message. */
 #include "help.h"
 
 /* The file as keyring/KEYXFER.md says, written by a shell script with base64 and sha256sum. */
@@ -66,14 +67,17 @@ TEST(the_file_written_by_hand_is_the_one_we_write)
 
 TEST(tokens_of_every_size_come_back)
 {
-    static const char *const tokens[] = {"token-aes256.bin", "token-ec256.bin", "token-ec384.bin", "token-rsa2048.bin"};
+    static const char *const tokens[] = {"token-aes256.bin", "token-ec256.bin", "token-ec384.bin",
+                                         "token-rsa2048.bin"};
 
     for (size_t i = 0; i < KLM_COUNT(tokens); i++) {
-        struct klm_slice token = load(klm_pool_printf(test_pool(), GOLDEN "%s", tokens[i])), got = {NULL, 0};
+        struct klm_slice token = load(klm_pool_printf(test_pool(), GOLDEN "%s", tokens[i])),
+                         got = {NULL, 0};
         const char *label = NULL;
         char vp[KR_VP_MAX];
 
-        REQUIRE_OK(kr_xfer_decode(encode("SOME.LABEL", token), test_pool(), &label, &got, vp, NULL));
+        REQUIRE_OK(
+            kr_xfer_decode(encode("SOME.LABEL", token), test_pool(), &label, &got, vp, NULL));
         CHECK_STR(label, "SOME.LABEL");
         CHECK(klm_slice_equal(token, got));
     }
@@ -88,9 +92,12 @@ TEST(other_files_other_versions_and_cut_ones_are_told_apart)
     check(load(GOLDEN "token-aes256.bin"), KLM_E_INVALID, KLM_MSG_XFER_NOT);
     check(signed_text("KLM-KEYXFER 2\nanything\n"), KLM_E_UNSUPPORTED, KLM_MSG_XFER_VERSION);
     check(signed_text("KLM-KEYXFER 11\nanything\n"), KLM_E_UNSUPPORTED, KLM_MSG_XFER_VERSION);
-    check(signed_text("KLM-KEYXFER a name that is far too long for a version\n"), KLM_E_UNSUPPORTED, KLM_MSG_XFER_VERSION);
+    check(signed_text("KLM-KEYXFER a name that is far too long for a version\n"), KLM_E_UNSUPPORTED,
+          KLM_MSG_XFER_VERSION);
     for (size_t n = 0; n < good.n; n++) {
-        enum klm_msg_id msg = n < magic ? KLM_MSG_XFER_NOT : n <= good.n - sum_line + 8 ? KLM_MSG_XFER_SHORT : KLM_MSG_XFER_DAMAGED;
+        enum klm_msg_id msg = n < magic                    ? KLM_MSG_XFER_NOT
+                              : n <= good.n - sum_line + 8 ? KLM_MSG_XFER_SHORT
+                                                           : KLM_MSG_XFER_DAMAGED;
 
         check(KLM_SLICE(good.p, n), n < magic ? KLM_E_INVALID : KLM_E_CORRUPT, msg);
     }
@@ -121,7 +128,8 @@ TEST(a_file_put_together_with_a_good_checksum_must_still_be_right)
     static const char *const changes[][2] = {
         {"Label: AES.KEY\n", "Label: \n"},
         {"Label: AES.KEY\n", "Label: A B\n"},
-        {"Label: AES.KEY\n", "Label: 12345678901234567890123456789012345678901234567890123456789012345\n"},
+        {"Label: AES.KEY\n",
+         "Label: 12345678901234567890123456789012345678901234567890123456789012345\n"},
         {"Label: AES.KEY\n", ""},
         {"Label: AES.KEY\n", "label: AES.KEY\n"},
         {"Token-Bytes: 97\n", "Token-Bytes: 96\n"},
@@ -145,9 +153,12 @@ TEST(a_file_put_together_with_a_good_checksum_must_still_be_right)
         const char *at = strstr(text, changes[i][0]);
 
         REQUIRE(at != NULL);
-        check(signed_text(klm_pool_printf(test_pool(), "%.*s%s%s", (int)(at - text), text, changes[i][1], at + strlen(changes[i][0]))), KLM_E_CORRUPT, KLM_MSG_XFER_DAMAGED);
+        check(signed_text(klm_pool_printf(test_pool(), "%.*s%s%s", (int)(at - text), text,
+                                          changes[i][1], at + strlen(changes[i][0]))),
+              KLM_E_CORRUPT, KLM_MSG_XFER_DAMAGED);
     }
-    check(signed_text(klm_pool_printf(test_pool(), "%sAAAA\n", text)), KLM_E_CORRUPT, KLM_MSG_XFER_DAMAGED);
+    check(signed_text(klm_pool_printf(test_pool(), "%sAAAA\n", text)), KLM_E_CORRUPT,
+          KLM_MSG_XFER_DAMAGED);
 }
 
 TEST(the_pattern_of_another_master_key_in_the_header_is_refused)

@@ -144,20 +144,34 @@ UNUSED static const char *in_folder(const char *folder, const char *name)
 /* A whole file; free it. */
 UNUSED static char *slurp(const char *path, size_t *n)
 {
+    struct stat st = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    char *text;
+    bool there = fd >= 0 && fstat(fd, &st) == 0;
+    char *text = calloc(1, (size_t)st.st_size + 1);
 
-    REQUIRE(fd >= 0 && fstat(fd, &st) == 0);
-    text = malloc((size_t)st.st_size + 1);
-    REQUIRE(text != NULL);
-    REQUIRE(read(fd, text, (size_t)st.st_size) == st.st_size);
-    close(fd);
-    text[st.st_size] = '\0';
+    CHECK(there);
+    if (!text) {
+        abort();
+    }
+    CHECK(!there || read(fd, text, (size_t)st.st_size) == st.st_size);
+    if (there) {
+        close(fd);
+    }
     if (n) {
         *n = (size_t)st.st_size;
     }
     return text;
+}
+
+/* Room for n entries. */
+UNUSED static struct smf_entry *entries_new(size_t n)
+{
+    struct smf_entry *entries = calloc(n, sizeof *entries);
+
+    if (!entries) {
+        abort();
+    }
+    return entries;
 }
 
 UNUSED static void spill(const char *path, const void *p, size_t n)

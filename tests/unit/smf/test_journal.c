@@ -146,9 +146,8 @@ TEST(an_append_over_the_limit_is_refused_as_a_whole)
     struct smf_journal *journal = open_journal(folder, 0);
     struct klm_slice event = event_of(1);
     size_t one = event.n + 4 + 122, fit = SMF_APPEND_MAX / one;
-    struct smf_entry *entries = calloc(fit + 1, sizeof *entries);
+    struct smf_entry *entries = entries_new(fit + 1);
 
-    REQUIRE(entries != NULL);
     for (size_t i = 0; i <= fit; i++) {
         entries[i].event = event;
     }
@@ -166,11 +165,10 @@ TEST(more_outbox_numbers_than_can_be_remembered_are_refused)
     enum { LIMIT = 262144, STEP = 8192 };
     const char *folder = new_folder();
     struct smf_journal *journal = open_journal(folder, 0);
-    struct smf_entry *entries = calloc(STEP, sizeof *entries);
+    struct smf_entry *entries = entries_new(STEP);
     uint64_t no = 0;
     struct smf_entry one = {.event = event_of(1)};
 
-    REQUIRE(entries != NULL);
     listen_to_messages();
     while (no < LIMIT) {
         for (size_t i = 0; i < STEP; i++) {

@@ -10,19 +10,20 @@
 
 static struct smf_record runtime_record(void)
 {
+    static const char resource[] =
+        "Write Request: Drive Serial Number: 000007888422 WWN:500507630240FBCC "
+        "VolSer: WXY662 Key Alias/Label[0]: LABEL20 Key Alias/Label[1]: LABEL21";
+
     return (struct smf_record){
         .seq = 17,
-        .event = {
-            .kind = SMF_RUNTIME,
-            .time = 1318966509000000,
-            .field = {[SMF_F_VERB] = "create",
-                      [SMF_F_THREAD] = "Thread-24,5,KeyManagementServerV2-Processors",
-                      [SMF_F_SOURCE] = "com.ibm.ltklm.logic.fb",
-                      [SMF_F_RESOURCE] =
-                          "Write Request: Drive Serial Number: 000007888422 WWN:500507630240FBCC "
-                          "VolSer: WXY662 Key Alias/Label[0]: LABEL20 Key Alias/Label[1]: LABEL21",
-                      [SMF_F_RESOURCE_TYPE] = "file",
-                      [SMF_F_ACTION] = "stop"}}};
+        .event = {.kind = SMF_RUNTIME,
+                  .time = 1318966509000000,
+                  .field = {[SMF_F_VERB] = "create",
+                            [SMF_F_THREAD] = "Thread-24,5,KeyManagementServerV2-Processors",
+                            [SMF_F_SOURCE] = "com.ibm.ltklm.logic.fb",
+                            [SMF_F_RESOURCE] = resource,
+                            [SMF_F_RESOURCE_TYPE] = "file",
+                            [SMF_F_ACTION] = "stop"}}};
 }
 
 static void check_text(const struct smf_record *record, const uint8_t *chain, const char *expected)

@@ -159,13 +159,12 @@ TEST(an_identity_made_elsewhere_opens_and_one_of_a_newer_schema_does_not)
 
 TEST(an_identity_that_is_damaged_cut_longer_or_gone_is_named)
 {
-    struct klm_diag diag;
+    struct klm_diag diag = {0};
     struct st_options o = help_options(closed_store("badidentity"));
-    uint8_t bytes[67];
+    uint8_t bytes[67] = {0};
     size_t n = 0;
 
     REQUIRE_OK(klm_unhex(IDENTITY_1, bytes, sizeof bytes, &n));
-    bytes[66] = 0;
     for (size_t i = 0; i < n; i += 7) {
         bytes[i] ^= 0x10;
         REQUIRE_OK(klm_file_replace(in(o.home, "IDENTITY"), KLM_SLICE(bytes, n), 0600, NULL));

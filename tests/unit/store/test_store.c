@@ -23,9 +23,11 @@ static struct st_store *fresh(unsigned driver)
     return store;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): it declares the variable that it names */
 #define BOTH(store)                                                                                \
     for (unsigned driver_ = 0; driver_ < 2; driver_++)                                             \
         for (struct st_store *store = fresh(driver_); store; st_close(&store))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static struct st_change *begin(struct st_store *store)
 {

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The main job on real input: a primary and a secondary key server, a file tree of this machine archived straight onto an encrypted
+# volume with two key labels, the primary stopped, the volume read back through the secondary and compared. Exit 0 only if all of it held.
+# usage: demo.sh BIN_FOLDER [WORK_FOLDER]
+set -u -o pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+export KLM_BIN
+KLM_BIN=$(cd "$1" && pwd) || exit 2
+work=${2:-$(mktemp -d "${TMPDIR:-/tmp}/klm-demo-XXXXXX")}
+mkdir -p "$work" && work=$(cd "$work" && pwd)
+primary=$work/primary secondary=$work/secondary
+LABEL1=Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20 LABEL2=Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21
+LEAST_MB=100
+
+finish() {
+    [ -d "$secondary/run" ] && "$here/testserver" stop "$secondary"
+    [ -d "$primary/run" ] && "$here/testserver" stop "$primary"
+    [ -n "${2:-}" ] || rm -rf "$work"
+}
+trap finish EXIT
+step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+die() { echo "demo: $*" >&2; exit 1; }
+show() { echo "$ $*"; "$@" || die "failed: $*"; }
+at() { # SERVER COMMAND...: with that server's environment
+    local server=$1
+    shift
+    # shellcheck disable=SC1091
+    (. "$server/env" && PATH=$KLM_BIN:$PATH && "$@")
+}
+racf() { echo "$ racdcert $2"; at "$1" racdcert -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "racdcert failed"; }; }
+xfer() { echo "$ keyxfer $2"; at "$1" keyxfer -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "keyxfer failed"; }; }
+
+step "A primary key server: key ring, authority, two key labels, a drive"
+"$here/testserver" start "$primary" server.id=PRIMARY "drive.default.alias1=" "drive.default.alias2=" || die "no primary"
+grep 'BPXM023I' "$primary/log/console" | tail -n 9
+
+step "A secondary: its own store, its own sealed copy of the same master key, entered in two parts"
+show "$KLM_BIN/klmsrv" --split-master "$primary/masterkey/masterkey.sealed" "$work/part1" "$work/part2"
+KLM_MASTER_PARTS="$work/part1 $work/part2" "$here/testserver" prepare "$secondary" server.id=SECONDARY \
+    "drive.default.alias1=" "drive.default.alias2=" || die "no secondary"
+rm -f "$work/part1" "$work/part2"
+
+step "Only files made by EXPORT and KEYXFER move"
+racf "$primary" "CERTAUTH EXPORT(LABEL('MyLocalRACFCA')) DSN('TAPEKMS.CA.CERT') FORMAT(CERTDER)"
+xfer "$primary" "WRITE,LOCAL.RACF.CERTAUTH,CRYPTOR2.CCATEST.PARMS(CA)"
+for n in 20 21; do
+    racf "$primary" "ID(TAPEKMS) EXPORT(LABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_$n')) DSN('TAPEKMS.LBL$n.PUBKEY') FORMAT(CERTDER)"
+    xfer "$primary" "WRITE,ITOPS.KLM$n.CERT,CRYPTOR2.CCATEST.PARMS(KLM$n)"
+done
+cp -r "$primary/files/TAPEKMS.CA.CERT" "$primary/files/TAPEKMS.LBL20.PUBKEY" "$primary/files/TAPEKMS.LBL21.PUBKEY" \
+    "$primary/files/CRYPTOR2.CCATEST.PARMS" "$primary/files/DRIVE.000007888422.CERT" "$secondary/files/" || die "copy"
+racf "$secondary" "ID(TAPEKMS) ADDRING(KeyStore4758)"
+xfer "$secondary" "READ,LOCAL.RACF.CERTAUTH,CRYPTOR2.CCATEST.PARMS(CA),OVERWRITE"
+racf "$secondary" "CERTAUTH ADD('TAPEKMS.CA.CERT') WITHLABEL('MyLocalRACFCA') PCICC(LOCAL.RACF.CERTAUTH)"
+racf "$secondary" "ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(KeyStore4758))"
+for n in 20 21; do
+    xfer "$secondary" "READ,ITOPS.KLM$n.CERT,CRYPTOR2.CCATEST.PARMS(KLM$n),OVERWRITE"
+    racf "$secondary" "ID(TAPEKMS) ADD('TAPEKMS.LBL$n.PUBKEY') TRUST WITHLABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_$n') PCICC(ITOPS.KLM$n.CERT)"
+    racf "$secondary" "ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_$n') RING(KeyStore4758))"
+done
+racf "$secondary" "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('ISKLM backup') O('MyCo') C('US')) WITHLABEL('ISKLM_Server') PCICC(ISKLM.SERVER.CERT) NISTECC SIZE(256) ROLE(SERVER) ALTNAME(DOMAIN('localhost') IP(127.0.0.1)) SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))"
+racf "$secondary" "ID(TAPEKMS) CONNECT(LABEL('ISKLM_Server') RING(KeyStore4758) DEFAULT)"
+"$here/testserver" run "$secondary" || die "the secondary does not start"
+at "$secondary" oper "F ISKLM,APPL='adddrive -drivename 000007888422 -wwn 500507630240FBCC -cert DRIVE.000007888422.CERT'" || die "adddrive"
+
+step "The host's IECIOS00 names both"
+iecios=$work/IECIOS00
+# shellcheck disable=SC1091
+{
+    (. "$primary/env" && echo "EKM PRIMARY=127.0.0.1:$KLM_TCP_PORT")
+    (. "$secondary/env" && echo "EKM SECONDARY=127.0.0.1:$KLM_TCP_PORT")
+} >"$iecios"
+cat "$iecios"
+export KLM_IECIOS=$iecios KLM_DRIVE=$primary/drive PATH=$KLM_BIN:$PATH
+show iosdrive display --verify=ALL
+
+step "A real file tree, straight onto volume WXY662 with two key labels"
+trees=() mb=0
+for tree in usr/include usr/share/perl usr/share/doc usr/lib/gcc usr/share usr/lib usr/bin; do
+    [ -d "/$tree" ] || continue
+    trees=("$tree") mb=$(du -sm --apparent-size "/$tree" 2>/dev/null | cut -f1)
+    [ "$mb" -ge "$LEAST_MB" ] && break
+done
+[ "$mb" -ge "$LEAST_MB" ] || die "no file tree of $LEAST_MB MB on this machine"
+echo "/${trees[0]}: $mb MB in $(find "/${trees[0]}" -type f | wc -l) files"
+mkfifo "$work/sum.fifo"
+sha256sum <"$work/sum.fifo" >"$work/written.sha256" &
+summer=$!
+tar -C / --sort=name -cf - "${trees[0]}" 2>/dev/null | tee "$work/sum.fifo" |
+    iosdrive write -v WXY662 --kl1 "$LABEL1" --enc1 L --kl2 "$LABEL2" --enc2 L --dsn PET.ENCY.PLX.TEST "$work/WXY662.aws" - || die "the write failed"
+wait "$summer"
+ls -l "$work/WXY662.aws"
+
+step "What the primary knows: key usage and the audit record of the write"
+at "$primary" oper "F ISKLM,APPL='query -volser WXY662'" | tee "$work/query"
+grep -q "WXY662.*$LABEL1.*$LABEL2" "$work/query" || die "the volume is not in the key usage metadata"
+for _ in $(seq 50); do
+    grep -q 'Write Request.*WXY662' "$primary/log/audit/isklm_audit.log" && break
+    sleep 0.1
+done
+awk '/^[A-Z].*:\[$/ { record = "" } { record = record $0 "\n" } /^  \]$/ { if (record ~ /Write Request.*WXY662/) printf "%s", record }' \
+    "$primary/log/audit/isklm_audit.log" | tee "$work/audit"
+grep -q 'result=successful' "$work/audit" || die "no audit record of the write"
+
+step "The primary is stopped; the volume is read back through the secondary"
+at "$primary" oper "P ISKLM" || die "P ISKLM"
+# shellcheck disable=SC1091
+pid=$(. "$primary/env" && echo "$KLM_PID")
+for _ in $(seq 300); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+done
+kill -0 "$pid" 2>/dev/null && die "the primary did not stop"
+tail -n 2 "$primary/log/console"
+iosdrive read "$work/WXY662.aws" - | tee "$work/back.tar" | sha256sum >"$work/read.sha256" || die "the read failed"
+cmp "$work/written.sha256" "$work/read.sha256" || die "what was read is not what was written"
+tar -C / --compare -f "$work/back.tar" || die "the archive differs from the file tree"
+for _ in $(seq 50); do
+    grep -q 'Read Request.*WXY662' "$secondary/log/audit/isklm_audit.log" && break
+    sleep 0.1
+done
+grep -q 'Read Request.*WXY662' "$secondary/log/audit/isklm_audit.log" || die "the secondary did not audit the read"
+files=$(tar -tf "$work/back.tar" | wc -l)
+echo
+echo "DEMO OK: $mb MB ($files entries) of /${trees[0]} went encrypted onto WXY662 under $LABEL1 and $LABEL2, audited by the primary, and came back identical through the secondary."
