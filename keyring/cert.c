@@ -110,7 +110,8 @@ klm_rc kr_cert_fits(struct klm_slice der, struct kr_key *key)
     return KLM_OK;
 }
 
-/* exchange/PROTOCOL.md, 1.4: RSASSA-PSS with SHA-256, MGF1-SHA-256 and a salt of 32 bytes; EC keys have one scheme. */
+/* exchange/PROTOCOL.md, 1.4: RSASSA-PSS with SHA-256, MGF1-SHA-256 and a salt of 32 bytes; EC
+ * keys have one scheme. */
 static bool scheme(EVP_PKEY_CTX *ctx, const struct kr_spec *spec)
 {
     return spec->type != KR_RSA || (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&

@@ -27,7 +27,8 @@ struct kr_master;
 #define KR_VP_MAX 17
 void kr_part_vp(const uint8_t part[32], char out[KR_VP_MAX]);
 /* Parts are 32 bytes each and are combined by XOR: 2 to 16 (KLM_E_INVALID, KLM_E_LIMIT). Parts
- * that cancel each other to zeros are KLM_E_INVALID. Counts as escrowed: officers hold the parts. */
+ * that cancel each other to zeros are KLM_E_INVALID. Counts as escrowed: officers hold the
+ * parts. */
 klm_rc kr_master_from_parts(const uint8_t (*parts)[32], size_t n, struct kr_master **out)
     KLM_MUST_USE;
 /* A random one, not escrowed yet. */
@@ -37,7 +38,8 @@ klm_rc kr_master_generate(struct kr_master **out) KLM_MUST_USE;
 klm_rc kr_master_save(const struct kr_master *master, const char *path, struct klm_diag *diag)
     KLM_MUST_USE;
 /* Read it. KLM_E_NOTFOUND; KLM_E_DENIED: others have access, or it is a link or no file;
- * KLM_E_INVALID: another kind of file; KLM_E_UNSUPPORTED: another version; KLM_E_CORRUPT: damage. */
+ * KLM_E_INVALID: another kind of file; KLM_E_UNSUPPORTED: another version; KLM_E_CORRUPT:
+ * damage. */
 klm_rc kr_master_load(const char *path, struct klm_diag *diag, struct kr_master **out) KLM_MUST_USE;
 /* False: warn at each start that no copy of the key is kept elsewhere. */
 bool kr_master_escrowed(const struct kr_master *master);
@@ -62,7 +64,8 @@ struct kr_spec {
     unsigned bits; /* AES 128..256; RSA 1024..4096 in steps of 8; EC 256, 384 (P-256, P-384) */
 };
 struct kr_key; /* counted, immutable, secret memory */
-/* A random key. KLM_E_LIMIT: not a size of that type. Private keys of RSA take long: on a worker. */
+/* A random key. KLM_E_LIMIT: not a size of that type. Private keys of RSA take long: on a
+ * worker. */
 klm_rc kr_key_generate(const struct kr_spec *spec, struct kr_key **out) KLM_MUST_USE;
 /* One more holder; returns key. */
 struct kr_key *kr_key_ref(struct kr_key *key);
@@ -143,8 +146,9 @@ klm_rc kr_cert_parse(struct klm_slice in, struct klm_pool *pool, struct klm_slic
                      struct klm_diag *diag) KLM_MUST_USE;
 /* Append it as PEM (CERTB64). */
 klm_rc kr_cert_pem(struct klm_slice der, struct klm_buf *out) KLM_MUST_USE;
-/* Is signature one over data by the certificate's key, with SHA-256 (RSA: RSASSA-PSS, MGF1-SHA-256, salt
- * of 32 bytes, RFC 8017; EC: ECDSA in DER)? KLM_E_CRYPTO: no; KLM_E_UNSUPPORTED: other keys. */
+/* Is signature one over data by the certificate's key, with SHA-256 (RSA: RSASSA-PSS,
+ * MGF1-SHA-256, salt of 32 bytes, RFC 8017; EC: ECDSA in DER)? KLM_E_CRYPTO: no;
+ * KLM_E_UNSUPPORTED: other keys. */
 klm_rc kr_cert_verify(struct klm_slice der, struct klm_slice data, struct klm_slice signature)
     KLM_MUST_USE;
 

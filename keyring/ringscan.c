@@ -48,7 +48,8 @@ static klm_rc names_of(struct st_view *view, struct klm_slice prefix, bool keys,
     return st_scan(view, ST_RING, &(struct st_range){.prefix = prefix}, gather, out);
 }
 
-/* A ring as listings show it: what is damaged is left out, and the others are listed all the same. */
+/* A ring as listings show it: what is damaged is left out, and the others are listed all the
+ * same. */
 static klm_rc load_shown(struct st_view *view, const struct name *name, struct klm_pool *pool,
                          struct kr_ring *out)
 {

@@ -28,7 +28,8 @@ klm_rc kr_x509(struct klm_slice der, X509 **out)
         X509_free(x509);
         return kr_quiet(KLM_E_INVALID);
     }
-    /* A public key of a kind OpenSSL does not know leaves its complaint; the certificate is fine. */
+    /* A public key of a kind OpenSSL does not know leaves its complaint; the certificate is
+     * fine. */
     ERR_clear_error();
     *out = x509;
     return KLM_OK;
