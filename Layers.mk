@@ -15,4 +15,4 @@ MAY_console    := keymgr parmlib base exchange keyring drivetable metadata smf s
 MAY_klmsrv     := console keymgr exchange keyring drivetable metadata smf parmlib store base
 MAY_ios        := parmlib exchange base
 MAY_programs   := klmsrv ios console keymgr exchange keyring drivetable metadata smf parmlib store base
-MAY_programs_lib := programs $(MAY_programs)
+MAY_programs_lib := programs console keymgr exchange keyring drivetable metadata smf parmlib store base

@@ -12,3 +12,7 @@ racdcert_MAIN := programs/racdcert.c
 racdcert_USES := console programs/lib $(ALL_FOLDERS)
 keyxfer_MAIN  := programs/keyxfer.c
 keyxfer_USES  := console programs/lib $(ALL_FOLDERS)
+
+PROGRAMS += iosdrive
+iosdrive_MAIN := programs/iosdrive.c
+iosdrive_USES := ios parmlib exchange base

@@ -2,6 +2,9 @@
  * free. */
 #include "base/secret.h"
 
+#include "base/msg.h"
+#include "base/tls.h"
+
 #include <limits.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
@@ -119,6 +122,9 @@ klm_rc klm_random(void *p, size_t n)
         int part = n > INT_MAX ? INT_MAX : (int)n;
 
         if (RAND_priv_bytes(to, part) != 1) {
+            char why[256];
+
+            klm_say(KLM_MSG_RANDOM, klm_openssl_error(why, sizeof why));
             return KLM_E_CRYPTO;
         }
         to += part;

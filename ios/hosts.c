@@ -130,7 +130,7 @@ static klm_rc ask_once(struct ios_hosts *hosts, enum ios_which which,
 
     KLM_TRY(connect_to(hosts, which, deadline, fault));
     rc = ios_session_ask(hosts->session[which], request, deadline, fault, out);
-    if (rc != KLM_OK) { /* also when refused: an error about the session ends it, and connecting anew is cheap */
+    if (!ios_session_ready(hosts->session[which])) {
         ios_session_free(&hosts->session[which]);
     }
     return rc;
@@ -197,7 +197,7 @@ static void look_for_primary(struct ios_hosts *hosts)
     if (hosts->current == IOS_PRIMARY || !named(hosts, IOS_PRIMARY) || now < hosts->probe_at) {
         return;
     }
-    if (connect_to(hosts, IOS_PRIMARY, now + hosts->cfg.connect_ms, &fault) == KLM_OK) {
+    if (answered(connect_to(hosts, IOS_PRIMARY, now + hosts->cfg.connect_ms, &fault))) {
         use(hosts, IOS_PRIMARY);
     } else {
         hosts->probe_at = klm_clock_mono_ms() + hosts->cfg.probe_ms;

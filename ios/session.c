@@ -396,6 +396,11 @@ klm_rc ios_session_ask(struct ios_session *session, const struct ios_request *re
     return rc;
 }
 
+bool ios_session_ready(const struct ios_session *session)
+{
+    return session->ready;
+}
+
 static void say_bye(struct ios_session *session)
 {
     KLM_AUTO(klm_buf_done) struct klm_buf out;

@@ -53,6 +53,8 @@ klm_rc ios_session_open(const struct parm_ekm_host *host, const struct ios_sessi
  * may still have made is forgotten. *out is given for every request. */
 klm_rc ios_session_ask(struct ios_session *session, const struct ios_request *request, uint64_t deadline, struct ios_fault *fault,
                        struct ios_keyed **out) KLM_MUST_USE;
+/* May more be asked? After a refusal usually yes. */
+bool ios_session_ready(const struct ios_session *session);
 /* Says goodbye when it can. */
 void ios_session_free(struct ios_session **session);
 

@@ -36,6 +36,9 @@ struct km_views;
 
 struct km_server {
     struct km_options options;
+    pthread_mutex_t config_lock;  /* one change of the configuration at a time: held from reading the one in force
+                                     until the next is in force */
+    unsigned config_turn;         /* guarded by it: states put in force so far */
     pthread_rwlock_t state_lock;  /* guards the pointers state and drives; held for a pointer copy only */
     struct km_state *state;
     struct dt_table *drives;
@@ -60,7 +63,7 @@ struct km_server {
 
 /* server.c, state.c */
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag, struct km_state **out) KLM_MUST_USE;
-/* Put a new state in force; takes it over. Tells the task. */
+/* Put a new state in force; takes it over. Tells the task. The caller holds config_lock (but at start). */
 void km_state_swap(struct km_server *server, struct km_state *take_state);
 /* The same for the drive table. */
 void km_drives_swap(struct km_server *server, struct dt_table *take_table);
@@ -96,6 +99,9 @@ void km_deliver(struct km_call *call);
 /* audit.c */
 /* Fill the parts of a call's event that are the same for all verbs. */
 void km_event_complete(struct km_call *call);
+/* Put the configuration that a refresh loaded in force (publish); loaded anew when another change came in between. */
+void km_config_publish(struct km_call *call);
+
 /* Append a call's event to the journal and, by configuration, wait for the disk. */
 klm_rc km_audit_call(struct km_call *call) KLM_MUST_USE;
 
@@ -109,6 +115,16 @@ void km_views_contacts(struct km_server *server);
 void km_views_usage(struct km_server *server, size_t usage_events);
 /* Compare filedrive.table with the store and bring an operator's edit in (start, refresh). Merges into change; *text is the base for messages. */
 klm_rc km_views_merge(struct km_server *server, struct parm_config *config, struct st_change *change, struct klm_diag *diag) KLM_MUST_USE;
+
+/* watch.c: certificates that expire, a clock that jumps */
+struct km_watch {
+    bool started;
+    klm_time offset;         /* wall clock less monotonic clock, when last looked at */
+    int64_t day;
+};
+void km_watch(struct km_server *server, struct km_watch *watch);
+/* Say what expired or will within 90 days (first), or reaches one of the days at which it is said again. */
+void km_watch_certificates(const struct km_state *state, bool first);
 
 /* labels.c: which labels a write uses: the drive's, else its aliases, else the defaults (PROTOCOL.md, labels). */
 struct km_labels {

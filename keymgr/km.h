@@ -57,7 +57,9 @@ enum km_verb_flag {
     KM_READ = 0,       /* no apply */
     KM_CHANGE = 1,     /* has an apply */
     KM_WORKER = 2,     /* prepare may block or compute for long: on a worker */
-    KM_QUIET = 4       /* success of this verb is recorded only at debug: no audit event (a test exchange) */
+    KM_QUIET = 4,      /* success of this verb is recorded only at debug: no audit event (a test exchange) */
+    KM_ACTS = 8,       /* prepare acts and cannot be taken back: refused beforehand while audit cannot be written */
+    KM_ANYWAY = 16     /* not refused while audit cannot be written: an operator must be able to look and to stop */
 };
 struct km_verb {
     const char *name;
@@ -201,6 +203,8 @@ struct km_call {
     void *work;                  /* a verb's own, in the pool */
     bool no_apply;               /* prepare found that nothing needs to change */
     struct kr_key *data_key;     /* freed with the call */
+    struct km_state *next_state; /* a refresh: to be put in force; freed with the call */
+    unsigned config_turn;        /* a refresh: the configuration's turn that next_state was made in */
 
     /* The caller's */
     struct klm_loop *loop;       /* where done runs; NULL: on the thread that finishes */
@@ -275,7 +279,7 @@ struct km_task_info {
 };
 typedef void km_task_info_fn(void *arg, struct km_task_info *out);
 void km_task_set(struct km_server *server, km_task_info_fn *fn, void *arg);
-/* Called on the writer after refresh swapped the state; the task re-reads its contexts. */
+/* Called after a new state was put in force, on the writer or a worker; the task re-reads its contexts. */
 typedef void km_refreshed_fn(void *arg);
 void km_on_refresh(struct km_server *server, km_refreshed_fn *fn, void *arg);
 /* Ask the task to stop or restart serving: "stopekm", "startekm", "stop". Set by the task. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define PATH_LEN 4096
+#define SEGMENT_BYTES (16u << 20) /* a start reads the last segment of the journal, so it is kept short */
 
 static klm_rc open_master(struct km_server *server, const struct parm_config *config,
                           struct klm_diag *diag)
@@ -41,7 +42,7 @@ static klm_rc open_journal(struct km_server *server, const struct parm_config *c
 {
     char folder[PATH_LEN], host[256] = "";
     const char *id = parm_str(config, PARM_server_id);
-    struct smf_journal_options options = {.folder = folder};
+    struct smf_journal_options options = {.folder = folder, .segment_bytes = SEGMENT_BYTES};
 
     KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
     if (!id && gethostname(host, sizeof host - 1) == 0) {

@@ -80,24 +80,36 @@ static const char *ring_of(const struct parm_config *config, enum parm_id first,
     return value ? value : parm_str(config, second);
 }
 
+/* The rings of a state; properties that name the same ring share it, so that each key is opened once. */
 static klm_rc load_rings(struct km_server *server, struct km_state *state, struct st_view *view,
                          struct klm_diag *diag)
 {
     const struct parm_config *config = state->config;
+    struct {
+        const char *value;
+        struct kr_open_ring **ring;
+    } rings[] = {
+        {parm_str(config, PARM_config_keystore_file), &state->keys},
+        {ring_of(config, PARM_TransportListener_ssl_keystore_name, PARM_config_keystore_file), &state->tls},
+        {ring_of(config, PARM_TransportListener_ssl_truststore_name,
+                 PARM_TransportListener_ssl_keystore_name),
+         &state->trust},
+        {ring_of(config, PARM_drive_authority_ring, PARM_TransportListener_ssl_truststore_name),
+         &state->authority},
+    };
 
-    KLM_TRY(open_ring(server, view, parm_str(config, PARM_config_keystore_file), diag, &state->keys));
-    KLM_TRY(open_ring(server, view,
-                      ring_of(config, PARM_TransportListener_ssl_keystore_name,
-                              PARM_config_keystore_file),
-                      diag, &state->tls));
-    KLM_TRY(open_ring(server, view,
-                      ring_of(config, PARM_TransportListener_ssl_truststore_name,
-                              PARM_TransportListener_ssl_keystore_name),
-                      diag, &state->trust));
-    return open_ring(server, view,
-                     ring_of(config, PARM_drive_authority_ring,
-                             PARM_TransportListener_ssl_truststore_name),
-                     diag, &state->authority);
+    for (size_t i = 0; i < KLM_COUNT(rings); i++) {
+        for (size_t before = 0; before < i && !*rings[i].ring; before++) {
+            if (rings[i].value && rings[before].value &&
+                strcmp(rings[i].value, rings[before].value) == 0) {
+                *rings[i].ring = kr_open_ring_ref(*rings[before].ring);
+            }
+        }
+        if (!*rings[i].ring) {
+            KLM_TRY(open_ring(server, view, rings[i].value, diag, rings[i].ring));
+        }
+    }
+    return KLM_OK;
 }
 
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag,
@@ -175,6 +187,9 @@ void km_state_swap(struct km_server *server, struct km_state *take_state)
                         parm_str(take_state->config, PARM_Audit_event_outcome));
     }
     klm_trace_on(parm_str(take_state->config, PARM_debug));
+    if (!server->options.offline) {
+        km_watch_certificates(take_state, true);
+    }
     if (server->refreshed) {
         server->refreshed(server->refreshed_arg);
     }

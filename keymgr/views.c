@@ -189,6 +189,7 @@ static void *views_main(void *arg)
 {
     struct km_server *server = arg;
     struct km_views *views = server->views;
+    struct km_watch watch = {0};
     bool stop = false;
 
     pthread_mutex_lock(&views->lock);
@@ -207,6 +208,7 @@ static void *views_main(void *arg)
         views->contacts = views->contacts && !drives;
         views->usage = 0;
         pthread_mutex_unlock(&views->lock);
+        km_watch(server, &watch);
         if (drives || usage) {
             write_views(server, drives, usage, stop);
         }

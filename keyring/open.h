@@ -14,6 +14,7 @@ struct kr_open_ring {
     X509_STORE *trust;
 };
 
+/* Make the two tables of a ring whose labels are all there. KLM_E_NOMEM. */
 klm_rc kr_index_build(struct kr_open_ring *ring) KLM_MUST_USE;
 
 #endif

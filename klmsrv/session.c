@@ -39,17 +39,28 @@ static void send_error(struct srv_session *session, uint32_t id, uint16_t code, 
     send_buf(session, &buf, kx_encode_error(&error, id, &buf));
 }
 
-/* A refusal of the session itself: told, then closed. */
-static void fail_session(struct srv_session *session, uint32_t id, uint16_t code, enum klm_msg_id msg)
+/* A refusal of the session itself: told, then closed. A flood of them is said in part only. */
+static void fail_session(struct srv_session *session, uint32_t id, uint16_t code, enum klm_msg_id msg,
+                         const char *const *args)
 {
-    const struct klm_msg *row = klm_msg(msg);
-    const char *args[] = {session->serial[0] ? session->serial : "?", session->address, NULL};
     char text[KLM_MSG_TEXT_MAX];
 
+    if (srv_sessions_may_say(session->set)) {
+        klm_say_(msg, args);
+    }
     klm_msg_format(msg, args, text, sizeof text);
-    klm_say(msg, args[0], args[1]);
-    send_error(session, id, code, row->id, text);
+    send_error(session, id, code, klm_msg(msg)->id, text);
     srv_session_end(session);
+}
+#define FAIL_SESSION(session, id, code, msg, ...) \
+    fail_session(session, id, code, msg, (const char *const[]){name_of(session), __VA_ARGS__, NULL})
+
+/* "000007888422 at 192.0.2.7:40022" */
+static const char *name_of(struct srv_session *session)
+{
+    snprintf(session->name, sizeof session->name, "%s at %s", session->serial[0] ? session->serial : "?",
+             session->address);
+    return session->name;
 }
 
 static void send_plain(struct srv_session *session, enum kx_type type, uint32_t id)
@@ -324,12 +335,13 @@ static klm_rc confirm(struct srv_session *session, const struct kx_confirm *conf
 
     if (!klm_secret_equal(confirm->hellos, session->hellos, sizeof session->hellos) ||
         (session->tcp && !same_hello(session, &confirm->hello))) {
-        fail_session(session, 0, 0xEE29, KLM_MSG_HELLOS_DIFFER);
+        FAIL_SESSION(session, 0, 0xEE29, KLM_MSG_KX_HELLOS, NULL);
         return KLM_OK;
     }
     take_identity(session, &confirm->hello);
     if (confirm->hello.version_min > KX_VERSION) {
-        fail_session(session, 0, 0xEE2D, KLM_MSG_SESSION_VERSION);
+        FAIL_SESSION(session, 0, 0xEE2D, KLM_MSG_KX_VERSION, KLM_NUM(confirm->hello.version_min),
+                     KLM_NUM(confirm->hello.version_max));
         return KLM_OK;
     }
     KLM_TRY(klm_tls_exporter(klm_stream_ssl(session->stream), KX_EXPORTER_LABEL,
@@ -353,7 +365,7 @@ static klm_rc dispatch(struct srv_session *session, const struct kx_message *mes
     enum kx_state next;
 
     if (kx_next(session->state, message->type, &next) != KLM_OK) {
-        fail_session(session, message->id, 0xEE2D, KLM_MSG_SESSION_SEQUENCE);
+        FAIL_SESSION(session, message->id, 0xEE2D, KLM_MSG_KX_SEQUENCE, kx_type_name(message->type));
         return KLM_OK;
     }
     switch (session->state) {
@@ -393,8 +405,12 @@ static klm_rc take_one(struct srv_session *session)
         }
         return rc;
     }
+    if (rc == KLM_E_LIMIT) {
+        FAIL_SESSION(session, 0, 0xEE2D, KLM_MSG_KX_TOO_LONG, KLM_NUM(KX_MESSAGE_MAX));
+        return KLM_E_AGAIN;
+    }
     if (rc != KLM_OK) {
-        fail_session(session, 0, 0xEE2D, KLM_MSG_SESSION_MALFORMED);
+        FAIL_SESSION(session, 0, 0xEE2D, KLM_MSG_KX_MALFORMED, klm_rc_text(rc));
         return KLM_E_AGAIN;
     }
     if (session->state == KX_AWAIT_HELLO) {

@@ -14,6 +14,8 @@
 #define MAX_INPUT (4 * KX_MESSAGE_MAX)
 #define MAX_OUTPUT (16 * KX_MESSAGE_MAX)
 #define SAY_EVERY_MS 60000
+#define SAY_WINDOW_MS 10000
+#define SAY_IN_WINDOW 10
 
 static void read_limits(struct srv_sessions *set)
 {
@@ -87,6 +89,17 @@ static void refuse(struct srv_sessions *set, int take_fd, const char *host)
         set->refused_said = now;
         klm_say(KLM_MSG_CONNECTIONS, host, KLM_NUM(set->refused));
     }
+}
+
+bool srv_sessions_may_say(struct srv_sessions *set)
+{
+    uint64_t now = klm_clock_mono_ms();
+
+    if (now - set->said_since > SAY_WINDOW_MS) {
+        set->said_since = now;
+        set->said = 0;
+    }
+    return ++set->said <= SAY_IN_WINDOW;
 }
 
 static void add(struct srv_sessions *set, struct srv_session *session)

@@ -23,6 +23,7 @@ struct srv_session {
     char address[96];
     char host[80];               /* address without the port, for the limit per address */
     char fingerprint[65];
+    char name[128];              /* for messages */
     uint8_t hello[64], hello_server[64];  /* the clear messages, for their hash */
     size_t hello_n, hello_server_n;
     uint8_t hellos[32];
@@ -41,6 +42,8 @@ struct srv_sessions {
     void *drained_arg;
     uint64_t refused;            /* connections closed for a limit */
     uint64_t refused_said;       /* monotonic ms of the last message about it */
+    uint64_t said_since;         /* messages about broken sessions: start of the window, and how many in it */
+    unsigned said;
 };
 
 /* session.c */
@@ -54,5 +57,7 @@ void srv_session_end(struct srv_session *session);
 /* The session's stream is gone: take it out of the set, free it when its calls are done. */
 void srv_session_gone(struct srv_session *session);
 void srv_session_call_done(struct srv_session *session);
+/* May one more message about a broken session be said? At most a few in a while, so that a port scan does not flood the console. */
+bool srv_sessions_may_say(struct srv_sessions *set);
 
 #endif

@@ -152,8 +152,7 @@ fuzz-planted: fuzz-build ## check that a planted off-by-one is found
 # ---- Shows and measures of the running server
 demo: all | $(call deps,DEMO) ## show the whole path: two key servers, a drive, a cartridge
 	@tools/demo.sh $(B)/bin
-bench: all ## measure speed against this machine's ceilings
-	@tests/bench/run $(B)
+include tools/bench.mk
 .PHONY: check check-built check-units check-scenarios check-asan check-ubsan check-tsan check-valgrind check-s390x coverage \
         check-layers check-banned check-tables lint lint-format lint-tidy lint-cppcheck lint-scripts docs measure longest \
-        fuzz-programs fuzz-build fuzz-smoke fuzz fuzz-planted demo bench
+        fuzz-programs fuzz-build fuzz-smoke fuzz fuzz-planted demo

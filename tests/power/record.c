@@ -731,6 +731,21 @@ int mkdir(const char *path, mode_t mode)
     return mkdirat(AT_FDCWD, path, mode);
 }
 
+char *mkdtemp(char *path)
+{
+    REAL(char *, "mkdtemp", char *);
+    char resolved[PATH_MAX], *made;
+    struct stat st;
+
+    pthread_mutex_lock(&lock);
+    made = real(path);
+    if (made && resolve(AT_FDCWD, path, resolved) && stat(resolved, &st) == 0) {
+        put(MKDIR, FOLDER, st.st_ino, st.st_mode & 07777, 0, resolved, NULL, NULL, 0);
+    }
+    pthread_mutex_unlock(&lock);
+    return made;
+}
+
 int fchmod(int fd, mode_t mode)
 {
     REAL(int, "fchmod", int, mode_t);

@@ -89,6 +89,8 @@ def started(path):
 
 def environment(root, path, shim, marks=None):
     """What to add to a program's environment so that it is recorded."""
+    if not os.path.exists(shim):
+        raise FileNotFoundError(f"{shim} is not built; KLM_BUILD names the build folder")
     added = {"LD_PRELOAD": os.path.abspath(shim), "KLM_POWER_ROOT": os.path.realpath(root), "KLM_POWER_TRACE": os.path.abspath(path)}
     if marks:
         added["KLM_POWER_MARK"] = os.path.realpath(marks)

@@ -64,7 +64,7 @@ def incomplete(path):
     """What the trace does not explain of the folder as it is now: a list of texts."""
     records = tr.read(path)
     model = model_at(path, records, len(records), "strict")
-    problems = list(dict.fromkeys(model.unseen))
+    problems = list(dict.fromkeys(model.unseen)) if records else ["nothing was recorded"]
     expected = {name: content for name, _, content in model.tree(disk.Choice("all")) if name}
     actual = files_of(model.root)
     for name in sorted(expected.keys() | actual.keys()):

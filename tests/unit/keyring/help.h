@@ -46,12 +46,13 @@ static UNUSED struct klm_slice load(const char *path)
     return out;
 }
 
-/* A copy that may be changed. */
+/* A copy that may be changed, with a zero byte after it. */
 static UNUSED uint8_t *copy_of(struct klm_slice in)
 {
-    uint8_t *p = klm_pool_copy(test_pool(), in.p, in.n + 1);
+    uint8_t *p = klm_pool_alloc(test_pool(), in.n + 1);
 
     REQUIRE(p != NULL);
+    memcpy(p, in.p, in.n);
     return p;
 }
 
@@ -115,6 +116,15 @@ static UNUSED struct made make_cert(const char *subject, struct kr_spec spec, en
 
     REQUIRE_OK(kr_gencert(&gencert, issuer ? issuer->der : KLM_SLICE(NULL, 0),
                           issuer ? issuer->key : NULL, test_pool(), &diag, &made.der, &made.key));
+    return made;
+}
+
+/* A certificate whose key is elsewhere. */
+static UNUSED struct made make_keyless(const char *subject, struct kr_spec spec, enum kr_role role)
+{
+    struct made made = make_cert(subject, spec, role, NULL);
+
+    kr_key_free(&made.key);
     return made;
 }
 

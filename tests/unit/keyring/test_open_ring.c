@@ -224,7 +224,7 @@ TEST(a_server_shows_the_default_else_the_one_made_for_it_else_the_first_with_a_k
                 b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL),
                 s = make_cert("CN=s", P256, KR_ROLE_SERVER, NULL),
                 d = make_cert("CN=d", P256, KR_ROLE_LABEL, NULL),
-                keyless = {make_cert("CN=k", P256, KR_ROLE_SERVER, NULL).der, NULL};
+                keyless = make_keyless("CN=k", P256, KR_ROLE_SERVER);
     const struct kr_label *label = NULL;
     struct kr_open_ring *ring;
 

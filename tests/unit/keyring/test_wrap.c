@@ -206,7 +206,7 @@ TEST(another_key_does_not_unwrap_it)
                 b = make_cert("CN=b", P256, KR_ROLE_LABEL, NULL),
                 c = make_cert("CN=c", RSA2048, KR_ROLE_LABEL, NULL),
                 d = make_cert("CN=d", RSA2048, KR_ROLE_LABEL, NULL),
-                none = {make_cert("CN=n", P256, KR_ROLE_LABEL, NULL).der, NULL};
+                none = make_keyless("CN=n", P256, KR_ROLE_LABEL);
     struct kr_open_ring *ring;
     struct kr_key *key = NULL;
     uint8_t out[KR_WRAPPED_MAX];

@@ -1,0 +1,17 @@
+# The benchmark: a load generator, the machine's ceilings, a filler of stores. BENCH_PAIRS, BENCH_SECONDS and the like: see docs/performance.md.
+BENCH_OBJS := bench drive kxload ceiling ceiling_crypto ceiling_echo ceiling_store fillstore
+TOOL_OBJS  += $(BENCH_OBJS:%=$(B)/tests/bench/%.o)
+BENCH_BINS := $(B)/bench/kxload $(B)/bench/ceiling $(B)/bench/fillstore
+$(B)/bench/kxload: $(patsubst %,$(B)/tests/bench/%.o,kxload drive bench) $(call libsof,keyring exchange)
+$(B)/bench/ceiling: $(patsubst %,$(B)/tests/bench/%.o,ceiling ceiling_crypto ceiling_echo ceiling_store bench)
+$(B)/bench/fillstore: $(patsubst %,$(B)/tests/bench/%.o,fillstore bench) $(call libsof,keyring drivetable metadata)
+$(BENCH_BINS):
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+bench-programs: $(BENCH_BINS)
+bench: all $(BENCH_BINS) ## measure speed against this machine's ceilings
+	@tests/bench/bench.py $(B)
+bench-quick: all $(BENCH_BINS) ## the same, short and with a small store
+	@BENCH_PAIRS=1 BENCH_SECONDS=0.5 BENCH_DRIVES=5000 BENCH_EVENTS=50000 tests/bench/bench.py $(B)
+.PHONY: bench bench-quick bench-programs
