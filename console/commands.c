@@ -135,6 +135,7 @@ static klm_rc options(struct con_run *run, const struct command *command, struct
 static void run_verb(struct con_run *run, const struct command *command, const char **words, size_t n)
 {
     struct klm_diag diag = {0};
+    size_t before = run->out->n;
     struct km_call *call;
     klm_rc rc;
 
@@ -156,6 +157,9 @@ static void run_verb(struct con_run *run, const struct command *command, const c
         return;
     }
     con_finish(run, &call);
+    if (run->status == 0 && run->out->n == before) { /* an operator wants to see that it was done */
+        con_line(run, klm_pool_printf(run->pool, "%s processed", command->name));
+    }
 }
 
 /* ---- Commands that are more than their verb */

@@ -140,8 +140,11 @@ static int finish(struct ios_run *run, klm_rc rc)
         return run->status;
     }
     if (run->diag.msg != KLM_MSG_NONE) {
+        char action[KLM_MSG_TEXT_MAX];
+
         klm_say_diag(&run->diag);
-        klm_say_line(klm_msg(run->diag.msg)->action);
+        snprintf(action, sizeof action, "  %s", klm_msg(run->diag.msg)->action);
+        klm_say_line(action);
     } else {
         klm_say(KLM_MSG_IOS_FAILED, run->name, klm_rc_text(rc));
     }
@@ -170,6 +173,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 
     snprintf(name, sizeof name, "iosdrive %s", command->name);
     run.name = name;
+    argv[0] = name; /* for popt's usage lines */
     options_of(&run, command->options, table);
     run.popt = poptGetContext(name, argc, argv, table, 0);
     poptSetOtherOptionHelp(run.popt, command->usage);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define HOSTS 2
@@ -204,15 +205,19 @@ static void look_for_primary(struct ios_hosts *hosts)
     }
 }
 
+/* The key manager's own message; its text may begin with the identifier already. */
 static klm_rc tell_refusal(const struct ios_hosts *hosts, enum ios_which which,
                            const struct ios_fault *fault, struct klm_diag *diag)
 {
-    char shown[80], code[8];
+    const struct kx_error *error = &fault->error;
+    bool twice = strncmp(error->text, error->message_id, strlen(error->message_id)) == 0;
+    char shown[80], code[8], text[sizeof error->text + sizeof error->message_id + 1];
 
     show_host(hosts, which, shown, sizeof shown);
     snprintf(code, sizeof code, "%04X", (unsigned)fault->error.code);
-    return klm_fail(diag, KLM_E_DENIED, KLM_MSG_IOS_REFUSED, shown, code, fault->error.message_id,
-                    fault->error.text);
+    snprintf(text, sizeof text, "%s%s%s", twice ? "" : error->message_id, twice ? "" : " ",
+             error->text);
+    return klm_fail(diag, KLM_E_DENIED, KLM_MSG_IOS_REFUSED, shown, code, text);
 }
 
 static void tell_failure(const struct ios_hosts *hosts, enum ios_which which,

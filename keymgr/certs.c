@@ -50,7 +50,11 @@ static klm_rc spec_of(struct km_call *call, const struct km_cert_req *req, struc
         *out = (struct kr_spec){KR_EC, req->size ? (unsigned)req->size : 256};
         return KLM_OK;
     }
-    *out = (struct kr_spec){KR_RSA, req->size ? (unsigned)req->size : 2048};
+    if (req->bytes.n > 0) { /* a request brings its key */
+        *out = (struct kr_spec){KR_RSA, 2048};
+        return KLM_OK;
+    }
+    *out = (struct kr_spec){KR_RSA, req->size ? (unsigned)req->size : least > 2048 ? (unsigned)least : 2048};
     if (out->bits < least) {
         return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_SIZE_SMALL, KLM_NUM(out->bits), KLM_NUM(least));
     }
@@ -157,6 +161,10 @@ klm_rc km_cert_generate_prepare(struct km_call *call)
     st_view_close(&view);
     if (rc == KLM_OK) {
         call->bytes = made->cert.der; /* for tools that keep a copy */
+        if (call->diag.msg != KLM_MSG_NONE) { /* done, but not quite as asked: the signer ends earlier */
+            call->text = klm_pool_str(call->pool, call->diag.text);
+            call->diag.msg = KLM_MSG_NONE;
+        }
     }
     return rc;
 }

@@ -2,11 +2,12 @@
 #include "keymgr/internal.h"
 
 #include "base/file.h"
+#include "parmlib/properties.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define CONFIG_MAX (1u << 20)
+#include <sys/stat.h>
 
 static const char *const columns[] = {"Property", "Value", "From", NULL};
 
@@ -102,43 +103,31 @@ klm_rc km_config_set_prepare(struct km_call *call)
     return KLM_OK;
 }
 
-static klm_rc read_config(struct km_call *call, struct klm_buf *text)
-{
-    return klm_file_read(parm_path_of_config(call->state->config), CONFIG_MAX, text, &call->diag);
-}
-
 /* Secret values do not leave with an export: their lines say so. */
-struct hiding {
-    struct klm_buf *out;
-};
-
 static void export_one(void *arg, const char *name, const char *value, bool is_default)
 {
-    struct hiding *hiding = arg;
+    struct klm_buf *out = arg;
+    enum parm_id id;
 
-    if (!is_default && value) {
-        klm_buf_text(hiding->out, strcmp(value, "****") == 0 ? "# secret, not exported: " : "");
-        klm_buf_text(hiding->out, name);
-        klm_buf_u8(hiding->out, '=');
-        for (const char *p = value; *p && strcmp(value, "****") != 0; p++) {
-            if (*p == '\\' || *p == ':' || *p == '=') {
-                klm_buf_u8(hiding->out, '\\');
-            }
-            klm_buf_u8(hiding->out, (uint8_t)*p);
-        }
-        klm_buf_u8(hiding->out, '\n');
+    if (is_default || !value) {
+        return;
     }
+    if (parm_find(name, &id) == KLM_OK && parm_row(id)->flags & PARM_SECRET) {
+        klm_buf_printf(out, "# secret, not exported: %s\n", name);
+        return;
+    }
+    parm_properties_put(out, name, value);
+    klm_buf_u8(out, '\n');
 }
 
 klm_rc km_config_export_prepare(struct km_call *call)
 {
     struct klm_buf text;
-    struct hiding hiding = {&text};
     klm_rc rc;
 
-    klm_buf_init(&text, CONFIG_MAX);
+    klm_buf_init(&text, PARM_FILE_MAX);
     klm_buf_text(&text, "# Configuration of ISKLM, exported\n");
-    parm_list(call->state->config, export_one, &hiding);
+    parm_list(call->state->config, export_one, &text);
     rc = klm_buf_rc(&text);
     if (rc == KLM_OK) {
         rc = klm_pool_slice(call->pool, klm_buf_as_slice(&text), &call->bytes);
@@ -147,57 +136,121 @@ klm_rc km_config_export_prepare(struct km_call *call)
     return rc;
 }
 
-/* ---- Import: properties that are not local replace ours; -rewrite also unsets those that the file does not have. */
+/* ---- Import: properties that are not local replace ours; -rewrite also unsets those that the file does not have. The new text is made and checked as a
+ * whole before the file is replaced, so that all of it comes or nothing. */
 
 struct import {
     struct km_call *call;
     const struct parm_config *from;
-    bool rewrite;
+    const char *path;
+    struct klm_buf text;    /* our file as it is to be */
     size_t changed;
     klm_rc rc;
 };
 
+static const char *value_of(const struct parm_config *config, enum parm_id id)
+{
+    return parm_is_set(config, id) ? parm_str(config, id) : NULL;
+}
+
+static klm_rc change_text(struct import *import, const char *name, const char *value)
+{
+    struct klm_buf changed;
+    klm_rc rc;
+
+    klm_buf_init_wiping(&changed, 2 * PARM_FILE_MAX);
+    rc = parm_properties_change(klm_buf_as_slice(&import->text), import->path, name, value,
+                                &import->call->diag, &changed);
+    if (rc == KLM_OK) {
+        klm_buf_done(&import->text);
+        import->text = changed;
+        import->changed++;
+        return KLM_OK;
+    }
+    klm_buf_done(&changed);
+    return rc == KLM_E_NOTFOUND ? KLM_OK : rc;
+}
+
 static void import_one(void *arg, const char *name, const char *value, bool is_default)
 {
     struct import *import = arg;
-    struct km_call *call = import->call;
+    const struct km_file_req *req = import->call->req;
     const char *mine, *theirs;
     enum parm_id id;
 
     (void)value, (void)is_default;
     if (import->rc != KLM_OK || parm_find(name, &id) != KLM_OK ||
         (parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) ||
-        (!parm_is_set(import->from, id) && !import->rewrite)) {
+        (!parm_is_set(import->from, id) && !req->rewrite)) {
         return;
     }
-    mine = parm_is_set(call->state->config, id) ? parm_str(call->state->config, id) : NULL;
-    theirs = parm_is_set(import->from, id) ? parm_str(import->from, id) : NULL;
+    mine = value_of(import->call->state->config, id);
+    theirs = value_of(import->from, id);
     if ((!mine && !theirs) || (mine && theirs && strcmp(mine, theirs) == 0)) {
         return;
     }
-    import->rc = check_right(call, id);
+    import->rc = check_right(import->call, id);
     if (import->rc == KLM_OK) {
-        import->rc = parm_save_change(call->state->config, name, theirs, &call->diag);
-        import->changed += import->rc == KLM_OK;
+        import->rc = change_text(import, name, theirs);
     }
+}
+
+/* The new text in force and in the file; a link to the file stays one. */
+static klm_rc put_text(struct import *import)
+{
+    struct km_call *call = import->call;
+    struct parm_config *config;
+    struct km_state *state;
+    struct stat st;
+    char *path;
+    klm_rc rc;
+
+    KLM_TRY(parm_load_text(klm_buf_as_slice(&import->text), import->path, true, &call->diag, &config));
+    KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
+    path = realpath(import->path, NULL);
+    if (!path || stat(path, &st) != 0) {
+        rc = klm_fail(&call->diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, import->path,
+                      strerror(errno));
+    } else {
+        rc = klm_file_replace(path, klm_buf_as_slice(&import->text), st.st_mode & 07777, &call->diag);
+    }
+    free(path);
+    if (rc != KLM_OK) {
+        km_state_put(&state);
+        return rc;
+    }
+    km_state_swap(call->server, state);
+    return KLM_OK;
+}
+
+static klm_rc import_text(struct import *import)
+{
+    struct km_call *call = import->call;
+
+    KLM_TRY(klm_file_read(import->path, PARM_FILE_MAX, &import->text, &call->diag));
+    parm_list(call->state->config, import_one, import);
+    KLM_TRY(import->rc);
+    if (import->changed > 0) {
+        KLM_TRY(put_text(import));
+    }
+    call->text = klm_pool_printf(call->pool, "%zu properties changed; local and secret ones stay",
+                                 import->changed);
+    return KLM_OK;
 }
 
 klm_rc km_config_import_prepare(struct km_call *call)
 {
     const struct km_file_req *req = call->req;
-    struct import import = {.call = call, .rewrite = req->rewrite};
-    struct parm_config *from, *config;
+    struct import import = {.call = call, .path = parm_path_of_config(call->state->config)};
+    KLM_AUTO(parm_free) struct parm_config *from = NULL;
+    klm_rc rc;
 
     KLM_TRY(parm_load_text(req->bytes, "the imported file", true, &call->diag, &from));
     import.from = from;
-    parm_list(call->state->config, import_one, &import);
-    parm_free(&from);
-    KLM_TRY(import.rc);
-    KLM_TRY(parm_load(parm_path_of_config(call->state->config), &call->diag, &config));
-    KLM_TRY(take_over(call, config));
-    call->text = klm_pool_printf(call->pool, "%zu properties changed; local and secret ones stay",
-                                 import.changed);
-    return KLM_OK;
+    klm_buf_init_wiping(&import.text, 2 * PARM_FILE_MAX);
+    rc = import_text(&import);
+    klm_buf_done(&import.text);
+    return rc;
 }
 
 /* ---- Refresh */
@@ -211,35 +264,54 @@ static void say_pending(void *arg, const char *name, const char *value, bool is_
 /* A broken file leaves the old state in force: everything is loaded before anything is swapped. */
 klm_rc km_config_refresh_prepare(struct km_call *call)
 {
-    const char *path = parm_path_of_config(call->state->config);
     struct parm_config *config;
     struct km_state *state;
-    struct klm_buf text;
-    klm_rc rc;
 
-    klm_buf_init(&text, CONFIG_MAX);
-    rc = read_config(call, &text);
-    klm_buf_done(&text);
-    KLM_TRY(rc);
-    KLM_TRY(parm_load(path, &call->diag, &config));
+    KLM_TRY(parm_load(parm_path_of_config(call->state->config), &call->diag, &config));
     parm_pending(call->state->config, config, say_pending, NULL);
     KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
-    call->work = state;
-    return KLM_OK;
+    call->new_state = state;
+    return km_edit_read(call->server, call->state->config, &call->diag, &call->edit);
 }
 
 klm_rc km_config_refresh_apply(struct km_call *call, struct st_change *change)
 {
-    struct km_state *state = call->work;
-    klm_rc rc = km_views_merge(call->server, state->config, change, &call->diag);
-
-    if (rc != KLM_OK) {
-        km_state_put(&state);
-        return rc;
+    if (!km_state_current(call->server, call->state)) {
+        return KM_REFUSE(call, KLM_E_BUSY, 0, KLM_MSG_CONFIG_CHANGED);
     }
-    km_state_swap(call->server, state);
+    KLM_TRY(km_edit_merge(call->edit, change));
     call->text = "Configuration, key rings and drive table were read again";
     return KLM_OK;
+}
+
+/* Another change of the configuration came in between: what it put in the file counts too. */
+static klm_rc load_again(struct km_call *call)
+{
+    struct parm_config *config;
+    struct km_state *state;
+
+    KLM_TRY(parm_load(parm_path_of_config(call->state->config), &call->diag, &config));
+    KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
+    km_state_put(&call->new_state);
+    call->new_state = state;
+    return KLM_OK;
+}
+
+/* The drive table's changes are on disk: now the new state takes their side. */
+void km_config_refresh_publish(struct km_call *call)
+{
+    struct km_server *server = call->server;
+
+    pthread_mutex_lock(&server->config_lock);
+    if (km_state_current(server, call->state) || load_again(call) == KLM_OK) {
+        km_state_swap(server, call->new_state);
+        call->new_state = NULL;
+    } else {
+        klm_say_diag(&call->diag); /* the newer state stays in force */
+    }
+    pthread_mutex_unlock(&server->config_lock);
+    km_edit_taken(server, call->edit);
+    km_drive_publish_all(call);
 }
 
 klm_rc km_keystore_refresh_prepare(struct km_call *call)

@@ -81,7 +81,8 @@ klm_rc km_drive_add_apply(struct km_call *call, struct st_change *change)
         return KM_REFUSE(call, rc, 0, KLM_MSG_DRIVE_IN_TABLE, call->drive.serial);
     }
     KLM_TRY(rc);
-    return dt_pending_delete(change, call->drive.serial) == KLM_E_CORRUPT ? KLM_E_CORRUPT : KLM_OK;
+    rc = dt_pending_delete(change, call->drive.serial);
+    return rc == KLM_E_NOTFOUND ? KLM_OK : rc; /* usually it did not wait */
 }
 
 klm_rc km_drive_modify_prepare(struct km_call *call)

@@ -6,6 +6,7 @@
 #include "keymgr/km.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #define KM_BATCH 32          /* changes in one transaction, at most (reference: 6 to 10 times as many durable puts) */
 #define KM_QUEUE_MAX 4096    /* changes that may wait for the writer */
@@ -34,12 +35,18 @@ struct km_writer {
 
 struct km_views;
 
+/* What a file looked like when it was read or written last. */
+struct km_seen {
+    bool there;
+    uint64_t dev, ino;
+    int64_t size;
+    struct timespec mtime;
+};
+
 struct km_server {
     struct km_options options;
-    pthread_mutex_t config_lock;  /* one change of the configuration at a time: held from reading the one in force
-                                     until the next is in force */
-    unsigned config_turn;         /* guarded by it: states put in force so far */
     pthread_rwlock_t state_lock;  /* guards the pointers state and drives; held for a pointer copy only */
+    pthread_mutex_t config_lock;  /* one change of the configuration at a time */
     struct km_state *state;
     struct dt_table *drives;
     struct kr_master *master;
@@ -50,6 +57,7 @@ struct km_server {
     struct dt_contacts *contacts;
     struct km_writer writer;
     struct km_views *views;
+    struct km_seen table_seen;    /* filedrive.table as the server knows it; guarded by the lock of views */
     bool audit_refuse;            /* Audit.failure.action=refuse */
     bool audit_sync;              /* Audit.sync=always */
     km_task_info_fn *task_info;
@@ -63,8 +71,10 @@ struct km_server {
 
 /* server.c, state.c */
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag, struct km_state **out) KLM_MUST_USE;
-/* Put a new state in force; takes it over. Tells the task. The caller holds config_lock (but at start). */
+/* Put a new state in force; takes it over. Tells the task. */
 void km_state_swap(struct km_server *server, struct km_state *take_state);
+/* Is this state still the one in force? */
+bool km_state_current(struct km_server *server, const struct km_state *state);
 /* The same for the drive table. */
 void km_drives_swap(struct km_server *server, struct dt_table *take_table);
 
@@ -99,9 +109,6 @@ void km_deliver(struct km_call *call);
 /* audit.c */
 /* Fill the parts of a call's event that are the same for all verbs. */
 void km_event_complete(struct km_call *call);
-/* Put the configuration that a refresh loaded in force (publish); loaded anew when another change came in between. */
-void km_config_publish(struct km_call *call);
-
 /* Append a call's event to the journal and, by configuration, wait for the disk. */
 klm_rc km_audit_call(struct km_call *call) KLM_MUST_USE;
 
@@ -113,8 +120,18 @@ void km_views_drives(struct km_server *server);
 /* Only contact dates changed: within a minute. */
 void km_views_contacts(struct km_server *server);
 void km_views_usage(struct km_server *server, size_t usage_events);
-/* Compare filedrive.table with the store and bring an operator's edit in (start, refresh). Merges into change; *text is the base for messages. */
-klm_rc km_views_merge(struct km_server *server, struct parm_config *config, struct st_change *change, struct klm_diag *diag) KLM_MUST_USE;
+/* An operator's edit of filedrive.table: read off the writer (start, prepare of a refresh), merged in a change, and then forgotten, so that the view may be
+ * written again. A file that nobody edited makes an empty edit; a damaged one is set aside at start and refused (KLM_E_INVALID) at a refresh. */
+struct km_edit {
+    struct dt_file *file;      /* NULL: nothing to merge */
+    struct klm_buf base;       /* text of the generation that the edit began with */
+    struct km_seen seen;
+    char table[4096];
+};
+klm_rc km_edit_read(struct km_server *server, const struct parm_config *config, struct klm_diag *diag, struct km_edit **out) KLM_MUST_USE;
+klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change) KLM_MUST_USE;
+void km_edit_taken(struct km_server *server, const struct km_edit *edit);
+void km_edit_free(struct km_edit **edit);
 
 /* watch.c: certificates that expire, a clock that jumps */
 struct km_watch {

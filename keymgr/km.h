@@ -22,6 +22,7 @@
 
 struct km_server;
 struct km_call;
+struct km_edit;
 
 /* ---- Who asks, and what he may do (rights.def) */
 enum km_actor_kind { KM_ACTOR_SYSTEM, KM_ACTOR_OPERATOR, KM_ACTOR_DRIVE };
@@ -57,9 +58,10 @@ enum km_verb_flag {
     KM_READ = 0,       /* no apply */
     KM_CHANGE = 1,     /* has an apply */
     KM_WORKER = 2,     /* prepare may block or compute for long: on a worker */
+    KM_CONFIG = 64,    /* prepare changes configuration or rings: one at a time, on the newest state */
     KM_QUIET = 4,      /* success of this verb is recorded only at debug: no audit event (a test exchange) */
-    KM_ACTS = 8,       /* prepare acts and cannot be taken back: refused beforehand while audit cannot be written */
-    KM_ANYWAY = 16     /* not refused while audit cannot be written: an operator must be able to look and to stop */
+    KM_ACTS = 16,      /* prepare acts and cannot be taken back: refused beforehand while audit cannot be written */
+    KM_ANYWAY = 32     /* not refused while audit cannot be written: an operator must be able to look and to stop */
 };
 struct km_verb {
     const char *name;
@@ -203,8 +205,8 @@ struct km_call {
     void *work;                  /* a verb's own, in the pool */
     bool no_apply;               /* prepare found that nothing needs to change */
     struct kr_key *data_key;     /* freed with the call */
-    struct km_state *next_state; /* a refresh: to be put in force; freed with the call */
-    unsigned config_turn;        /* a refresh: the configuration's turn that next_state was made in */
+    struct km_state *new_state;  /* config-refresh: what is to come in force; freed with the call */
+    struct km_edit *edit;        /* config-refresh: the operator's edit of the drive table; freed with the call */
 
     /* The caller's */
     struct klm_loop *loop;       /* where done runs; NULL: on the thread that finishes */

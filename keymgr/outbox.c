@@ -6,6 +6,7 @@
 
 #define EVENTS_A_ROW 256    /* event number = row number * 256 + place */
 #define PURGE_MAX 64        /* rows deleted with one change */
+#define REPLAY_MAX 1024     /* rows brought to the journal before it is synced and they are deleted */
 
 static void row_key(uint64_t row, uint8_t out[8])
 {
@@ -89,24 +90,30 @@ struct replay {
     struct km_server *server;
     struct st_change *change;
     uint64_t seq, last;
+    size_t n;
 };
 
 static klm_rc replay_row(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
 {
     struct replay *replay = arg;
+    klm_rc rc = KLM_E_CORRUPT;
 
     replay->last = row_number(key);
-    if (damaged) {
-        klm_say(KLM_MSG_OUTBOX_DAMAGED, KLM_NUM(replay->last));
-    } else {
-        KLM_TRY(journal_row(replay->server, replay->last, record, &replay->seq));
+    replay->n++;
+    if (!damaged) {
+        rc = journal_row(replay->server, replay->last, record, &replay->seq);
     }
+    if (rc == KLM_E_CORRUPT || rc == KLM_E_INVALID || rc == KLM_E_SHORT) {
+        klm_say(KLM_MSG_OUTBOX_DAMAGED, KLM_NUM(replay->last)); /* it would stop every start */
+        rc = KLM_OK;
+    }
+    KLM_TRY(rc);
     return st_delete(replay->change, ST_OUTBOX, key);
 }
 
-static klm_rc replay_all(struct replay *replay)
+static klm_rc replay_rows(struct replay *replay)
 {
-    struct st_range all = {0};
+    struct st_range all = {.limit = REPLAY_MAX};
     struct st_view *view;
     klm_rc rc;
 
@@ -116,13 +123,14 @@ static klm_rc replay_all(struct replay *replay)
     return rc;
 }
 
-klm_rc km_outbox_recover(struct km_server *server)
+/* The oldest rows; *left is false when these were all. */
+static klm_rc recover_some(struct km_server *server, bool *left)
 {
     struct replay replay = {.server = server};
     klm_rc rc;
 
     KLM_TRY(st_change_open(server->store, &replay.change));
-    rc = replay_all(&replay);
+    rc = replay_rows(&replay);
     if (rc == KLM_OK) {
         rc = smf_journal_sync(server->journal, smf_journal_last(server->journal));
     }
@@ -133,6 +141,17 @@ klm_rc km_outbox_recover(struct km_server *server)
     KLM_TRY(st_change_commit(&replay.change, NULL));
     if (replay.last) {
         smf_journal_forget(server->journal, replay.last * EVENTS_A_ROW + EVENTS_A_ROW - 1);
+    }
+    *left = replay.n == REPLAY_MAX;
+    return KLM_OK;
+}
+
+klm_rc km_outbox_recover(struct km_server *server)
+{
+    bool left = true;
+
+    while (left) {
+        KLM_TRY(recover_some(server, &left));
     }
     server->writer.behind = false;
     return KLM_OK;

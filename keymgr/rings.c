@@ -37,14 +37,18 @@ klm_rc km_ring_delete_apply(struct km_call *call, struct st_change *change)
     return ring_outcome(call, kr_ring_delete(change, req->owner, req->ring));
 }
 
+/* The usage in its one spelling: as asked for, else that of the owner. NULL: not known. */
 static const char *usage_of(const struct km_ring_req *req)
 {
-    if (req->usage && *req->usage) {
-        return req->usage;
+    static const char *const usages[] = {"PERSONAL", "CERTAUTH", "SITE"};
+    const char *asked = req->usage && *req->usage ? req->usage : req->cert_owner;
+
+    for (size_t i = 0; i < KLM_COUNT(usages); i++) {
+        if (strcasecmp(asked, usages[i]) == 0) {
+            return usages[i];
+        }
     }
-    return strcmp(req->cert_owner, "CERTAUTH") == 0 || strcmp(req->cert_owner, "SITE") == 0
-               ? req->cert_owner
-               : "PERSONAL";
+    return req->usage && *req->usage ? NULL : "PERSONAL";
 }
 
 klm_rc km_ring_connect_apply(struct km_call *call, struct st_change *change)
@@ -54,9 +58,8 @@ klm_rc km_ring_connect_apply(struct km_call *call, struct st_change *change)
         .owner = req->cert_owner, .label = req->label, .usage = usage_of(req), .deflt = req->deflt};
     struct kr_cert cert;
 
-    if (strcasecmp(connect.usage, "PERSONAL") != 0 && strcasecmp(connect.usage, "CERTAUTH") != 0 &&
-        strcasecmp(connect.usage, "SITE") != 0) {
-        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_USAGE_UNKNOWN, connect.usage);
+    if (!connect.usage) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_USAGE_UNKNOWN, req->usage);
     }
     if (kr_cert_get(st_change_view(change), req->cert_owner, req->label, call->pool, &cert) !=
         KLM_OK) {

@@ -77,11 +77,24 @@ void km_finish(struct km_call *call)
     audit_and_deliver(call);
 }
 
+/* Changes of the configuration come one after the other, each on what the one before left. */
+static klm_rc prepare_config(struct km_call *call)
+{
+    klm_rc rc;
+
+    pthread_mutex_lock(&call->server->config_lock);
+    km_state_put(&call->state);
+    call->state = km_state_get(call->server);
+    rc = km_verb(call->id)->prepare(call);
+    pthread_mutex_unlock(&call->server->config_lock);
+    return rc;
+}
+
 static void prepare(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
 
-    call->rc = verb->prepare(call);
+    call->rc = verb->flags & KM_CONFIG ? prepare_config(call) : verb->prepare(call);
     if (call->rc == KLM_OK && verb->apply && !call->no_apply) {
         klm_rc rc = km_writer_submit(call->server, call); /* from here on it is the writer's */
 

@@ -83,20 +83,35 @@ static klm_rc recover(struct km_server *server, struct klm_diag *diag)
     return rc;
 }
 
-/* The operator's edit of filedrive.table first, then the table in memory. */
-static klm_rc open_drives(struct km_server *server, struct parm_config *config, struct klm_diag *diag)
+static klm_rc merge_edit(struct km_server *server, const struct parm_config *config,
+                         struct klm_diag *diag)
 {
+    KLM_AUTO(km_edit_free) struct km_edit *edit = NULL;
     struct st_change *change;
-    struct st_view *view;
     klm_rc rc;
 
+    KLM_TRY(km_edit_read(server, config, diag, &edit));
     KLM_TRY(st_change_open(server->store, &change));
-    rc = server->options.offline ? KLM_OK : km_views_merge(server, config, change, diag);
+    rc = km_edit_merge(edit, change);
     if (rc == KLM_OK) {
         rc = st_change_commit(&change, diag);
     }
     st_change_drop(&change);
     KLM_TRY(rc);
+    km_edit_taken(server, edit);
+    return KLM_OK;
+}
+
+/* The operator's edit of filedrive.table first, then the table in memory. */
+static klm_rc open_drives(struct km_server *server, const struct parm_config *config,
+                          struct klm_diag *diag)
+{
+    struct st_view *view;
+    klm_rc rc;
+
+    if (!server->options.offline) {
+        KLM_TRY(merge_edit(server, config, diag));
+    }
     KLM_TRY(st_view_open(server->store, &view));
     rc = dt_table_load(view, diag, &server->drives);
     st_view_close(&view);
@@ -110,14 +125,14 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     KLM_TRY(dt_contacts_new(&server->contacts));
-    KLM_TRY(km_writer_start(server));
     if (server->options.offline) {
-        return KLM_OK;
+        return km_writer_start(server);
     }
     KLM_TRY(klm_workers_new((unsigned)(n > 0 ? n : cores > 0 ? cores : 1), KM_WORKER_QUEUE,
                             &server->workers));
     KLM_TRY(open_text(server, config, diag));
-    return km_views_start(server, diag);
+    KLM_TRY(km_views_start(server, diag));
+    return km_writer_start(server); /* last: it uses all of these */
 }
 
 static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
@@ -159,6 +174,7 @@ klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct k
     server->options = *options;
     server->started = klm_clock();
     pthread_rwlock_init(&server->state_lock, NULL);
+    pthread_mutex_init(&server->config_lock, NULL);
     rc = open_all(server, diag);
     if (rc != KLM_OK) {
         km_close(&server);
@@ -208,6 +224,7 @@ void km_close(struct km_server **server)
     st_close(&s->store);
     kr_master_free(&s->master);
     pthread_rwlock_destroy(&s->state_lock);
+    pthread_mutex_destroy(&s->config_lock);
     free(s);
 }
 

@@ -177,6 +177,7 @@ void km_state_swap(struct km_server *server, struct km_state *take_state)
 {
     struct km_state *old;
 
+    atomic_fetch_add(&take_state->refs, 1); /* it is used below, and may be swapped out meanwhile */
     pthread_rwlock_wrlock(&server->state_lock);
     old = server->state;
     server->state = take_state;
@@ -193,6 +194,17 @@ void km_state_swap(struct km_server *server, struct km_state *take_state)
     if (server->refreshed) {
         server->refreshed(server->refreshed_arg);
     }
+    km_state_put(&take_state);
+}
+
+bool km_state_current(struct km_server *server, const struct km_state *state)
+{
+    bool same;
+
+    pthread_rwlock_rdlock(&server->state_lock);
+    same = server->state == state;
+    pthread_rwlock_unlock(&server->state_lock);
+    return same;
 }
 
 struct dt_table *km_drives(struct km_server *server)

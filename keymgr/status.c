@@ -19,7 +19,8 @@ static klm_rc audit_rows(struct km_call *call)
                  smf_journal_failing(server->journal) ? "NOT WRITABLE" : "writing"));
     KLM_TRY(pair(call, "Audit events", KLM_NUM(smf_journal_last(server->journal))));
     if (server->text) {
-        uint64_t behind = smf_journal_last(server->journal) - smf_text_position(server->text);
+        uint64_t written = smf_text_position(server->text); /* first: it never passes the journal */
+        uint64_t behind = smf_journal_last(server->journal) - written;
 
         KLM_TRY(pair(call, "Audit events not in the text log yet", KLM_NUM(behind)));
     }

@@ -57,3 +57,4 @@ void km_drive_publish(struct km_call *call);
 void km_key_published(struct km_call *call);
 void km_drive_publish_delete(struct km_call *call);
 void km_drive_publish_all(struct km_call *call);
+void km_config_refresh_publish(struct km_call *call);

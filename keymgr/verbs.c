@@ -83,6 +83,8 @@ void km_call_free(struct km_call **call)
     }
     kr_key_free(&(*call)->data_key);
     km_state_put(&(*call)->state);
+    km_state_put(&(*call)->new_state);
+    km_edit_free(&(*call)->edit);
     klm_pool_free(&(*call)->pool);
     free(*call);
     *call = NULL;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +26,9 @@ struct km_views {
     bool stop, drives, contacts;
     size_t usage;             /* key usage events since the last update */
     unsigned cachecount;
+    /* The thread's own */
     uint64_t drives_written;  /* monotonic ms */
+    bool table_held, table_failing, xml_failing; /* said once */
     struct md_xml *xml;
     char table[PATH_LEN], base[PATH_LEN];
 };
@@ -57,21 +60,32 @@ static void read_base(const char *path, uint64_t generation, struct klm_buf *out
     dt_file_free(&base);
 }
 
-static klm_rc merge_file(const struct dt_file *file, const char *table, const char *base_path,
-                         struct st_change *change)
+static struct km_seen look(const char *path)
 {
-    struct dt_merge merged = {0};
-    struct klm_buf base;
-    klm_rc rc;
+    struct km_seen seen = {0};
+    struct stat st;
 
-    klm_buf_init(&base, TABLE_MAX);
-    read_base(base_path, dt_file_generation(file), &base);
-    rc = dt_file_merge(change, file, klm_buf_as_slice(&base), &merged);
-    klm_buf_done(&base);
-    KLM_TRY(rc);
-    klm_say(KLM_MSG_TABLE_MERGED, table, KLM_NUM(merged.added), KLM_NUM(merged.changed),
-            KLM_NUM(merged.removed), KLM_NUM(merged.conflicts));
-    return KLM_OK;
+    if (stat(path, &st) == 0) {
+        seen = (struct km_seen){true, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (int64_t)st.st_size,
+                                st.st_mtim};
+    }
+    return seen;
+}
+
+static bool same(const struct km_seen *a, const struct km_seen *b)
+{
+    return a->there == b->there && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+void km_edit_free(struct km_edit **edit)
+{
+    if (*edit) {
+        dt_file_free(&(*edit)->file);
+        klm_buf_done(&(*edit)->base);
+        free(*edit);
+        *edit = NULL;
+    }
 }
 
 /* A table that cannot be read is kept for the operator under another name; the store's state stays in force. */
@@ -88,46 +102,85 @@ static klm_rc set_aside(const char *table, const struct klm_diag *why)
     return KLM_OK;
 }
 
-static klm_rc merge_text(struct klm_slice text, const char *table, const char *base,
-                         struct st_change *change, struct klm_diag *diag)
+/* The file's text into edit, unless it is as the server wrote it. */
+static klm_rc take_text(struct km_edit *edit, struct klm_slice text, const char *base,
+                        struct klm_diag *diag)
 {
-    struct dt_file *file = NULL;
-    klm_rc rc = dt_file_decode(text, diag, &file);
-
-    if (rc == KLM_OK && !dt_file_intact(file)) {
-        rc = merge_file(file, table, base, change);
+    KLM_TRY(dt_file_decode(text, diag, &edit->file));
+    if (dt_file_intact(edit->file)) {
+        dt_file_free(&edit->file);
+        return KLM_OK;
     }
-    dt_file_free(&file);
-    return rc;
+    read_base(base, dt_file_generation(edit->file), &edit->base);
+    return KLM_OK;
 }
 
-klm_rc km_views_merge(struct km_server *server, struct parm_config *config, struct st_change *change,
-                      struct klm_diag *diag)
+static klm_rc read_table(struct km_edit *edit, const char *base, bool at_start,
+                         struct klm_diag *diag)
 {
-    char table[PATH_LEN], base[PATH_LEN];
     struct klm_buf text;
     klm_rc rc;
 
-    KLM_TRY(table_paths(config, table, base));
-    klm_buf_init(&text, TABLE_MAX);
-    rc = klm_file_read(table, TABLE_MAX, &text, diag);
-    if (rc == KLM_E_NOTFOUND) {
-        klm_buf_done(&text);
-        return KLM_OK; /* a first start: it is written soon */
+    edit->seen = look(edit->table);
+    if (!edit->seen.there) {
+        return KLM_OK; /* a first start, or taken away: it is written soon */
     }
+    klm_buf_init(&text, TABLE_MAX);
+    rc = klm_file_read(edit->table, TABLE_MAX, &text, diag);
     if (rc == KLM_OK) {
-        rc = merge_text(klm_buf_as_slice(&text), table, base, change, diag);
-        if (rc == KLM_E_INVALID && !server->views) {
-            rc = set_aside(table, diag); /* at start; a refresh refuses instead */
+        rc = take_text(edit, klm_buf_as_slice(&text), base, diag);
+        if (rc == KLM_E_INVALID && at_start) {
+            rc = set_aside(edit->table, diag); /* a refresh refuses instead */
         }
     }
     klm_buf_done(&text);
     return rc;
 }
 
+klm_rc km_edit_read(struct km_server *server, const struct parm_config *config,
+                    struct klm_diag *diag, struct km_edit **out)
+{
+    KLM_AUTO(km_edit_free) struct km_edit *edit = calloc(1, sizeof *edit);
+    char base[PATH_LEN];
+
+    if (!edit) {
+        return KLM_E_NOMEM;
+    }
+    klm_buf_init(&edit->base, TABLE_MAX);
+    KLM_TRY(table_paths(config, edit->table, base));
+    KLM_TRY(read_table(edit, base, !server->views, diag));
+    *out = edit;
+    edit = NULL;
+    return KLM_OK;
+}
+
+klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change)
+{
+    struct dt_merge merged = {0};
+
+    if (!edit->file) {
+        return KLM_OK;
+    }
+    KLM_TRY(dt_file_merge(change, edit->file, klm_buf_as_slice(&edit->base), &merged));
+    klm_say(KLM_MSG_TABLE_MERGED, edit->table, KLM_NUM(merged.added), KLM_NUM(merged.changed),
+            KLM_NUM(merged.removed), KLM_NUM(merged.conflicts));
+    return KLM_OK;
+}
+
+void km_edit_taken(struct km_server *server, const struct km_edit *edit)
+{
+    if (!server->views) {
+        server->table_seen = edit->seen;
+        return;
+    }
+    pthread_mutex_lock(&server->views->lock);
+    server->table_seen = edit->seen;
+    pthread_mutex_unlock(&server->views->lock);
+}
+
 /* ---- Writing */
 
-static klm_rc write_table(struct km_views *views, struct st_view *view, struct klm_diag *diag)
+static klm_rc replace_table(struct km_views *views, struct st_view *view, struct klm_diag *diag)
 {
     struct klm_buf text;
     klm_rc rc;
@@ -144,25 +197,69 @@ static klm_rc write_table(struct km_views *views, struct st_view *view, struct k
     return rc;
 }
 
-static void write_views(struct km_server *server, bool drives, bool usage, bool force)
+/* An operator's edit is never written over: the file waits until a refresh has taken it in. */
+static bool edited(struct km_server *server)
+{
+    struct km_views *views = server->views;
+    struct km_seen now = look(views->table);
+    bool ours;
+
+    pthread_mutex_lock(&views->lock);
+    ours = !now.there || same(&now, &server->table_seen);
+    pthread_mutex_unlock(&views->lock);
+    if (!ours && !views->table_held) {
+        klm_say(KLM_MSG_TABLE_EDITED, views->table);
+    }
+    views->table_held = !ours;
+    return !ours;
+}
+
+/* Failures are said once, until it works again. */
+static void say_failure(bool *failing, klm_rc rc, const struct klm_diag *diag)
+{
+    if (rc != KLM_OK && !*failing) {
+        klm_say_diag(diag);
+    }
+    *failing = rc != KLM_OK;
+}
+
+static bool write_table(struct km_server *server, struct st_view *view)
+{
+    struct km_views *views = server->views;
+    struct klm_diag diag = {0};
+    struct km_seen seen;
+    klm_rc rc;
+
+    if (edited(server)) {
+        return false;
+    }
+    views->drives_written = klm_clock_mono_ms();
+    rc = replace_table(views, view, &diag);
+    if (rc == KLM_OK) {
+        seen = look(views->table);
+        pthread_mutex_lock(&views->lock);
+        server->table_seen = seen;
+        pthread_mutex_unlock(&views->lock);
+    }
+    say_failure(&views->table_failing, rc, &diag);
+    return rc == KLM_OK;
+}
+
+/* True when the drive table was to be written and could not be: it is tried again. */
+static bool write_views(struct km_server *server, bool drives, bool force)
 {
     struct km_views *views = server->views;
     struct klm_diag diag = {0};
     struct st_view *view;
+    bool again;
 
     if (st_view_open(server->store, &view) != KLM_OK) {
-        return; /* the store has said why; the views follow when it is back */
+        return drives; /* the store has said why; the views follow when it is back */
     }
-    if (drives) {
-        views->drives_written = klm_clock_mono_ms();
-        if (write_table(views, view, &diag) != KLM_OK) {
-            klm_say_diag(&diag);
-        }
-    }
-    if (usage && md_xml_update(views->xml, view, force, &diag) != KLM_OK) {
-        klm_say_diag(&diag);
-    }
+    again = drives && !write_table(server, view);
+    say_failure(&views->xml_failing, md_xml_update(views->xml, view, force, &diag), &diag);
     st_view_close(&view);
+    return again;
 }
 
 static void wait_ms(struct km_views *views, uint64_t ms)
@@ -194,7 +291,7 @@ static void *views_main(void *arg)
 
     pthread_mutex_lock(&views->lock);
     while (!stop) {
-        bool drives, usage;
+        bool drives;
 
         if (!views->stop) {
             bool full = views->cachecount > 0 && views->usage >= views->cachecount;
@@ -203,16 +300,14 @@ static void *views_main(void *arg)
         }
         stop = views->stop;
         drives = views->drives || contacts_due(views);
-        usage = views->usage > 0 || stop;
-        views->drives = views->drives && !drives;
+        views->drives = false;
         views->contacts = views->contacts && !drives;
         views->usage = 0;
         pthread_mutex_unlock(&views->lock);
         km_watch(server, &watch);
-        if (drives || usage) {
-            write_views(server, drives, usage, stop);
-        }
+        drives = write_views(server, drives, stop);
         pthread_mutex_lock(&views->lock);
+        views->drives = views->drives || drives;
     }
     pthread_mutex_unlock(&views->lock);
     return NULL;
@@ -243,7 +338,6 @@ static klm_rc start_thread(struct km_server *server)
     struct km_views *views = server->views;
     pthread_condattr_t attr;
 
-    pthread_mutex_init(&views->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&views->wake, &attr);
@@ -261,9 +355,10 @@ klm_rc km_views_start(struct km_server *server, struct klm_diag *diag)
     if (!server->views) {
         return KLM_E_NOMEM;
     }
+    pthread_mutex_init(&server->views->lock, NULL);
     KLM_TRY(table_paths(server->state->config, server->views->table, server->views->base));
     KLM_TRY(open_xml(server, diag));
-    write_views(server, true, true, true);
+    server->views->drives = write_views(server, true, true);
     return start_thread(server);
 }
 

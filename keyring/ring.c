@@ -39,9 +39,9 @@ static klm_rc check_ring(const char *owner, const char *ring)
 
 static klm_rc usage_code(const char *usage, uint8_t *out)
 {
-    for (uint8_t i = 1; i < KLM_COUNT(usages); i++) {
+    for (size_t i = 1; i < KLM_COUNT(usages); i++) {
         if (strcmp(usages[i], usage) == 0) {
-            *out = i;
+            *out = (uint8_t)i;
             return KLM_OK;
         }
     }

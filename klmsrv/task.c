@@ -15,7 +15,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define SECRET_BYTES (16u << 20)
+#define SECRET_BYTES (8u << 20)       /* a ring of 4,000 labels needs half of it */
+#define SECRET_BYTES_LEAST (2u << 20) /* where less may be locked */
 #define DRAIN_MS 15000       /* sessions get this long to finish */
 #define VERSION_LINE "Starting the Security Key Lifecycle Manager " KLM_VERSION
 #define SUPPORT_LINE "For support see the README of klmsrv, and klmsrv-messages(7)"
@@ -378,8 +379,8 @@ int srv_run(const struct srv_options *options)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     early_user(options->config_path);
-    if (klm_secret_init(SECRET_BYTES) != KLM_OK) {
-        klm_say(KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES), "see ulimit -l");
+    if (klm_secret_init(SECRET_BYTES) != KLM_OK && klm_secret_init(SECRET_BYTES_LEAST) != KLM_OK) {
+        klm_say(KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES_LEAST), "see ulimit -l");
         return EX_CONFIG;
     }
     say_banner();

@@ -12,7 +12,7 @@
 
 #define PARTS_MAX 8
 #define PART_TEXT 130
-#define SECRET_BYTES (4u << 20)
+#define SECRET_BYTES (2u << 20)
 
 static void say_vp(const char *what, const char *vp)
 {

@@ -9,16 +9,25 @@ if [ "$1" = --check ]; then
 fi
 gendocs=$1 folder=$2 status=0
 
-for manual in messages properties verbs audit; do
+# one MANUAL FILE
+one()
+{
     new=$(mktemp)
-    "$gendocs" "$manual" >"$new"
+    "$gendocs" "$1" >"$new"
     if [ -z "$check" ]; then
-        mkdir -p "$folder"
-        cat "$new" >"$folder/$manual.md"
-    elif ! cmp -s "$new" "$folder/$manual.md"; then
-        echo "$folder/$manual.md is out of date: run make docs"
+        mkdir -p "$(dirname "$2")"
+        cat "$new" >"$2"
+    elif ! cmp -s "$new" "$2"; then
+        echo "$2 is out of date: run make docs"
         status=1
     fi
     rm -f "$new"
+}
+
+for manual in messages properties verbs audit commands; do
+    one "$manual" "$folder/$manual.md"
+done
+for page in klmsrv-config.5 klmsrv-messages.7 klmsrv-commands.7; do
+    one "$page" "$folder/man/$page"
 done
 exit $status

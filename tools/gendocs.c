@@ -1,96 +1,6 @@
-/* Writes one manual from the tables: `gendocs messages|properties|verbs|audit` prints Markdown. The tables are the sources of
- * the manuals, so nothing can be in one and not in the other. */
-#include "base/msg.h"
-#include "keymgr/km.h"
-#include "parmlib/parm.h"
-#include "smf/smf.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-struct message {
-    unsigned number;
-    char severity;
-    const char *text, *explain, *action;
-};
-struct code {
-    unsigned code;
-    const char *group, *meaning, *action;
-};
-struct verb {
-    enum km_verb_id id;
-    const char *name;
-    enum km_right right;
-    unsigned flags;
-    const char *event, *help;
-};
-struct right {
-    const char *name, *text;
-    unsigned roles;
-};
-struct param {
-    enum km_verb_id verb;
-    const char *name;
-    enum km_type type;
-    unsigned long max;
-    unsigned flags;
-    const char *help;
-};
-struct field {
-    unsigned number, max;
-    const char *name, *what;
-};
-struct kind {
-    const char *title, *type, *keyword;
-};
-
-static const struct message messages[] = {
-#define KLM_MSG(name, number, severity, text, explain, action) {number, severity, text, explain, action},
-#include "base/msg.def"
-#undef KLM_MSG
-};
-static const struct code codes[] = {
-#define KX_CODE(code, group, meaning, action) {code, group, meaning, action},
-#include "exchange/codes.def"
-#undef KX_CODE
-};
-static const struct parm_row properties[] = {
-#define PARM(id, name, type, range, deflt, flags, right, help) {name, type, range, deflt, flags, right, help},
-#include "parmlib/properties.def"
-#undef PARM
-};
-static const struct right rights[] = {
-#define KM_RIGHT(name, text, roles) {#name, text, roles},
-#include "keymgr/rights.def"
-#undef KM_RIGHT
-};
-static const struct verb verbs[] = {
-#define KM_VERB(id, name, right, flags, kind, req, prepare, apply, publish, help) {id, name, right, flags, #kind, help},
-#include "keymgr/verbs.def"
-#undef KM_VERB
-};
-static const struct param params[] = {
-#define KM_PARAM(verb, name, type, max, flags, req, member, help) {verb, name, type, max, flags, help},
-#include "keymgr/params.def"
-#undef KM_PARAM
-};
-static const struct kind kinds[] = {
-#define SMF_KIND(name, title, type, keyword) {title, type, keyword},
-#include "smf/events.def"
-#undef SMF_KIND
-};
-static const struct field fields[] = {
-#define SMF_FIELD(name, number, max, what) {number, max, #name, what},
-#include "smf/fields.def"
-#undef SMF_FIELD
-};
-
-struct named_bit {
-    unsigned bit;
-    const char *name;
-};
+/* Writes one manual from the tables: `gendocs messages` and so on print Markdown, `gendocs klmsrv-messages.7` and so on a
+ * manual page. The tables are the sources of the manuals, so nothing can be in one and not in the other. */
+#include "tools/gendocs.h"
 
 /* Text in a table's cell: a bar would end it, and an angle bracket could begin HTML. */
 static void put(const char *text)
@@ -125,12 +35,15 @@ static void bits(unsigned value, const struct named_bit *named, size_t n)
 
 static void head(const char *title, const char *what)
 {
-    printf("# %s\n\n<!-- Written by `make docs` from the tables in the sources: change those. -->\n\n%s\n", title, what);
+    printf("# %s\n\n<!-- Written by `make docs` from the tables in the sources: change those. "
+           "-->\n\n%s\n",
+           title, what);
 }
 
 static void write_codes(void)
 {
-    printf("\n## Device codes\n\nWhat a drive is told when it is refused, beside the identifier of a message.\n\n"
+    printf("\n## Device codes\n\nWhat a drive is told when it is refused, beside the identifier of "
+           "a message.\n\n"
            "| code | group | meaning | what to do |\n|---|---|---|---|\n");
     for (size_t i = 0; i < N_OF(codes); i++) {
         printf("| %04X |", codes[i].code);
@@ -143,9 +56,10 @@ static void write_codes(void)
 
 static void write_messages(void)
 {
-    head("Messages",
-         "Each message has an identifier of `KLM`, four digits and a severity: I information, W warning, E error,\n"
-         "A immediate action. What an identifier means never changes. `{0}`, `{1}` stand for inserts.");
+    head("Messages", "Each message has an identifier of `KLM`, four digits and a severity: I "
+                     "information, W warning, E error,\n"
+                     "A immediate action. What an identifier means never changes. `{0}`, `{1}` "
+                     "stand for inserts.");
     for (size_t i = 0; i < N_OF(messages); i++) {
         const struct message *m = &messages[i];
 
@@ -160,33 +74,47 @@ static void write_messages(void)
     write_codes();
 }
 
-static const char *type_name(enum parm_type type)
+const char *doc_type_name(enum parm_type type)
 {
     switch (type) {
-    case PARM_STRING: return "text";
-    case PARM_NUMBER: return "number";
-    case PARM_BOOL: return "true or false";
-    case PARM_PORT: return "port";
-    case PARM_KEYWORD: return "keyword";
-    case PARM_KEYWORDS: return "keywords";
-    case PARM_PATH: return "path";
-    case PARM_URL: return "URL";
-    case PARM_KEYSTORE: return "key ring";
-    case PARM_ALIAS: return "key label";
-    case PARM_HOST: return "host";
+    case PARM_STRING:
+        return "text";
+    case PARM_NUMBER:
+        return "number";
+    case PARM_BOOL:
+        return "true or false";
+    case PARM_PORT:
+        return "port";
+    case PARM_KEYWORD:
+        return "keyword";
+    case PARM_KEYWORDS:
+        return "keywords";
+    case PARM_PATH:
+        return "path";
+    case PARM_URL:
+        return "URL";
+    case PARM_KEYSTORE:
+        return "key ring";
+    case PARM_ALIAS:
+        return "key label";
+    case PARM_HOST:
+        return "host";
     }
     return "?";
 }
 
 /* The names in parmlib/properties.def of rules that a range can't say. */
-static const char *range_text(const char *range)
+const char *doc_range(const char *range)
 {
     static const struct {
         const char *rule, *text;
     } rules[] = {
-        {"@filename", "a file name without a folder"}, {"@ciphers", "JSSE cipher suite names"},
-        {"@keyset", "aliases, ranges or a key group"}, {"@names", "user names and %groups, comma separated"},
-        {"@hostport", "host:port"},                    {"@socket", "short enough for the path of a socket"},
+        {"@filename", "a file name without a folder"},
+        {"@ciphers", "JSSE cipher suite names"},
+        {"@keyset", "aliases, ranges or a key group"},
+        {"@names", "user names and %groups, comma separated"},
+        {"@hostport", "host:port"},
+        {"@socket", "short enough for the path of a socket"},
         {"@userid", "a user ID of up to eight characters"},
     };
 
@@ -200,18 +128,12 @@ static const char *range_text(const char *range)
 
 static void write_property(const struct parm_row *row)
 {
-    static const struct named_bit flags[] = {
-        {PARM_REQUIRED, "required"}, {PARM_DYNAMIC, "changes while running"}, {PARM_SECRET, "secret"},
-        {PARM_LOCAL, "local"},       {PARM_UNVERIFIED, "unverified"},         {PARM_OURS, "ours"},
-        {PARM_LATER, "later"},
-    };
-
     printf("|");
     cell(row->name);
-    cell(type_name(row->type));
-    cell(range_text(row->range));
+    cell(doc_type_name(row->type));
+    cell(doc_range(row->range));
     cell(row->deflt ? row->deflt : "");
-    bits(row->flags, flags, N_OF(flags));
+    bits(row->flags, property_marks, N_OF(property_marks));
     cell(row->right);
     cell(row->help);
     printf("\n");
@@ -220,12 +142,17 @@ static void write_property(const struct parm_row *row)
 static void write_properties(void)
 {
     head("Configuration properties",
-         "Properties of the configuration file, a Java properties file. *required*: the task does not start without it.\n"
-         "*changes while running*: refresh and modconfig take effect at once, otherwise at the next start. *secret*: shown as\n"
-         "`****` everywhere. *local*: never taken over from another server. *unverified*: name, default or meaning could not be\n"
-         "confirmed. *ours*: a property of this project. *later*: its feature is not built yet; any value but the default\n"
+         "Properties of the configuration file, a Java properties file. *required*: the task does "
+         "not start without it.\n"
+         "*changes while running*: refresh and modconfig take effect at once, otherwise at the "
+         "next start. *secret*: shown as\n"
+         "`****` everywhere. *local*: never taken over from another server. *unverified*: name, "
+         "default or meaning could not be\n"
+         "confirmed. *ours*: a property of this project. *later*: its feature is not built yet; "
+         "any value but the default\n"
          "stops the start. The right is the one needed to change the property.");
-    printf("\n| property | type | allowed | default | marks | right | meaning |\n|---|---|---|---|---|---|---|\n");
+    printf("\n| property | type | allowed | default | marks | right | meaning "
+           "|\n|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < N_OF(properties); i++) {
         write_property(&properties[i]);
     }
@@ -233,16 +160,21 @@ static void write_properties(void)
 
 static const char *right_name(enum km_right right)
 {
-    return strlen(rights[right].name) > 9 ? rights[right].name + strlen("KM_RIGHT_") : rights[right].name;
+    return strlen(rights[right].name) > 9 ? rights[right].name + strlen("KM_RIGHT_")
+                                          : rights[right].name;
 }
 
-static const char *param_type(enum km_type type)
+const char *doc_param_type(enum km_type type)
 {
     switch (type) {
-    case KM_T_STRING: return "text";
-    case KM_T_NUMBER: return "number";
-    case KM_T_FLAG: return "flag";
-    case KM_T_BYTES: return "file";
+    case KM_T_STRING:
+        return "text";
+    case KM_T_NUMBER:
+        return "number";
+    case KM_T_FLAG:
+        return "flag";
+    case KM_T_BYTES:
+        return "file";
     }
     return "?";
 }
@@ -265,7 +197,7 @@ static void write_params(enum km_verb_id verb)
         }
         printf("|");
         cell(p->name);
-        cell(param_type(p->type));
+        cell(doc_param_type(p->type));
         if (p->max) {
             printf(" %lu |", p->max);
         } else {
@@ -279,30 +211,112 @@ static void write_params(enum km_verb_id verb)
 
 static void write_rights(void)
 {
-    static const struct named_bit roles[] = {
-        {KM_ROLE_SECADMIN, "security administrator"}, {KM_ROLE_OPERATOR, "operator"}, {KM_ROLE_AUDITOR, "auditor"},
-        {KM_ROLE_BACKUP, "backup operator"}, {KM_ROLE_DRIVE, "drive"}, {KM_ROLE_SYSTEM, "the task itself"},
-        {KM_ROLE_ANYONE, "anyone"}};
-
     printf("\n## Rights\n\n| right | allows to | roles |\n|---|---|---|\n");
     for (size_t i = 0; i < N_OF(rights); i++) {
         printf("|");
         cell(right_name((enum km_right)i));
         cell(rights[i].text);
-        bits(rights[i].roles, roles, N_OF(roles));
+        bits(rights[i].roles, role_names, N_OF(role_names));
         printf("\n");
     }
 }
 
 static void write_verbs(void)
 {
-    head("Verbs",
-         "Whatever the door, a request becomes one of these verbs; rights, limits and audit are the same for all doors.");
+    head("Verbs", "Whatever the door, a request becomes one of these verbs; rights, limits and "
+                  "audit are the same for all doors.");
     write_rights();
     for (size_t i = 0; i < N_OF(verbs); i++) {
-        printf("\n### %s\n\n%s. Right: %s. %s.\n", verbs[i].name, verbs[i].help, right_name(verbs[i].right),
+        printf("\n### %s\n\n%s. Right: %s. %s.\n", verbs[i].name, verbs[i].help,
+               right_name(verbs[i].right),
                verbs[i].flags & KM_CHANGE ? "Changes the store" : "Changes nothing in the store");
         write_params(verbs[i].id);
+    }
+}
+
+/* ---- Commands */
+
+const struct verb *doc_verb(enum km_verb_id id)
+{
+    for (size_t i = 0; i < N_OF(verbs); i++) {
+        if (verbs[i].id == id) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+const struct right *doc_right(enum km_right right)
+{
+    return &rights[right];
+}
+
+bool doc_is_later(const struct command *command)
+{
+    return !strcmp(command->handler, "con_later");
+}
+
+bool doc_has_options(const struct command *command)
+{
+    return !strcmp(command->handler, "NULL") || !strcmp(command->handler, "con_modconfig");
+}
+
+/* Names that are parted by commas, with blanks. */
+void doc_names(const char *names)
+{
+    for (; *names; names++) {
+        putchar(*names);
+        if (*names == ',') {
+            putchar(' ');
+        }
+    }
+}
+
+static void write_command(const struct command *c)
+{
+    printf("\n### %s\n\n    %s\n\n", c->name, c->syntax);
+    put(c->help);
+    printf(".");
+    if (*c->aliases) {
+        printf(" Also ");
+        doc_names(c->aliases);
+        printf(".");
+    }
+    if (doc_is_later(c)) {
+        printf(" Refused in this version.\n");
+        return;
+    }
+    printf(" Right: %s.\n", right_name(doc_verb(c->verb)->right));
+    if (doc_has_options(c)) {
+        write_params(c->verb);
+    }
+}
+
+static void write_commands(void)
+{
+    head("Commands",
+         "Commands of the product, given as `F ISKLM,APPL='command'` or, in the dialogue of "
+         "`oper`, as they are; and the\n"
+         "functions of RACDCERT. Words are parted by blanks; what holds blanks stands in double "
+         "quotes. A *file* is a name below\n"
+         "`console.files.directory`. Rights and roles are in `verbs.md`.");
+    printf("\n## Product commands\n");
+    for (size_t i = 0; i < N_OF(commands); i++) {
+        write_command(&commands[i]);
+    }
+    printf("\n## System commands\n\n"
+           "| command | what it does |\n|---|---|\n"
+           "| `F ISKLM,APPL='command'` | hands a command to the task; case is kept; a quote "
+           "inside is written twice. Also MODIFY |\n"
+           "| `P ISKLM` | ends the task when its sessions are done; again: at once. Also STOP |\n"
+           "| `D A,ISKLM` | shows the task. Also DISPLAY |\n"
+           "| `RACDCERT ...`, `KEYXFER ...` | as the programs `racdcert` and `keyxfer` |\n"
+           "\n## RACDCERT\n");
+    for (size_t i = 0; i < N_OF(functions); i++) {
+        const struct verb *verb = doc_verb(functions[i].verb);
+
+        printf("\n### %s\n\n    %s\n\n%s. Right: %s.\n", functions[i].name, functions[i].syntax,
+               verb->help, right_name(verb->right));
     }
 }
 
@@ -333,7 +347,15 @@ int main(int argc, char **argv)
         const char *name;
         void (*write)(void);
     } manuals[] = {
-        {"messages", write_messages}, {"properties", write_properties}, {"verbs", write_verbs}, {"audit", write_audit}};
+        {"messages", write_messages},
+        {"properties", write_properties},
+        {"verbs", write_verbs},
+        {"audit", write_audit},
+        {"commands", write_commands},
+        {"klmsrv-config.5", man_config},
+        {"klmsrv-messages.7", man_messages},
+        {"klmsrv-commands.7", man_commands},
+    };
 
     for (size_t i = 0; argc == 2 && i < N_OF(manuals); i++) {
         if (!strcmp(argv[1], manuals[i].name)) {
@@ -341,6 +363,9 @@ int main(int argc, char **argv)
             return fflush(stdout) || ferror(stdout) ? 2 : 0;
         }
     }
-    fprintf(stderr, "usage: gendocs messages|properties|verbs|audit\n");
+    fprintf(stderr, "usage: gendocs MANUAL\n");
+    for (size_t i = 0; i < N_OF(manuals); i++) {
+        fprintf(stderr, "  %s\n", manuals[i].name);
+    }
     return 1;
 }

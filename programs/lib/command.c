@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECRET_BYTES (4u << 20)
+#define SECRET_BYTES (2u << 20)
 
 static int print(const struct klm_buf *answer, int status)
 {

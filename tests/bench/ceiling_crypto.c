@@ -69,7 +69,7 @@ static void measure(const struct ceiling_options *options, const char *what, ste
                     int (*init)(EVP_PKEY_CTX *))
 {
     static struct worker workers[THREADS_MAX];
-    uint64_t begin, took, ops = 0;
+    uint64_t begin, took, cpu, ops = 0;
 
     step = fn;
     for (unsigned i = 0; i < options->threads; i++) {
@@ -81,6 +81,7 @@ static void measure(const struct ceiling_options *options, const char *what, ste
         }
     }
     begin = bench_now();
+    cpu = bench_cpu_self();
     for (unsigned i = 0; i < options->threads; i++) {
         bench_need(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0, "thread");
     }
@@ -92,8 +93,8 @@ static void measure(const struct ceiling_options *options, const char *what, ste
         ops += workers[i].ops;
         EVP_PKEY_CTX_free(workers[i].ctx);
     }
-    printf("{\"bench\":\"ceiling\",\"what\":\"%s\",\"threads\":%u,\"ops_per_s\":%.1f}\n", what, options->threads,
-           (double)ops / ((double)took / 1e9));
+    printf("{\"bench\":\"ceiling\",\"what\":\"%s\",\"threads\":%u,\"ops_per_s\":%.1f,\"cpu_us_per_op\":%.2f}\n", what,
+           options->threads, (double)ops / ((double)took / 1e9), (double)(bench_cpu_self() - cpu) / 1000 / (double)ops);
 }
 
 static void with_key(const struct ceiling_options *options, const char *what, step_fn *fn, int (*init)(EVP_PKEY_CTX *))

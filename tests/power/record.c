@@ -62,18 +62,20 @@ static char root[PATH_MAX], mark_path[PATH_MAX];
 static size_t root_n;
 static int trace = -1;
 static uint64_t syncs;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the order of changes and all of the above */
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* guards the order of changes and all of the above */
 
 /* The function behind ours. */
-#define REAL(type, name, ...)                                                  \
-    static type (*real)(__VA_ARGS__);                                          \
-    if (!real)                                                                 \
-        *(void **)&real = dlsym(RTLD_NEXT, name)
+#define REAL(type, name, ...)                                                                      \
+    static type (*real)(__VA_ARGS__);                                                              \
+    if (!real)                                                                                     \
+    *(void **)&real = dlsym(RTLD_NEXT, name)
 
-static void put(enum what what, unsigned flags, uint64_t inode, uint64_t a, uint64_t b, const char *name, const char *other,
-                const void *data, size_t n)
+static void put(enum what what, unsigned flags, uint64_t inode, uint64_t a, uint64_t b,
+                const char *name, const char *other, const void *data, size_t n)
 {
-    struct head head = {{'K', 'P', 'W', '1'}, (uint16_t)what, (uint16_t)flags, inode, a, b, 0, (uint32_t)n};
+    struct head head = {{'K', 'P', 'W', '1'}, (uint16_t)what, (uint16_t)flags, inode, a, b, 0,
+                        (uint32_t)n};
     struct iovec part[4] = {{&head, sizeof head}};
     int parts = 1, saved = errno;
     ssize_t wrote;
@@ -112,7 +114,8 @@ static bool resolve(int dirfd, const char *path, char out[PATH_MAX])
     if (*path == '/') {
         snprintf(joined, sizeof joined, "%s", path);
     } else {
-        snprintf(link, sizeof link, dirfd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", dirfd);
+        snprintf(link, sizeof link, dirfd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d",
+                 dirfd);
         n = readlink(link, folder, sizeof folder - 1);
         if (n < 0) {
             return false;
@@ -130,7 +133,9 @@ static bool resolve(int dirfd, const char *path, char out[PATH_MAX])
     if (!realpath(*joined ? joined : "/", folder)) {
         return false;
     }
-    return (size_t)snprintf(out, PATH_MAX, "%s/%s", strcmp(folder, "/") ? folder : "", slash + 1) < PATH_MAX && below_root(out);
+    return (size_t)snprintf(out, PATH_MAX, "%s/%s", strcmp(folder, "/") ? folder : "", slash + 1) <
+               PATH_MAX &&
+           below_root(out);
 }
 
 static bool tracked(int fd)
@@ -140,7 +145,8 @@ static bool tracked(int fd)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *folder = getenv("KLM_POWER_ROOT"), *to = getenv("KLM_POWER_TRACE"), *mark = getenv("KLM_POWER_MARK");
+    const char *folder = getenv("KLM_POWER_ROOT"), *to = getenv("KLM_POWER_TRACE"),
+               *mark = getenv("KLM_POWER_MARK");
 
     if (!folder || !to || !realpath(folder, root)) {
         return;
@@ -192,7 +198,8 @@ static void opened(int fd, bool existed, int flags)
     }
     inode_of_fd[fd] = st.st_ino;
     durable_fd[fd] = flags & (O_SYNC | O_DSYNC);
-    put(OPEN, (existed ? 0U : CREATED) | (S_ISDIR(st.st_mode) ? FOLDER : 0U), st.st_ino, st.st_mode & 07777, 0, path, NULL, NULL, 0);
+    put(OPEN, (existed ? 0U : CREATED) | (S_ISDIR(st.st_mode) ? FOLDER : 0U), st.st_ino,
+        st.st_mode & 07777, 0, path, NULL, NULL, 0);
     if (existed && (flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY) {
         put(TRUNCATE, durable_fd[fd] ? DURABLE : 0, st.st_ino, 0, 0, NULL, NULL, NULL, 0);
     }
@@ -223,29 +230,29 @@ static mode_t mode_argument(int flags, va_list args)
     return flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
 }
 
-#define OPEN_LIKE(name)                                                        \
-    int name(const char *path, int flags, ...);                                \
-    int name(const char *path, int flags, ...)                                 \
-    {                                                                          \
-        va_list args;                                                          \
-        mode_t mode;                                                           \
-                                                                               \
-        va_start(args, flags);                                                 \
-        mode = mode_argument(flags, args);                                     \
-        va_end(args);                                                          \
-        return open_any(AT_FDCWD, path, flags, mode);                          \
+#define OPEN_LIKE(name)                                                                            \
+    int name(const char *path, int flags, ...);                                                    \
+    int name(const char *path, int flags, ...)                                                     \
+    {                                                                                              \
+        va_list args;                                                                              \
+        mode_t mode;                                                                               \
+                                                                                                   \
+        va_start(args, flags);                                                                     \
+        mode = mode_argument(flags, args);                                                         \
+        va_end(args);                                                                              \
+        return open_any(AT_FDCWD, path, flags, mode);                                              \
     }
-#define OPENAT_LIKE(name)                                                      \
-    int name(int dirfd, const char *path, int flags, ...);                     \
-    int name(int dirfd, const char *path, int flags, ...)                      \
-    {                                                                          \
-        va_list args;                                                          \
-        mode_t mode;                                                           \
-                                                                               \
-        va_start(args, flags);                                                 \
-        mode = mode_argument(flags, args);                                     \
-        va_end(args);                                                          \
-        return open_any(dirfd, path, flags, mode);                             \
+#define OPENAT_LIKE(name)                                                                          \
+    int name(int dirfd, const char *path, int flags, ...);                                         \
+    int name(int dirfd, const char *path, int flags, ...)                                          \
+    {                                                                                              \
+        va_list args;                                                                              \
+        mode_t mode;                                                                               \
+                                                                                                   \
+        va_start(args, flags);                                                                     \
+        mode = mode_argument(flags, args);                                                         \
+        va_end(args);                                                                              \
+        return open_any(dirfd, path, flags, mode);                                                 \
     }
 OPEN_LIKE(open)
 OPEN_LIKE(open64)
@@ -280,11 +287,11 @@ static int temporary(char *path, int tail, int flags)
     return fd;
 }
 
-#define MKSTEMP_LIKE(name, params, tail, flags)                                \
-    int name params;                                                           \
-    int name params                                                            \
-    {                                                                          \
-        return temporary(path, tail, flags);                            \
+#define MKSTEMP_LIKE(name, params, tail, flags)                                                    \
+    int name params;                                                                               \
+    int name params                                                                                \
+    {                                                                                              \
+        return temporary(path, tail, flags);                                                       \
     }
 MKSTEMP_LIKE(mkstemp, (char *path), 0, 0)
 MKSTEMP_LIKE(mkstemp64, (char *path), 0, 0)
@@ -411,17 +418,17 @@ static int control(int fd, int command, void *arg)
     return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? copied(fd, rc) : rc;
 }
 
-#define FCNTL_LIKE(name)                                                       \
-    int name(int fd, int command, ...);                                        \
-    int name(int fd, int command, ...)                                         \
-    {                                                                          \
-        va_list args;                                                          \
-        void *arg;                                                             \
-                                                                               \
-        va_start(args, command);                                               \
-        arg = va_arg(args, void *);                                            \
-        va_end(args);                                                          \
-        return control(fd, command, arg);                                      \
+#define FCNTL_LIKE(name)                                                                           \
+    int name(int fd, int command, ...);                                                            \
+    int name(int fd, int command, ...)                                                             \
+    {                                                                                              \
+        va_list args;                                                                              \
+        void *arg;                                                                                 \
+                                                                                                   \
+        va_start(args, command);                                                                   \
+        arg = va_arg(args, void *);                                                                \
+        va_end(args);                                                                              \
+        return control(fd, command, arg);                                                          \
     }
 FCNTL_LIKE(fcntl)
 FCNTL_LIKE(fcntl64)
@@ -442,7 +449,8 @@ static void wrote(int fd, ssize_t n, off_t at, const struct iovec *part, int par
         if (mark_fd[fd]) {
             put(MARK, 0, 0, 0, 0, NULL, NULL, part[i].iov_base, now);
         } else {
-            put(WRITE, durable_fd[fd] ? DURABLE : 0, inode_of_fd[fd], (uint64_t)at, 0, NULL, NULL, part[i].iov_base, now);
+            put(WRITE, durable_fd[fd] ? DURABLE : 0, inode_of_fd[fd], (uint64_t)at, 0, NULL, NULL,
+                part[i].iov_base, now);
         }
         at += (off_t)now;
         left -= now;
@@ -579,7 +587,8 @@ static int allocate(int fd, int mode, off_t at, off_t n)
     pthread_mutex_lock(&lock);
     rc = real(fd, mode, at, n);
     if (!rc) {
-        put(ALLOCATE, (unsigned)mode << 8, inode_of_fd[fd], (uint64_t)at, (uint64_t)n, NULL, NULL, NULL, 0);
+        put(ALLOCATE, (unsigned)mode << 8, inode_of_fd[fd], (uint64_t)at, (uint64_t)n, NULL, NULL,
+            NULL, 0);
     }
     pthread_mutex_unlock(&lock);
     return rc;
@@ -608,7 +617,8 @@ int posix_fallocate64(int fd, off64_t at, off64_t n)
 /* ---- Names */
 
 /* Make a change of names, given as what it is, and record it when it was made. */
-static int names(enum what what, int fd, const char *path, int other_fd, const char *other, long (*change)(void *), void *arg)
+static int names(enum what what, int fd, const char *path, int other_fd, const char *other,
+                 long (*change)(void *), void *arg)
 {
     char one[PATH_MAX], two[PATH_MAX];
     struct stat st = {0};
@@ -627,9 +637,11 @@ static int names(enum what what, int fd, const char *path, int other_fd, const c
             fstatat(AT_FDCWD, one, &st, AT_SYMLINK_NOFOLLOW);
         }
         if (other && in != other_in) {
-            put(UNSEEN, 0, 0, 0, 0, in ? one : two, "a name moved across the edge of the folder", NULL, 0);
+            put(UNSEEN, 0, 0, 0, 0, in ? one : two, "a name moved across the edge of the folder",
+                NULL, 0);
         } else {
-            put(what, S_ISDIR(st.st_mode) ? FOLDER : 0, st.st_ino, st.st_mode & 07777, 0, one, other ? two : NULL, NULL, 0);
+            put(what, S_ISDIR(st.st_mode) ? FOLDER : 0, st.st_ino, st.st_mode & 07777, 0, one,
+                other ? two : NULL, NULL, 0);
         }
     }
     pthread_mutex_unlock(&lock);

@@ -90,7 +90,8 @@ static void write_settings(int fd, int number)
 static void replace(int number)
 {
     char from[512], to[512];
-    int fd = open_in(is("inplace") ? "settings" : "settings.new", O_WRONLY | O_CREAT | (is("inplace") ? 0 : O_TRUNC));
+    int fd = open_in(is("inplace") ? "settings" : "settings.new",
+                     O_WRONLY | O_CREAT | (is("inplace") ? 0 : O_TRUNC));
 
     write_settings(fd, number);
     if (!is("notmp")) {

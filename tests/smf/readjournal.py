@@ -30,7 +30,8 @@ def fields(event):
     return found
 
 
-def records(folder):
+def events(folder):
+    """Sequence number, outbox number and event bytes of each record, checked on the way."""
     names = [n for n in os.listdir(folder) if re.fullmatch(r"journal\.\d{10,}", n)]
     names.sort(key=lambda n: int(n.split(".")[1]))
     seq, chain = None, bytes(32)
@@ -60,7 +61,12 @@ def records(folder):
             if hashlib.sha256(record[:-32]).digest() != record[-32:]:
                 raise Bad(f"record {number}: hash")
             seq, chain, at = number, record[-32:], at + length
-            yield number, event_no, fields(event).get(1, "")
+            yield number, event_no, event
+
+
+def records(folder):
+    for number, event_no, event in events(folder):
+        yield number, event_no, fields(event).get(1, "")
 
 
 TITLE = re.compile(r"[A-Z][a-z ]+ event:\[")

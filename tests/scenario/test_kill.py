@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# time-limit: 300
+"""kill -9 under load, again and again: what was acknowledged can be read, and usage, journal and text log hold it exactly once.
+
+KILLS (default 50) and KILL_SEED (default: the clock) choose how often and when.
+"""
+import os
+import random
+import subprocess
+import sys
+import time
+
+from scenario import BUILD, SOURCE, Folder, expect, main, run, test
+
+sys.path.insert(0, os.path.join(SOURCE, "tests/kill"))
+import changes  # noqa: E402  (after its folder is in the path)
+import judge  # noqa: E402
+import rig  # noqa: E402
+
+KILLS = int(os.environ.get("KILLS", "50"))
+SEED = int(os.environ.get("KILL_SEED", time.time_ns() // 1000 % 1000000))
+SESSIONS = 8
+START_KILLS = 5  # of so many restarts one is killed before it serves
+
+
+def in_flight(lines):
+    """Requests that were sent and not answered."""
+    asked = sum(line[0] in "SG" for line in lines)
+    return asked - sum(line[0] in "ARE" for line in lines)
+
+
+class Run:
+    def __init__(self, folder):
+        self.dice = random.Random(SEED)
+        self.server = rig.Server(os.path.join(folder, "home"))
+        self.server.call("start", *rig.SMALL)
+        self.notes = rig.Notes(os.path.join(folder, "list"))
+        self.operator = changes.Operator(self.server.programs, self.server.env, self.dice, self.notes.note)
+        self.busy = self.waiting = self.in_start = 0
+
+    def load(self, number):
+        """One round: load, kill, start again; requests in flight at the kill."""
+        before = os.path.getsize(self.notes.path)
+        writer = self.server.writer("load", "--sessions", str(SESSIONS), "--reads", "5", "--first", str(number * 100000),
+                                    "--list", self.notes.path)
+        self.operator.start()
+        time.sleep(self.dice.uniform(0.03, 0.5) * rig.SLOW)
+        self.server.kill()
+        said, _ = writer.communicate(timeout=120 * rig.SLOW)
+        self.operator.stop()
+        expect(writer.returncode == 0 and "wrong 0" in said, said)
+        with open(self.notes.path, encoding="utf-8") as file:
+            file.seek(before)
+            waiting = in_flight(file)
+        self.busy += waiting > 0
+        self.waiting += waiting
+
+    def go(self):
+        for number in range(KILLS):
+            self.load(number)
+            if number % START_KILLS == 0:
+                self.server.kill_in_start(self.dice.uniform(0, 0.15) * rig.SLOW)
+                self.in_start += 1
+            self.server.call("run")
+
+    def summary(self, told, found):
+        there = {volser for _, volser in found.usage}
+        print(f"seed {SEED}: {KILLS} kills under load of {SESSIONS} sessions, {self.busy} with requests in flight ({self.waiting} in all); "
+              f"{self.in_start} kills while starting")
+        print(f"acknowledged: {len(told.acked)} writes, {sum(told.got.values())} reads, {len(told.done)} changes of the operator; "
+              f"not acknowledged: {len(told.sent) - len(told.acked)} writes, of which {len(there - told.acked.keys())} are there; "
+              f"journal {found.last} records")
+
+
+@test
+def every_acknowledged_write_survives_kills_exactly_once():
+    rig.adopt()
+    print(f"seed {SEED}", flush=True)
+    with Folder() as folder:
+        one = Run(folder)
+        try:
+            one.go()
+        finally:
+            one.server.call("stop")
+        told = judge.Told(one.notes.read())
+        problems, found = judge.open_and_judge(one.server.home, told, rig.CHECKSTORE, reads=True)
+        expect(not problems, f"seed {SEED}: {len(problems)} problems\n" + "\n".join(problems[:judge.SHOWN]))
+        one.summary(told, found)
+        expect(KILLS < 50 or one.busy >= 40, f"only {one.busy} kills had requests in flight")
+        run(os.path.join(one.server.programs, "klmsrv"), "--verify", one.server.env["KLM_CONFIG"])
+        one.server.call("run")
+        try:
+            with open(one.notes.path, encoding="utf-8") as file:
+                reader = one.server.writer("check", stdin=file)
+                said, _ = reader.communicate(timeout=200 * rig.SLOW)
+        finally:
+            one.server.call("stop")
+        one.notes.close()
+        expect(reader.returncode == 0 and f"read {len(told.acked)} wrong 0" in said, said)
+        expect(len(told.acked) > KILLS * 10, f"only {len(told.acked)} writes were acknowledged")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
