@@ -84,7 +84,7 @@ static void grow(struct klm_buf *buf, size_t need)
         fail(buf, KLM_E_NOMEM);
         return;
     }
-    if (buf->n) {
+    if (buf->p && buf->n) {
         memcpy(p, buf->p, buf->n);
     }
     let_go(buf);

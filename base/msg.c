@@ -162,11 +162,10 @@ char *klm_msg_format(enum klm_msg_id id, const char *const *args, char *out, siz
     return out;
 }
 
-klm_rc klm_fail_(struct klm_diag *diag, klm_rc rc, enum klm_msg_id id, const char *const *args)
+void klm_diag_fill_(struct klm_diag *diag, enum klm_msg_id id, const char *const *args)
 {
     if (diag) {
         diag->msg = id;
         klm_msg_format(id, args, diag->text, sizeof diag->text);
     }
-    return rc;
 }

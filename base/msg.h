@@ -47,8 +47,15 @@ struct klm_diag {
     char text[KLM_MSG_TEXT_MAX];
 };
 
-/* Fill diag (may be NULL) with a message and return rc. Keeps line and column. */
-klm_rc klm_fail_(struct klm_diag *diag, klm_rc rc, enum klm_msg_id id, const char *const *args);
+/* Fill diag (may be NULL) with a message. Keeps line and column. */
+void klm_diag_fill_(struct klm_diag *diag, enum klm_msg_id id, const char *const *args);
+/* The same, and return rc: here, so that compilers see that a failure is never KLM_OK. */
+static inline klm_rc klm_fail_(struct klm_diag *diag, klm_rc rc, enum klm_msg_id id,
+                               const char *const *args)
+{
+    klm_diag_fill_(diag, id, args);
+    return rc;
+}
 #define klm_fail(diag, rc, ...) KLM_FAIL_PICK_(diag, rc, __VA_ARGS__, NULL)
 #define KLM_FAIL_PICK_(diag, rc, id, ...) klm_fail_(diag, rc, id, (const char *const[]){__VA_ARGS__})
 

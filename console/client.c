@@ -128,8 +128,14 @@ klm_rc con_client_command(struct con_client *client, const char *line, struct kl
 {
     klm_rc rc;
 
-    KLM_TRY(send_frame(client, CON_COMMAND, line, diag));
-    rc = take_answer(client, out, status);
+    if (strlen(line) > CON_COMMAND_MAX) {
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_COMMAND_LONG, KLM_NUM(CON_COMMAND_MAX));
+    }
+    rc = send_frame(client, CON_COMMAND, line, diag);
+    if (rc != KLM_OK && rc != KLM_E_CLOSED) {
+        return rc;
+    }
+    rc = take_answer(client, out, status); /* also when the task closed: it has said why */
     return rc == KLM_OK ? rc : broken(diag, rc);
 }
 
@@ -150,6 +156,9 @@ static klm_rc take_message(struct klm_buf *from, struct klm_buf *out)
     size_t used;
 
     KLM_TRY(con_frame_take(klm_buf_as_slice(from), CON_ANSWER_MAX, &type, &payload, &used));
+    if (type == CON_ANSWER && payload.n > 0) { /* the task's last word, that nobody asked for */
+        payload = KLM_SLICE(payload.p + 1, payload.n - 1);
+    }
     klm_buf_slice(out, payload);
     klm_buf_drop(from, used);
     return klm_buf_rc(out);

@@ -193,10 +193,11 @@ static void con_help(struct con_run *run, const struct command *command, const c
         return;
     }
     for (size_t i = 0; i < KLM_COUNT(commands); i++) {
-        if (!one || one == &commands[i]) {
-            con_line(run, klm_pool_printf(run->pool, one ? "%s\n  %s" : "%-18s%s",
-                                          one ? commands[i].syntax : commands[i].name,
-                                          commands[i].help));
+        if (one == &commands[i]) {
+            con_line(run, one->syntax);
+            con_line(run, klm_pool_printf(run->pool, "  %s", one->help));
+        } else if (!one) {
+            con_line(run, klm_pool_printf(run->pool, "%-18s%s", commands[i].name, commands[i].help));
         }
     }
     if (!one) {

@@ -19,9 +19,15 @@ struct con_context {
  * ending with a newline) is appended to out; *status is 0 done, 1 failed, 2 the command was given wrongly. Never fails otherwise: what goes wrong is in the answer. */
 void con_execute(const struct con_context *context, const char *line, struct klm_buf *out, int *status);
 
+/* A command line as it may stand in logs and histories: control characters as '.', and values of passwords as ****. Appended to out. */
+void con_shown(const char *line, struct klm_buf *out);
+
 /* ---- Operator socket, server side: a thread per connection, at most 16; who it is comes from the socket's credentials, what he may do from console.role.* */
 struct con_socket;
 klm_rc con_socket_open(struct km_server *server, const char *path, struct klm_diag *diag, struct con_socket **out) KLM_MUST_USE;
+/* Hear of each command before it is carried out, as con_shown shows it (a hard-copy log). Called on their threads. */
+typedef void con_heard_fn(void *arg, const char *user, const char *shown);
+void con_socket_on_command(struct con_socket *socket, con_heard_fn *fn, void *arg);
 /* A console line for operators who are attached. Any thread; slow ones miss lines rather than hold the task up. */
 void con_socket_broadcast(struct con_socket *socket, const char *line);
 /* Let the commands under way finish, then close. */

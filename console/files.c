@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -15,13 +16,70 @@
 
 #define NAME_MAX_HERE 1024
 
+static void close_quietly(int fd)
+{
+    int before = errno;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = before;
+}
+
+/* "..": refused as openat2 refuses it. */
+static bool way_up(const char *part)
+{
+    if (strcmp(part, "..") != 0) {
+        return false;
+    }
+    errno = EXDEV;
+    return true;
+}
+
+/* The same for a kernel or an emulator without openat2: folder by folder, no link followed, no way up. */
+static int open_by_steps(int folder, char *name, int flags, mode_t mode)
+{
+    int at = dup(folder);
+
+    if (at < 0 || *name == '/') {
+        close_quietly(at);
+        errno = at < 0 ? errno : EXDEV;
+        return -1;
+    }
+    for (char *part = name, *slash; at >= 0 && (slash = strchr(part, '/')); part = slash + 1) {
+        int next;
+
+        *slash = '\0';
+        next = way_up(part) ? -1 : openat(at, *part ? part : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        close_quietly(at);
+        at = next;
+        name = slash + 1;
+    }
+    if (at >= 0) {
+        int fd = way_up(name) ? -1 : openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+
+        close_quietly(at);
+        at = fd;
+    }
+    return at;
+}
+
 static int open_beneath(int folder, const char *name, int flags, mode_t mode)
 {
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
                            .mode = mode,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    char copy[NAME_MAX_HERE + 32];
+    int fd = (int)syscall(SYS_openat2, folder, name, &how, sizeof how);
 
-    return (int)syscall(SYS_openat2, folder, name, &how, sizeof how);
+    if (fd >= 0 || errno != ENOSYS) {
+        return fd;
+    }
+    if ((size_t)snprintf(copy, sizeof copy, "%s", name) >= sizeof copy) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return open_by_steps(folder, copy, flags, mode);
 }
 
 /* The path below the folder: FILE: and the folder itself taken away; DATA.SET(MEMBER) becomes DATA.SET/MEMBER. */
@@ -136,11 +194,14 @@ static int target_folder(int folder, char *path, const char **base)
 /* Temporary name, sync, rename, sync of the folder, as klm_file_replace does it, but beneath. */
 static klm_rc replace(struct con_run *run, int folder, const char *base, struct klm_slice bytes)
 {
-    char temporary[NAME_MAX_HERE + 16];
+    static atomic_uint turn; /* two operators may write the same file at a time */
+    char temporary[NAME_MAX_HERE + 32];
     klm_rc rc;
     int fd;
 
-    snprintf(temporary, sizeof temporary, "%s.tmp%d", base, (int)getpid());
+    snprintf(temporary, sizeof temporary, "%s.tmp%d.%u", base, (int)getpid(),
+             atomic_fetch_add(&turn, 1));
+    (void)unlinkat(folder, temporary, 0); /* left over from a process of the same number that was killed */
     fd = open_beneath(folder, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd < 0) {
         return refuse(run, KLM_MSG_FILE_WRITE, base, errno);

@@ -7,9 +7,27 @@
 #define WIDE_COLUMNS 6      /* more than these are shown as a block a row */
 #define GAP 2
 
+/* Text for a terminal: names in certificates, files and requests are other people's, so no control character of theirs gets through. */
+static void put_text(struct con_run *run, const char *text)
+{
+    for (const char *p = text; *p;) {
+        size_t n = 0;
+
+        while ((unsigned char)p[n] >= ' ' && p[n] != 0x7f) {
+            n++;
+        }
+        klm_buf_put(run->out, p, n);
+        p += n;
+        if (*p) {
+            klm_buf_u8(run->out, '.');
+            p++;
+        }
+    }
+}
+
 void con_line(struct con_run *run, const char *text)
 {
-    klm_buf_text(run->out, text);
+    put_text(run, text ? text : klm_rc_text(KLM_E_NOMEM));
     klm_buf_u8(run->out, '\n');
 }
 
@@ -30,8 +48,12 @@ void con_refuse(struct con_run *run, klm_rc rc, enum klm_msg_id msg, const char 
 
 void con_refuse_diag(struct con_run *run, klm_rc rc, const struct klm_diag *diag)
 {
-    con_line(run, diag->text);
-    put_action(run, diag->msg);
+    if (diag->msg == KLM_MSG_NONE) {
+        con_line(run, klm_rc_text(rc));
+    } else {
+        con_line(run, diag->text);
+        put_action(run, diag->msg);
+    }
     run->status = rc == KLM_E_USAGE ? 2 : 1;
 }
 
@@ -48,7 +70,7 @@ static size_t width(const char *text)
 
 static void pad(struct con_run *run, const char *text, size_t to, char with)
 {
-    klm_buf_text(run->out, text);
+    put_text(run, text);
     for (size_t n = width(text); n < to; n++) {
         klm_buf_u8(run->out, (uint8_t)with);
     }
@@ -122,6 +144,9 @@ void con_answer(struct con_run *run, struct km_call *call)
     }
     if (call->text) {
         con_line(run, call->text);
+    }
+    if (call->diag.msg != KLM_MSG_NONE) { /* done, but there is something to know */
+        con_line(run, call->diag.text);
     }
     if (call->rows.column) {
         con_rows(run, &call->rows);

@@ -133,25 +133,57 @@ static void dispatch(struct con_run *run, const char *p)
     }
 }
 
+/* A command may come as several lines, as it stands in a job: '-' or '+' at a line's end continues it (TSO's rule), and the end of a line is a blank. */
+static void join_lines(char *text)
+{
+    for (char *p = text; *p; p++) {
+        char *end = p + strspn(p, " \t\r");
+
+        if ((*p == '-' || *p == '+') && p[1 + strspn(p + 1, " \t\r")] == '\n') {
+            *p = ' ';
+        } else if (*end == '\n') {
+            memset(p, ' ', (size_t)(end - p) + 1);
+            p = end;
+        }
+    }
+}
+
+static void trim(char *text)
+{
+    for (size_t n = strlen(text); n > 0 && strchr(" \t\r\n", text[n - 1]); n--) {
+        text[n - 1] = '\0';
+    }
+}
+
+/* An answer that found no room is none: half a listing would look like a whole one. */
+static void check_room(struct con_run *run)
+{
+    if (klm_buf_rc(run->out) != KLM_OK) {
+        klm_buf_clear(run->out);
+        CON_REFUSE(run, KLM_E_LIMIT, KLM_MSG_ANSWER_LONG, KLM_NUM(CON_ANSWER_MAX >> 20));
+    }
+}
+
 void con_execute(const struct con_context *context, const char *line, struct klm_buf *out, int *status)
 {
     struct con_run run = {.context = context, .out = out};
-    size_t n = strlen(line);
     char *copy;
 
-    if (klm_pool_new(CON_ANSWER_MAX * 2, &run.pool) != KLM_OK) {
+    /* A command may carry a password, so its pool is wiped. */
+    if (klm_pool_new_wiping(CON_ANSWER_MAX * 2, &run.pool) != KLM_OK) {
         *status = 1;
         return;
     }
-    copy = klm_pool_str(run.pool, line + strspn(line, " \t"));
-    if (n > CON_COMMAND_MAX || !copy) {
+    if (strnlen(line, CON_COMMAND_MAX + 1) > CON_COMMAND_MAX) {
         CON_REFUSE(&run, KLM_E_LIMIT, KLM_MSG_COMMAND_LONG, KLM_NUM(CON_COMMAND_MAX));
+    } else if (!(copy = klm_pool_str(run.pool, line + strspn(line, " \t\r\n")))) {
+        CON_REFUSE(&run, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, "the command");
     } else {
-        for (n = strlen(copy); n > 0 && strchr(" \t\r\n", copy[n - 1]); n--) {
-            copy[n - 1] = '\0';
-        }
+        join_lines(copy);
+        trim(copy);
         dispatch(&run, copy);
     }
+    check_room(&run);
     *status = run.status;
     klm_pool_free(&run.pool);
 }

@@ -296,13 +296,51 @@ static klm_rc subject(struct racdcert *r, const struct racf_word *word)
     return rc;
 }
 
+/* Is a text of this form? 9 stands for a digit, '-' also for '/'. */
+static bool fits(const char *text, const char *pattern)
+{
+    for (; *pattern; pattern++, text++) {
+        bool ok = *pattern == '9' ? isdigit((unsigned char)*text) != 0
+                                  : *text == *pattern || (*pattern == '-' && *text == '/');
+        if (!ok) {
+            return false;
+        }
+    }
+    return *text == '\0';
+}
+
+/* A day and time that exist, from 1970 on. */
+static bool read_moment(const char *date, const char *time, time_t *out)
+{
+    struct tm tm = {0}, same;
+    time_t seconds;
+
+    if (!fits(date, "9999-99-99") || !fits(time, "99:99:99")) {
+        return false;
+    }
+    tm.tm_year = (int)strtol(date, NULL, 10) - 1900;
+    tm.tm_mon = (int)strtol(date + 5, NULL, 10) - 1;
+    tm.tm_mday = (int)strtol(date + 8, NULL, 10);
+    tm.tm_hour = (int)strtol(time, NULL, 10);
+    tm.tm_min = (int)strtol(time + 3, NULL, 10);
+    tm.tm_sec = (int)strtol(time + 6, NULL, 10);
+    same = tm;
+    seconds = timegm(&same); /* puts right what is no date, so that it differs then */
+    if (seconds < 0 || same.tm_mon != tm.tm_mon || same.tm_mday != tm.tm_mday ||
+        same.tm_hour != tm.tm_hour || same.tm_min != tm.tm_min || same.tm_sec != tm.tm_sec) {
+        return false;
+    }
+    *out = seconds;
+    return true;
+}
+
 /* DATE(yyyy-mm-dd) or yyyy/mm/dd, TIME(hh:mm:ss), in UTC. */
 static klm_rc moment(struct racdcert *r, const char *param, const struct racf_word *word,
                      const char *default_time)
 {
     struct racf_word inner[RACF_WORDS_MAX];
     const char *date = NULL, *time = default_time;
-    struct tm tm = {0};
+    time_t seconds;
     size_t n = 0;
     char text[24];
 
@@ -316,14 +354,11 @@ static klm_rc moment(struct racdcert *r, const char *param, const struct racf_wo
             return unknown(r, &inner[i]);
         }
     }
-    if (!date || sscanf(date, "%4d%*1[-/]%2d%*1[-/]%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday) != 3 ||
-        sscanf(time, "%2d:%2d:%2d", &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 3) {
+    if (!date || !read_moment(date, time, &seconds)) {
         CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_DATE, word->name);
         return KLM_E_USAGE;
     }
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    snprintf(text, sizeof text, "%lld", (long long)timegm(&tm) * 1000000);
+    snprintf(text, sizeof text, "%lld", (long long)seconds * 1000000);
     return set(r, param, text);
 }
 

@@ -21,6 +21,9 @@
 
 #define OPERATORS_MAX 16
 #define MESSAGES_MAX 65536   /* bytes of console lines that wait for one operator */
+#define STRANGER_MS 10000    /* how long somebody without a role may say nothing */
+#define SEND_SECONDS 5       /* how long an answer waits for an operator who does not read */
+#define SHORT_MS 100
 
 struct operator_conn {
     struct con_socket *socket;
@@ -39,7 +42,10 @@ struct con_socket {
     int fd, wake;
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock;    /* guards conn[].used, ended, attached */
+    bool full;               /* the last caller was turned away; the accepting thread's own */
+    pthread_mutex_t lock;    /* guards conn[].used, ended, attached, and heard */
+    con_heard_fn *heard;
+    void *heard_arg;
     bool closing;
     struct operator_conn conn[OPERATORS_MAX];
 };
@@ -58,35 +64,141 @@ static void user_name(uid_t uid, char *out, size_t cap)
     }
 }
 
-static klm_rc run_command(struct operator_conn *conn, struct klm_slice text)
+/* The roles that the user has now: a refresh may have changed them. */
+static unsigned roles_of(const struct operator_conn *conn)
 {
     struct km_state *state = km_state_get(conn->socket->server);
-    char name[64], *line = strndup((const char *)text.p, text.n);
+    unsigned roles = km_roles_of(state->config, conn->peer.uid, conn->peer.gid);
+
+    km_state_put(&state);
+    return roles;
+}
+
+static klm_rc send_answer(struct operator_conn *conn, int status, struct klm_slice text)
+{
+    struct klm_buf frame;
+    klm_rc rc;
+
+    klm_buf_init_wiping(&frame, CON_ANSWER_MAX + CON_FRAME_HEAD + 1);
+    con_frame_put(&frame, CON_ANSWER, status, text);
+    rc = klm_buf_rc(&frame);
+    if (rc == KLM_OK) {
+        rc = con_send_all(conn->fd, klm_buf_as_slice(&frame));
+    }
+    klm_buf_done(&frame);
+    return rc;
+}
+
+/* What is wrong with what came, as an answer. */
+static klm_rc send_refusal(struct operator_conn *conn, int status, enum klm_msg_id msg, const char *arg)
+{
+    const char *args[] = {arg, NULL};
+    char text[KLM_MSG_TEXT_MAX + 512];
+    size_t n;
+
+    klm_msg_format(msg, args, text, KLM_MSG_TEXT_MAX);
+    n = strlen(text);
+    snprintf(text + n, sizeof text - n, "\n  %s\n", klm_msg(msg)->action);
+    return send_answer(conn, status, klm_slice_str(text));
+}
+
+/* Somebody who may open the socket but has no role: told, recorded and let go, so that he holds no place. */
+static klm_rc refuse_stranger(struct operator_conn *conn)
+{
+    struct smf_event event = {.kind = SMF_AUTHENTICATION, .outcome = SMF_FAILURE, .time = klm_clock()};
+    const char *args[] = {NULL, NULL};
+    char name[64], text[KLM_MSG_TEXT_MAX];
+
+    user_name(conn->peer.uid, name, sizeof name);
+    args[0] = name;
+    event.field[SMF_F_VERB] = event.field[SMF_F_ACTION] = "console-connect";
+    event.field[SMF_F_SOURCE] = "klmsrv.console";
+    event.field[SMF_F_THREAD] = "Console";
+    event.field[SMF_F_RESOURCE] = conn->socket->path;
+    event.field[SMF_F_RESOURCE_TYPE] = "socket";
+    event.field[SMF_F_USER] = name;
+    event.field[SMF_F_USER_KIND] = "operator";
+    event.field[SMF_F_ADDRESS] = "console";
+    event.field[SMF_F_MESSAGE_ID] = klm_msg(KLM_MSG_SOCKET_NO_ROLE)->id;
+    event.field[SMF_F_MESSAGE] = klm_msg_format(KLM_MSG_SOCKET_NO_ROLE, args, text, sizeof text);
+    KLM_IGNORE(km_audit(conn->socket->server, &event)); /* the journal says its own failures; nothing is given out */
+    KLM_IGNORE(send_refusal(conn, 1, KLM_MSG_SOCKET_NO_ROLE, name)); /* he may be gone */
+    return KLM_E_DENIED;
+}
+
+static void tell(struct operator_conn *conn, const char *user, const char *line)
+{
+    struct klm_buf shown;
+    con_heard_fn *heard;
+    void *arg;
+
+    pthread_mutex_lock(&conn->socket->lock);
+    heard = conn->socket->heard;
+    arg = conn->socket->heard_arg;
+    pthread_mutex_unlock(&conn->socket->lock);
+    if (!heard) {
+        return;
+    }
+    klm_buf_init(&shown, 2 * CON_COMMAND_MAX);
+    con_shown(line, &shown);
+    klm_buf_u8(&shown, 0);
+    if (klm_buf_rc(&shown) == KLM_OK) {
+        heard(arg, user, (const char *)shown.p);
+    }
+    klm_buf_done(&shown);
+}
+
+static klm_rc execute(struct operator_conn *conn, const char *line)
+{
     struct con_context context = {.server = conn->socket->server, .files = conn->socket->files};
-    struct klm_buf answer, frame;
+    struct klm_buf answer;
+    char name[64];
     int status = 1;
     klm_rc rc;
 
     user_name(conn->peer.uid, name, sizeof name);
     context.actor = (struct km_actor){.kind = KM_ACTOR_OPERATOR,
-                                      .roles = km_roles_of(state->config, conn->peer.uid, conn->peer.gid),
+                                      .roles = roles_of(conn),
                                       .name = name,
                                       .address = "console"};
-    km_state_put(&state);
-    klm_buf_init(&answer, CON_ANSWER_MAX);
-    klm_buf_init(&frame, CON_ANSWER_MAX + CON_FRAME_HEAD + 1);
-    if (line) {
-        con_execute(&context, line, &answer, &status);
-    }
-    con_frame_put(&frame, CON_ANSWER, status, klm_buf_as_slice(&answer));
-    rc = klm_buf_rc(&frame);
-    if (rc == KLM_OK) {
-        rc = con_send_all(conn->fd, klm_buf_as_slice(&frame));
-    }
+    tell(conn, name, line);
+    klm_buf_init_wiping(&answer, CON_ANSWER_MAX);
+    con_execute(&context, line, &answer, &status);
+    rc = send_answer(conn, status, klm_buf_as_slice(&answer));
     klm_buf_done(&answer);
-    klm_buf_done(&frame);
+    return rc;
+}
+
+static klm_rc run_command(struct operator_conn *conn, struct klm_slice text)
+{
+    char *line;
+    klm_rc rc;
+
+    if (roles_of(conn) == 0) {
+        return refuse_stranger(conn);
+    }
+    if (text.n > 0 && memchr(text.p, 0, text.n)) {
+        return send_refusal(conn, 2, KLM_MSG_COMMAND_BINARY, "");
+    }
+    line = strndup((const char *)text.p, text.n);
+    if (!line) {
+        return KLM_E_NOMEM;
+    }
+    rc = execute(conn, line);
+    klm_wipe(line, text.n); /* it may carry a password */
     free(line);
     return rc;
+}
+
+static klm_rc attach(struct operator_conn *conn)
+{
+    if (roles_of(conn) == 0) {
+        return refuse_stranger(conn);
+    }
+    pthread_mutex_lock(&conn->socket->lock);
+    conn->attached = true;
+    pthread_mutex_unlock(&conn->socket->lock);
+    return KLM_OK;
 }
 
 static klm_rc handle_frames(struct operator_conn *conn, struct klm_buf *in)
@@ -97,16 +209,19 @@ static klm_rc handle_frames(struct operator_conn *conn, struct klm_buf *in)
         size_t used;
         klm_rc rc = con_frame_take(klm_buf_as_slice(in), CON_COMMAND_MAX, &type, &payload, &used);
 
+        if (rc == KLM_E_AGAIN) {
+            return KLM_OK;
+        }
         if (rc != KLM_OK) {
-            return rc == KLM_E_AGAIN ? KLM_OK : rc;
+            KLM_IGNORE(send_refusal(conn, 2, KLM_MSG_COMMAND_LONG, KLM_NUM(CON_COMMAND_MAX)));
+            return rc; /* where the next frame begins is not known any more */
         }
         if (type == CON_ATTACH) {
-            pthread_mutex_lock(&conn->socket->lock);
-            conn->attached = true;
-            pthread_mutex_unlock(&conn->socket->lock);
+            KLM_TRY(attach(conn));
         } else if (type == CON_COMMAND) {
             KLM_TRY(run_command(conn, payload));
         } else {
+            KLM_IGNORE(send_refusal(conn, 2, KLM_MSG_SOCKET_FRAME, ""));
             return KLM_E_INVALID;
         }
         klm_buf_drop(in, used);
@@ -135,12 +250,18 @@ static klm_rc send_messages(struct operator_conn *conn)
 static void serve(struct operator_conn *conn)
 {
     struct pollfd fds[] = {{.fd = conn->fd, .events = POLLIN}, {.fd = conn->wake, .events = POLLIN}};
+    const int patience = roles_of(conn) ? -1 : STRANGER_MS;
     struct klm_buf in;
     klm_rc rc = KLM_OK;
 
     klm_buf_init_wiping(&in, CON_COMMAND_MAX + 65536);
     while (rc == KLM_OK) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+        int n = poll(fds, 2, patience);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
             break;
         }
         if (fds[1].revents) {
@@ -159,6 +280,7 @@ static void *conn_main(void *arg)
     struct operator_conn *conn = arg;
 
     serve(conn);
+    shutdown(conn->fd, SHUT_RDWR); /* the other side sees the end now, the descriptor goes later */
     pthread_mutex_lock(&conn->socket->lock);
     conn->attached = false;
     conn->ended = true;
@@ -194,8 +316,13 @@ static struct operator_conn *free_place(struct con_socket *socket)
 
 static bool start_conn(struct con_socket *socket, struct operator_conn *conn, int fd)
 {
+    const struct timeval patience = {.tv_sec = SEND_SECONDS};
     socklen_t n = sizeof conn->peer;
 
+    /* An operator who does not read holds up nobody for longer than this. */
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+        return false;
+    }
     conn->socket = socket;
     conn->fd = fd;
     conn->attached = conn->ended = false;
@@ -221,6 +348,9 @@ static void accept_one(struct con_socket *socket)
     struct operator_conn *conn;
 
     if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            poll(NULL, 0, SHORT_MS); /* it stays ready; do not turn in circles */
+        }
         return;
     }
     pthread_mutex_lock(&socket->lock);
@@ -230,9 +360,10 @@ static void accept_one(struct con_socket *socket)
         fd = -1;
     }
     pthread_mutex_unlock(&socket->lock);
-    if (fd < 0) {
+    if (fd < 0 && !socket->full) { /* once, until a place was free again */
         klm_say(KLM_MSG_SOCKET_FULL);
     }
+    socket->full = fd < 0;
 }
 
 static void *accept_main(void *arg)
@@ -256,9 +387,14 @@ static void *accept_main(void *arg)
 /* A socket that nobody answers on is left over from a crash. */
 static bool left_over(const struct sockaddr_un *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat st;
+    int fd;
     bool dead;
 
+    if (lstat(address->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+        return false; /* connecting to a plain file is refused too, and a plain file is not ours to remove */
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return false;
     }
@@ -332,6 +468,14 @@ klm_rc con_socket_open(struct km_server *server, const char *path, struct klm_di
     }
     *out = socket;
     return KLM_OK;
+}
+
+void con_socket_on_command(struct con_socket *socket, con_heard_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&socket->lock);
+    socket->heard = fn;
+    socket->heard_arg = arg;
+    pthread_mutex_unlock(&socket->lock);
 }
 
 void con_socket_broadcast(struct con_socket *socket, const char *line)

@@ -66,6 +66,9 @@ klm_rc con_send_all(int fd, struct klm_slice bytes)
         if (n < 0 && errno == EINTR) {
             continue;
         }
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return KLM_E_TIMEOUT;
+        }
         if (n < 0) {
             return errno == EPIPE || errno == ECONNRESET ? KLM_E_CLOSED : KLM_E_IO;
         }

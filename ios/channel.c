@@ -295,7 +295,8 @@ klm_rc ios_channel_read(struct ios_channel *channel, void *out, size_t cap, size
 void ios_channel_close(struct ios_channel *channel)
 {
     if (channel->ssl) {
-        (void)SSL_shutdown(channel->ssl); /* close_notify if it can be sent at once; nobody waits for an answer */
+        (void)SSL_shutdown(
+            channel->ssl); /* close_notify if it can be sent at once; nobody waits for an answer */
         SSL_free(channel->ssl);
         ERR_clear_error();
     }

@@ -10,12 +10,23 @@
 struct command {
     const char *name;
     klm_rc (*run)(struct ios_run *run);
-    int least, most;       /* arguments behind the options; most -1: any number */
-    unsigned options;      /* groups it takes */
+    int least, most;  /* arguments behind the options; most -1: any number */
+    unsigned options; /* groups it takes */
     const char *usage, *help;
 };
 
-enum { DRIVE = 1, MEMBER = 2, NEW = 4, CERT = 8, LABELS = 16, TAPE = 32, SEQ = 64, STEP = 128, VERIFY = 256, NET = 512 };
+enum {
+    DRIVE = 1,
+    MEMBER = 2,
+    NEW = 4,
+    CERT = 8,
+    LABELS = 16,
+    TAPE = 32,
+    SEQ = 64,
+    STEP = 128,
+    VERIFY = 256,
+    NET = 512
+};
 
 static const struct command commands[] = {
     {"init", ios_do_init, 1, 1, NEW, "--serial S --wwn W [OPTION...] DIR",
@@ -27,7 +38,8 @@ static const struct command commands[] = {
      "write each FILE (- or none: standard input) onto the cartridge, encrypted with a new key"},
     {"read", ios_do_read, 1, 2, DRIVE | MEMBER | NET | SEQ | STEP, "[OPTION...] CARTRIDGE [OUT]",
      "read a file of the cartridge into OUT (- or none: standard output)"},
-    {"list", ios_do_list, 1, 1, 0, "CARTRIDGE", "list the files of a cartridge and their key labels"},
+    {"list", ios_do_list, 1, 1, 0, "CARTRIDGE",
+     "list the files of a cartridge and their key labels"},
     {"rebuild-cm", ios_do_rebuild, 1, 1, 0, "CARTRIDGE",
      "make the cartridge memory (CARTRIDGE.cm) again from the tape"},
     {"translate", ios_do_translate, 1, 1, DRIVE | MEMBER | NET | LABELS | SEQ | STEP,
@@ -50,7 +62,10 @@ klm_rc ios_usage(struct ios_run *run, const char *what)
 
 #define OPTION(group, long_name, short_name, kind, at, help, what)                                 \
     {                                                                                              \
-        (group), {(long_name), (short_name), (kind), (at), 0, (help), (what)}                      \
+        (group),                                                                                   \
+        {                                                                                          \
+            (long_name), (short_name), (kind), (at), 0, (help), (what)                             \
+        }                                                                                          \
     }
 
 /* The options of a command, of all groups it takes, closed by popt's own. table has room for all. */
@@ -61,31 +76,50 @@ static void options_of(struct ios_run *run, unsigned groups, struct poptOption *
         unsigned group;
         struct poptOption option;
     } all[] = {
-        OPTION(NEW, "serial", 's', POPT_ARG_STRING, &run->serial, "serial number, 10 digits or 12 letters and digits", "S"),
-        OPTION(NEW, "wwn", 'w', POPT_ARG_STRING, &run->wwn, "world-wide name, 16 hexadecimal digits", "W"),
-        OPTION(NEW, "kind", 'k', POPT_ARG_STRING, &run->kind, "3592 (default), LTO or DS8000", "KIND"),
-        OPTION(NEW, "key-type", 't', POPT_ARG_STRING, &run->key_type, "ec:P-256 (default), ec:P-384, rsa:2048, rsa:3072, rsa:4096", "TYPE"),
-        OPTION(CERT, "cert", 'c', POPT_ARG_STRING, &run->cert, "the signed certificate, DER or PEM", "FILE"),
-        OPTION(CERT, "ca", 'a', POPT_ARG_STRING, &run->ca, "the authority that signed it and the key managers' certificates", "FILE"),
-        OPTION(DRIVE, "drive", 'd', POPT_ARG_STRING, &run->drive_dir, "folder of the drive (default: $KLM_DRIVE)", "DIR"),
-        OPTION(MEMBER, "iecios", 'i', POPT_ARG_STRING, &run->member, "IECIOSxx member (default: $KLM_IECIOS)", "FILE"),
+        OPTION(NEW, "serial", 's', POPT_ARG_STRING, &run->serial,
+               "serial number, 10 digits or 12 letters and digits", "S"),
+        OPTION(NEW, "wwn", 'w', POPT_ARG_STRING, &run->wwn,
+               "world-wide name, 16 hexadecimal digits", "W"),
+        OPTION(NEW, "kind", 'k', POPT_ARG_STRING, &run->kind, "3592 (default), LTO or DS8000",
+               "KIND"),
+        OPTION(NEW, "key-type", 't', POPT_ARG_STRING, &run->key_type,
+               "ec:P-256 (default), ec:P-384, rsa:2048, rsa:3072, rsa:4096", "TYPE"),
+        OPTION(CERT, "cert", 'c', POPT_ARG_STRING, &run->cert, "the signed certificate, DER or PEM",
+               "FILE"),
+        OPTION(CERT, "ca", 'a', POPT_ARG_STRING, &run->ca,
+               "the authority that signed it and the key managers' certificates", "FILE"),
+        OPTION(DRIVE, "drive", 'd', POPT_ARG_STRING, &run->drive_dir,
+               "folder of the drive (default: $KLM_DRIVE)", "DIR"),
+        OPTION(MEMBER, "iecios", 'i', POPT_ARG_STRING, &run->member,
+               "IECIOSxx member (default: $KLM_IECIOS)", "FILE"),
         OPTION(LABELS, "kl1", 0, POPT_ARG_STRING, &run->kl[0], "first key label", "LABEL"),
-        OPTION(LABELS, "enc1", 0, POPT_ARG_STRING, &run->enc[0], "its encoding: L (default) or H", "L|H"),
+        OPTION(LABELS, "enc1", 0, POPT_ARG_STRING, &run->enc[0], "its encoding: L (default) or H",
+               "L|H"),
         OPTION(LABELS, "kl2", 0, POPT_ARG_STRING, &run->kl[1], "second key label", "LABEL"),
         OPTION(LABELS, "enc2", 0, POPT_ARG_STRING, &run->enc[1], "its encoding", "L|H"),
-        OPTION(TAPE, "volser", 'v', POPT_ARG_STRING, &run->volser, "volume serial number; needed for a new cartridge", "VOLSER"),
-        OPTION(TAPE, "dsn", 'n', POPT_ARG_STRING, &run->dsname, "data set name (default: IOSDRIVE.DATA)", "NAME"),
-        OPTION(TAPE, "append", 'A', POPT_ARG_NONE, &run->append, "write behind the files that are there", NULL),
+        OPTION(TAPE, "volser", 'v', POPT_ARG_STRING, &run->volser,
+               "volume serial number; needed for a new cartridge", "VOLSER"),
+        OPTION(TAPE, "dsn", 'n', POPT_ARG_STRING, &run->dsname,
+               "data set name (default: IOSDRIVE.DATA)", "NAME"),
+        OPTION(TAPE, "append", 'A', POPT_ARG_NONE, &run->append,
+               "write behind the files that are there", NULL),
         OPTION(TAPE, "stored", 0, POPT_ARG_NONE, &run->stored, "do not compress", NULL),
-        OPTION(SEQ, "fileseq", 'f', POPT_ARG_INT, &run->fileseq, "file sequence number (default: 1)", "N"),
-        OPTION(STEP, "dd", 0, POPT_ARG_STRING, &run->dd, "DD name in messages (default: SYSUT2)", "NAME"),
-        OPTION(STEP, "job", 0, POPT_ARG_STRING, &run->job, "job name in labels and messages (default: IOSDRIVE)", "NAME"),
+        OPTION(SEQ, "fileseq", 'f', POPT_ARG_STRING, &run->fileseq,
+               "file sequence number (default: 1)", "N"),
+        OPTION(STEP, "dd", 0, POPT_ARG_STRING, &run->dd, "DD name in messages (default: SYSUT2)",
+               "NAME"),
+        OPTION(STEP, "job", 0, POPT_ARG_STRING, &run->job,
+               "job name in labels and messages (default: IOSDRIVE)", "NAME"),
         OPTION(STEP, "step", 0, POPT_ARG_STRING, &run->step, "step name (default: STEP1)", "NAME"),
-        OPTION(STEP, "unit", 0, POPT_ARG_STRING, &run->unit, "device number in messages (default: end of the serial number)", "UNIT"),
-        OPTION(VERIFY, "verify", 'V', POPT_ARG_STRING, &run->verify, "try a session and a verify exchange: PRIMARY, SECONDARY or ALL", "WHICH"),
-        OPTION(NET, "ssl", 0, POPT_ARG_NONE, &run->ssl, "the ports are SSL ports: TLS from the first byte", NULL),
+        OPTION(STEP, "unit", 0, POPT_ARG_STRING, &run->unit,
+               "device number in messages (default: end of the serial number)", "UNIT"),
+        OPTION(VERIFY, "verify", 'V', POPT_ARG_STRING, &run->verify,
+               "try a session and a verify exchange: PRIMARY, SECONDARY or ALL", "WHICH"),
+        OPTION(NET, "ssl", 0, POPT_ARG_NONE, &run->ssl,
+               "the ports are SSL ports: TLS from the first byte", NULL),
         OPTION(NET, "tls12", 0, POPT_ARG_NONE, &run->tls12, "speak TLS 1.2 too", NULL),
-        OPTION(NET, "timeout", 0, POPT_ARG_INT, &run->timeout, "seconds that a key manager has for an answer (default: 5)", "SECONDS"),
+        OPTION(NET, "timeout", 0, POPT_ARG_STRING, &run->timeout,
+               "seconds that a key manager has for an answer (default: 5)", "SECONDS"),
     };
     size_t n = 0;
 
@@ -105,7 +139,8 @@ static void print_commands(FILE *to)
     for (size_t i = 0; i < KLM_COUNT(commands); i++) {
         fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
     }
-    fprintf(to, "\niosdrive COMMAND --help tells the options of a command. $KLM_DRIVE and $KLM_IECIOS name\n"
+    fprintf(to, "\niosdrive COMMAND --help tells the options of a command. $KLM_DRIVE and "
+                "$KLM_IECIOS name\n"
                 "the drive and the IECIOSxx member when no option does.\n");
 }
 
@@ -156,7 +191,8 @@ static void free_texts(struct ios_run *run)
     char *const texts[] = {run->drive_dir, run->member, run->serial, run->wwn,    run->kind,
                            run->key_type,  run->cert,   run->ca,     run->verify, run->kl[0],
                            run->kl[1],     run->enc[0], run->enc[1], run->dsname, run->volser,
-                           run->unit,      run->dd,     run->job,    run->step};
+                           run->unit,      run->dd,     run->job,    run->step,   run->fileseq,
+                           run->timeout};
 
     for (size_t i = 0; i < KLM_COUNT(texts); i++) {
         free(texts[i]);
@@ -165,7 +201,7 @@ static void free_texts(struct ios_run *run)
 
 static int run_command(const struct command *command, int argc, const char **argv)
 {
-    struct ios_run run = {.fileseq = 1, .timeout = 5};
+    struct ios_run run = {0};
     struct poptOption table[OPTIONS_MAX];
     char name[40];
     klm_rc rc;

@@ -65,8 +65,8 @@ static klm_rc report(struct ios_run *run, struct writing *w, const struct ios_wr
 static klm_rc write_fd(struct ios_run *run, struct writing *w, int fd, const char *name)
 {
     struct ios_written written;
-    klm_rc rc = ios_op_write(w->cart, &w->spec, w->hosts, fd, name, &written, &run->fault,
-                             &run->diag);
+    klm_rc rc =
+        ios_op_write(w->cart, &w->spec, w->hosts, fd, name, &written, &run->fault, &run->diag);
 
     if (rc != KLM_OK) {
         ios_run_key_failed(run, rc, w->drive, ios_cart_volser(w->cart));
@@ -171,11 +171,7 @@ klm_rc ios_do_write(struct ios_run *run)
 
 static klm_rc seq_of(struct ios_run *run, unsigned *seq)
 {
-    if (run->fileseq < 1 || run->fileseq > IOS_FILESEQ_MAX) {
-        return ios_usage(run, "--fileseq: 1 to 9999");
-    }
-    *seq = (unsigned)run->fileseq;
-    return KLM_OK;
+    return ios_run_number(run, run->fileseq, 1, IOS_FILESEQ_MAX, "--fileseq: 1 to 9999", seq);
 }
 
 static klm_rc mount_read(struct ios_run *run, struct ios_cart **cart)

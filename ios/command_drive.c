@@ -47,18 +47,40 @@ klm_rc ios_run_member(struct ios_run *run, const char **out)
     return *out ? KLM_OK : ios_usage(run, "no IECIOSxx member: give -i FILE, or set KLM_IECIOS");
 }
 
+klm_rc ios_run_number(struct ios_run *run, const char *text, unsigned standard, unsigned most,
+                      const char *what, unsigned *out)
+{
+    size_t n = text ? strlen(text) : 0;
+    unsigned value = 0;
+
+    if (!text) {
+        *out = standard;
+        return KLM_OK;
+    }
+    if (n < 1 || n > 5 || strspn(text, "0123456789") != n) {
+        return ios_usage(run, what);
+    }
+    for (size_t i = 0; i < n; i++) {
+        value = 10 * value + (unsigned)(text[i] - '0');
+    }
+    if (value < 1 || value > most) {
+        return ios_usage(run, what);
+    }
+    *out = value;
+    return KLM_OK;
+}
+
 klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts)
 {
     const char *dir = from_env(run->drive_dir, "KLM_DRIVE"), *member;
     struct ios_hosts_config cfg = {.ssl = run->ssl, .tls12 = run->tls12};
+    unsigned seconds = 0;
 
     if (!dir) {
         return ios_usage(run, "no drive: give -d DIR, or set KLM_DRIVE");
     }
-    if (run->timeout < 1 || run->timeout > 600) {
-        return ios_usage(run, "--timeout: 1 to 600 seconds");
-    }
-    cfg.timeout_ms = (uint32_t)run->timeout * 1000;
+    KLM_TRY(ios_run_number(run, run->timeout, 5, 600, "--timeout: 1 to 600 seconds", &seconds));
+    cfg.timeout_ms = seconds * 1000;
     cfg.connect_ms = cfg.timeout_ms < 2000 ? cfg.timeout_ms : 2000;
     KLM_TRY(ios_run_member(run, &member));
     KLM_TRY(ios_member_load(member, &cfg.ekm, &run->diag));

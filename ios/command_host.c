@@ -62,7 +62,8 @@ klm_rc ios_do_display(struct ios_run *run)
 {
     const char *which = run->verify ? run->verify : "";
     bool all = strcasecmp(which, "ALL") == 0;
-    bool primary = strcasecmp(which, "PRIMARY") == 0, secondary = strcasecmp(which, "SECONDARY") == 0;
+    bool primary = strcasecmp(which, "PRIMARY") == 0,
+         secondary = strcasecmp(which, "SECONDARY") == 0;
     const char *member;
     struct parm_ekm ekm;
 
@@ -112,9 +113,8 @@ static klm_rc explain(struct ios_run *run, const char *line, struct klm_buf *out
         return KLM_OK;
     }
     *found = true;
-    return ios_show_code(out, code)
-               ? KLM_OK
-               : klm_fail(&run->diag, KLM_E_NOTFOUND, KLM_MSG_IOS_CODE, line);
+    return ios_show_code(out, code) ? KLM_OK
+                                    : klm_fail(&run->diag, KLM_E_NOTFOUND, KLM_MSG_IOS_CODE, line);
 }
 
 klm_rc ios_do_explain(struct ios_run *run)

@@ -22,7 +22,8 @@ struct ios_run {
     char *serial, *wwn, *kind, *key_type, *cert, *ca, *verify;
     char *kl[KX_EEDKS], *enc[KX_EEDKS];
     char *dsname, *volser, *unit, *dd, *job, *step;
-    int append, stored, ssl, tls12, fileseq, timeout;
+    char *fileseq, *timeout; /* numbers: popt leaks those that are none */
+    int append, stored, ssl, tls12;
 };
 
 /* A usage error: said, and status is set. Returns KLM_E_USAGE. */
@@ -31,6 +32,8 @@ klm_rc ios_usage(struct ios_run *run, const char *what) KLM_MUST_USE;
 klm_rc ios_run_member(struct ios_run *run, const char **out) KLM_MUST_USE;
 /* Drive and key managers of the options. */
 klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts) KLM_MUST_USE;
+/* A number from 1 to most in an option; standard when it is not given. */
+klm_rc ios_run_number(struct ios_run *run, const char *text, unsigned standard, unsigned most, const char *what, unsigned *out) KLM_MUST_USE;
 /* Labels of --kl1 --enc1 --kl2 --enc2. */
 klm_rc ios_run_labels(struct ios_run *run, struct kx_label labels[KX_EEDKS], uint8_t *n) KLM_MUST_USE;
 /* Who asks, for messages of the host. */

@@ -74,8 +74,9 @@ static klm_rc load_conf(const char *dir, struct ios_drive *drive, struct klm_dia
     klm_buf_u8(&text, 0);
     KLM_TRY(klm_buf_rc(&text));
     KLM_TRY(conf_text((char *)text.p, drive, diag));
-    return drive->serial[0] && drive->wwn[0] ? KLM_OK
-                                             : klm_fail(diag, KLM_E_INVALID, KLM_MSG_IOS_CONF, path);
+    return drive->serial[0] && drive->wwn[0]
+               ? KLM_OK
+               : klm_fail(diag, KLM_E_INVALID, KLM_MSG_IOS_CONF, path);
 }
 
 /* ---- drive.key */

@@ -90,9 +90,8 @@ static klm_rc ask_key(const struct ios_cart *cart, const struct ios_write *write
 
     snprintf(create.volser, sizeof create.volser, "%s", ios_cart_volser(cart));
     memcpy(create.labels, write->labels, sizeof create.labels);
-    return ios_hosts_ask(hosts,
-                         &(struct ios_request){.type = KX_CREATE, .u.create = &create}, fault, diag,
-                         out);
+    return ios_hosts_ask(hosts, &(struct ios_request){.type = KX_CREATE, .u.create = &create},
+                         fault, diag, out);
 }
 
 static klm_rc begin(struct ios_cart *cart, const struct ios_write *write,
@@ -198,9 +197,9 @@ klm_rc ios_op_translate(struct ios_cart *cart, unsigned seq, struct ios_hosts *h
     KLM_TRY(ios_file_open_read(cart, seq, diag, &file));
     translate.old = get_of(cart, file);
     memcpy(translate.labels, labels, labels_n * sizeof *labels);
-    return ios_hosts_ask(
-        hosts, &(struct ios_request){.type = KX_TRANSLATE, .u.translate = &translate}, fault, diag,
-        out);
+    return ios_hosts_ask(hosts,
+                         &(struct ios_request){.type = KX_TRANSLATE, .u.translate = &translate},
+                         fault, diag, out);
 }
 
 /* ---- Listing */

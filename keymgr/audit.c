@@ -46,6 +46,23 @@ static const char *object_of(struct km_call *call)
     return out;
 }
 
+/* The message without its identifier, which is a field of its own. */
+static const char *sentence(const struct klm_diag *diag)
+{
+    const char *id = klm_msg(diag->msg)->id;
+    size_t n = strlen(id);
+
+    return strncmp(diag->text, id, n) == 0 && diag->text[n] == ' ' ? diag->text + n + 1 : diag->text;
+}
+
+/* What was done to what, for the records that have no sentence of their own. */
+static const char *verb_and_object(struct km_call *call, const char *object)
+{
+    const char *name = km_verb(call->id)->name;
+
+    return object ? klm_pool_printf(call->pool, "%s %s", name, object) : name;
+}
+
 void km_event_complete(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
@@ -61,10 +78,10 @@ void km_event_complete(struct km_call *call)
     keep(event, SMF_F_ACTION, "stop");
     keep(event, SMF_F_OBJECT, object_of(call));
     if (!event->field[SMF_F_RESOURCE]) {
-        const char *object = event->field[SMF_F_OBJECT];
-
-        keep(event, SMF_F_RESOURCE,
-             object ? klm_pool_printf(call->pool, "%s %s", verb->name, object) : verb->name);
+        keep(event, SMF_F_RESOURCE, verb_and_object(call, event->field[SMF_F_OBJECT]));
+    }
+    if (event->kind == SMF_CONFIG) { /* its record has no resource line (isklm reference 5.1) */
+        keep(event, SMF_F_COMMAND, event->field[SMF_F_RESOURCE]);
     }
     keep(event, SMF_F_RESOURCE_TYPE, "file");
     keep(event, SMF_F_USER, call->actor.name);
@@ -73,7 +90,7 @@ void km_event_complete(struct km_call *call)
     keep(event, SMF_F_CLIENT, call->actor.fingerprint);
     if (call->diag.msg != KLM_MSG_NONE) {
         keep(event, SMF_F_MESSAGE_ID, klm_msg(call->diag.msg)->id);
-        keep(event, SMF_F_MESSAGE, call->diag.text);
+        keep(event, SMF_F_MESSAGE, sentence(&call->diag));
     }
 }
 
@@ -101,11 +118,20 @@ klm_rc km_audit(struct km_server *server, const struct smf_event *event)
     return append(server, event, &seq);
 }
 
+/* The event of a change outside the store is on disk before the change is acknowledged, as that of a change inside it is. Such verbs run on a
+ * worker, which may wait. */
+static bool wants_disk(const struct km_call *call)
+{
+    const unsigned outside = KM_ACTS | KM_WORKER;
+
+    return call->server->audit_sync || (call->rc == KLM_OK && (km_verb(call->id)->flags & outside) == outside);
+}
+
 klm_rc km_audit_call(struct km_call *call)
 {
     uint64_t seq = 0;
 
     km_event_complete(call);
     KLM_TRY(append(call->server, &call->event, &seq));
-    return call->server->audit_sync ? smf_journal_sync(call->server->journal, seq) : KLM_OK;
+    return wants_disk(call) ? smf_journal_sync(call->server->journal, seq) : KLM_OK;
 }

@@ -46,9 +46,9 @@ static klm_rc fingerprint_of(struct km_call *call, struct klm_slice cert, char o
     return KLM_OK;
 }
 
-/* The drive is in the table: same WWN, same certificate; what the table does not know yet is learned. */
-static klm_rc known(struct km_call *call, const struct km_contact *req, struct contact *contact,
-                    const struct dt_drive *drive)
+/* The drive is in the table: same WWN, same certificate. */
+static klm_rc check_known(struct km_call *call, const struct km_contact *req,
+                          const struct contact *contact, const struct dt_drive *drive)
 {
     if (drive->fingerprint[0] && strcmp(drive->fingerprint, contact->fingerprint) != 0) {
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT, req->serial);
@@ -57,13 +57,21 @@ static klm_rc known(struct km_call *call, const struct km_contact *req, struct c
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_OTHER_WWN, req->serial, drive->wwn,
                          req->wwn);
     }
+    return KLM_OK;
+}
+
+/* What the table does not know yet of a drive is learned. */
+static bool learns(const struct dt_drive *drive)
+{
+    return !drive->fingerprint[0] || !drive->wwn[0];
+}
+
+static klm_rc known(struct km_call *call, const struct km_contact *req, struct contact *contact,
+                    const struct dt_drive *drive)
+{
+    KLM_TRY(check_known(call, req, contact, drive));
     call->drive = *drive;
-    if (!drive->fingerprint[0] || !drive->wwn[0]) {
-        contact->change = CONTACT_PIN;
-        memcpy(call->drive.fingerprint, contact->fingerprint, sizeof contact->fingerprint);
-        KLM_TRY(dt_wwn(req->wwn, call->drive.wwn, &call->diag));
-        call->drive.first_contact = drive->first_contact ? drive->first_contact : klm_clock();
-    }
+    contact->change = learns(drive) ? CONTACT_PIN : CONTACT_NOTHING;
     return KLM_OK;
 }
 
@@ -117,7 +125,6 @@ static klm_rc unknown(struct km_call *call, const struct km_contact *req, struct
     call->event.kind = SMF_RUNTIME;
     if (strcasecmp(accept, "true") == 0) {
         contact->change = CONTACT_ADD;
-        klm_say(KLM_MSG_DRIVE_ACCEPTED, req->serial, call->actor.address);
         return fill_new(call, req, contact->fingerprint);
     }
     if (strcasecmp(accept, "pending") == 0) {
@@ -155,6 +162,41 @@ klm_rc km_drive_contact_prepare(struct km_call *call)
     return rc;
 }
 
+static klm_rc add_new(struct km_call *call, struct st_change *change)
+{
+    klm_rc rc;
+
+    KLM_TRY(dt_add(change, &call->drive));
+    rc = dt_pending_delete(change, call->drive.serial);
+    return rc == KLM_E_NOTFOUND ? KLM_OK : rc; /* usually it did not wait */
+}
+
+/* Pin or add on the newest state: another session, or an operator, may have been first since prepare looked. */
+static klm_rc admit(struct km_call *call, struct st_change *change, struct contact *contact)
+{
+    const struct km_contact *req = call->req;
+    struct dt_drive drive;
+    klm_rc rc = dt_get(st_change_view(change), req->serial, &drive);
+
+    if (rc == KLM_E_NOTFOUND && contact->change == CONTACT_ADD) {
+        return add_new(call, change);
+    }
+    if (rc == KLM_E_NOTFOUND) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEF01, KLM_MSG_DRIVE_UNKNOWN, req->serial);
+    }
+    KLM_TRY(rc);
+    KLM_TRY(check_known(call, req, contact, &drive));
+    contact->change = CONTACT_PIN;
+    if (learns(&drive)) {
+        memcpy(drive.fingerprint, contact->fingerprint, sizeof drive.fingerprint);
+        KLM_TRY(dt_wwn(req->wwn, drive.wwn, &call->diag));
+        drive.first_contact = drive.first_contact ? drive.first_contact : klm_clock();
+        KLM_TRY(dt_modify(change, &drive));
+    }
+    call->drive = drive;
+    return KLM_OK;
+}
+
 klm_rc km_drive_contact_apply(struct km_call *call, struct st_change *change)
 {
     struct contact *contact = call->work;
@@ -163,9 +205,8 @@ klm_rc km_drive_contact_apply(struct km_call *call, struct st_change *change)
 
     switch (contact->change) {
     case CONTACT_PIN:
-        return dt_modify(change, &call->drive);
     case CONTACT_ADD:
-        return dt_add(change, &call->drive);
+        return admit(call, change, contact);
     case CONTACT_PENDING:
         rc = dt_pending_put(change, &contact->pending, max);
         if (rc == KLM_E_LIMIT) {
@@ -179,14 +220,32 @@ klm_rc km_drive_contact_apply(struct km_call *call, struct st_change *change)
     return KLM_OK;
 }
 
+void km_drive_contact_publish(struct km_call *call)
+{
+    const struct contact *contact = call->work;
+
+    switch (contact->change) {
+    case CONTACT_ADD:
+        klm_say(KLM_MSG_DRIVE_ACCEPTED, call->drive.serial, call->actor.address);
+        km_drive_publish(call);
+        break;
+    case CONTACT_PIN:
+        km_drive_publish(call);
+        break;
+    case CONTACT_NOTHING:
+    case CONTACT_PENDING:
+        break;
+    }
+    if (call->device_code == 0) {
+        dt_contacts_note(call->server->contacts, call->drive.serial, call->event.time, NULL);
+    }
+}
+
 /* Shared by all verbs that add or change the one drive at hand. */
 void km_drive_publish(struct km_call *call)
 {
     struct dt_table *table, *old;
 
-    if (!call->drive.serial[0]) {
-        return; /* only the pending list changed */
-    }
     old = km_drives(call->server);
     if (dt_table_with(old, &call->drive, &table) == KLM_OK) {
         km_drives_swap(call->server, table);

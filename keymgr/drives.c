@@ -19,20 +19,40 @@ static klm_rc set_alias(struct km_call *call, const char *value, char *out)
     return KLM_OK;
 }
 
-static klm_rc pin(struct km_call *call, struct klm_slice bytes, struct dt_drive *drive)
+/* The certificate of a request, read off the writer. */
+struct pin {
+    char fingerprint[65], wwn[17];
+};
+
+static klm_rc read_pin(struct km_call *call, struct klm_slice bytes, const char *serial)
 {
+    struct pin *pin = klm_pool_alloc(call->pool, sizeof *pin);
     struct kr_cert_info info;
     struct klm_slice der;
-    char serial[13], wwn[17];
+    char of[13];
 
+    if (!pin) {
+        return KLM_E_NOMEM;
+    }
     KLM_TRY(kr_cert_parse(bytes, call->pool, &der, &call->diag));
-    if (kr_cert_drive(der, serial, wwn) != KLM_OK || strcmp(serial, drive->serial) != 0) {
-        return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_DRIVE_NOT_ITS_CERT, drive->serial);
+    if (kr_cert_drive(der, of, pin->wwn) != KLM_OK || strcmp(of, serial) != 0) {
+        return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_DRIVE_NOT_ITS_CERT, serial);
     }
     KLM_TRY(kr_cert_info(der, call->pool, &info));
-    memcpy(drive->fingerprint, info.fingerprint, sizeof drive->fingerprint);
-    if (!drive->wwn[0]) {
-        memcpy(drive->wwn, wwn, sizeof drive->wwn);
+    memcpy(pin->fingerprint, info.fingerprint, sizeof pin->fingerprint);
+    call->work = pin;
+    return KLM_OK;
+}
+
+static klm_rc put_pin(struct km_call *call, const struct pin *pin, struct dt_drive *drive)
+{
+    if (pin->wwn[0] && drive->wwn[0] && strcmp(pin->wwn, drive->wwn) != 0) {
+        return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_DRIVE_OTHER_WWN, drive->serial, drive->wwn,
+                         pin->wwn);
+    }
+    memcpy(drive->fingerprint, pin->fingerprint, sizeof drive->fingerprint);
+    if (pin->wwn[0]) {
+        memcpy(drive->wwn, pin->wwn, sizeof drive->wwn);
     }
     return KLM_OK;
 }
@@ -49,7 +69,19 @@ static klm_rc fill(struct km_call *call, const struct km_drive_req *req, struct 
     if (req->kind && dt_kind_parse(req->kind, &drive->kind) != KLM_OK) {
         return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_KIND_UNKNOWN, req->kind);
     }
-    return req->cert.n > 0 ? pin(call, req->cert, drive) : KLM_OK;
+    return call->work ? put_pin(call, call->work, drive) : KLM_OK;
+}
+
+/* Serial number and certificate of a request; everything else of it is tried on a drive of no use, so that what is wrong is found off the writer. */
+static klm_rc read_request(struct km_call *call, const struct km_drive_req *req)
+{
+    struct dt_drive trial = {0};
+
+    KLM_TRY(dt_serial(req->drivename, call->drive.serial, &call->diag));
+    if (req->cert.n > 0) {
+        KLM_TRY(read_pin(call, req->cert, call->drive.serial));
+    }
+    return fill(call, req, &trial);
 }
 
 /* Aliases that the ring does not have are allowed (the ring may come later), but said. */
@@ -66,7 +98,7 @@ klm_rc km_drive_add_prepare(struct km_call *call)
 {
     const struct km_drive_req *req = call->req;
 
-    KLM_TRY(dt_serial(req->drivename, call->drive.serial, &call->diag));
+    KLM_TRY(read_request(call, req));
     KLM_TRY(fill(call, req, &call->drive));
     warn_alias(call, call->drive.alias1);
     warn_alias(call, call->drive.alias2);
@@ -89,7 +121,10 @@ klm_rc km_drive_modify_prepare(struct km_call *call)
 {
     const struct km_drive_req *req = call->req;
 
-    return dt_serial(req->drivename, call->drive.serial, &call->diag);
+    KLM_TRY(read_request(call, req));
+    warn_alias(call, req->rec1 ? req->rec1 : "");
+    warn_alias(call, req->rec2 ? req->rec2 : "");
+    return KLM_OK;
 }
 
 static klm_rc refuse_unknown(struct km_call *call, klm_rc rc)
@@ -116,7 +151,9 @@ klm_rc km_drive_modify_apply(struct km_call *call, struct st_change *change)
 
 klm_rc km_drive_delete_prepare(struct km_call *call)
 {
-    return km_drive_modify_prepare(call);
+    const struct km_drive_req *req = call->req;
+
+    return dt_serial(req->drivename, call->drive.serial, &call->diag);
 }
 
 klm_rc km_drive_delete_apply(struct km_call *call, struct st_change *change)
@@ -163,32 +200,37 @@ static klm_rc list_one(void *arg, const struct dt_drive *drive)
                                         drive->last_volser, drive->fingerprint});
 }
 
+static klm_rc list_drives(struct listing *listing, struct st_view *view, const char *drivename)
+{
+    struct km_call *call = listing->call;
+    struct dt_drive drive;
+    klm_rc rc;
+
+    if (drivename) {
+        KLM_TRY(dt_serial(drivename, call->drive.serial, &call->diag));
+        KLM_TRY(refuse_unknown(call, dt_get(view, call->drive.serial, &drive)));
+        return list_one(listing, &drive);
+    }
+    rc = dt_scan(view, list_one, listing);
+    return rc == KLM_E_LIMIT && listing->left == 0 ? KLM_OK : rc;
+}
+
+/* From the store, not from the table in memory: contacts and volumes are only there. */
 klm_rc km_drive_list_prepare(struct km_call *call)
 {
     static const char *const few[] = {"Serial", "Kind", "Alias 1", "Alias 2", "Sym Alias", NULL};
     static const char *const all[] = {"Serial",        "Kind",         "Alias 1",     "Alias 2", "Sym Alias", "WWN",
                                       "First Contact", "Last Contact", "Last VolSer", "Certificate", NULL};
     const struct km_drive_req *req = call->req;
-    struct listing listing = {call, req->verbose || req->drivename, LIST_DEFAULT};
-    struct dt_table *drives = km_drives(call->server);
-    const struct dt_drive *drive;
+    struct listing listing = {call, req->verbose || req->drivename,
+                              req->limit > 0 ? (size_t)req->limit : LIST_DEFAULT};
+    struct st_view *view;
     klm_rc rc;
 
-    if (req->limit > 0) {
-        listing.left = (size_t)req->limit;
-    }
-    rc = km_rows_begin(call, "Drives", listing.verbose ? all : few);
-    if (rc == KLM_OK && req->drivename) {
-        rc = dt_serial(req->drivename, call->drive.serial, &call->diag);
-        if (rc == KLM_OK) {
-            rc = dt_table_find(drives, call->drive.serial, &drive);
-            rc = rc == KLM_OK ? list_one(&listing, drive) : refuse_unknown(call, rc);
-        }
-    } else if (rc == KLM_OK) {
-        rc = dt_table_scan(drives, list_one, &listing);
-        rc = rc == KLM_E_LIMIT && listing.left == 0 ? KLM_OK : rc;
-    }
-    dt_table_free(&drives);
+    KLM_TRY(km_rows_begin(call, "Drives", listing.verbose ? all : few));
+    KLM_TRY(st_view_open(call->server->store, &view));
+    rc = list_drives(&listing, view, req->drivename);
+    st_view_close(&view);
     return rc;
 }
 

@@ -30,6 +30,7 @@ struct km_writer {
     size_t outbox_first, outbox_n;
     bool behind;             /* the journal refused events: rows are found by a scan until it takes them */
     uint64_t last_flush;     /* monotonic ms of the last lazy flush */
+    uint64_t last_idle;      /* and of the last work of quiet moments */
     bool index_left;         /* key usage events wait to be indexed */
 };
 

@@ -19,12 +19,31 @@ static const char *resource(struct km_call *call, const char *what, const struct
     return out;
 }
 
+/* A drive gets keys for itself, and as the drive that it was when its session began. */
+static klm_rc check_actor(struct km_call *call, const char *serial)
+{
+    const char *shown = call->actor.fingerprint, *pinned = call->drive.fingerprint;
+
+    if (call->actor.kind != KM_ACTOR_DRIVE) {
+        return KLM_OK;
+    }
+    if (strcmp(call->actor.name, serial) != 0) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
+                         km_verb(call->id)->name);
+    }
+    if (shown[0] && pinned[0] && strcmp(shown, pinned) != 0) { /* pinned to another one since */
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT, serial);
+    }
+    return KLM_OK;
+}
+
 /* The event's fields that all key verbs share; the drive as the table knows it. */
 static klm_rc describe(struct km_call *call, const char *what, const char *serial, const char *volser)
 {
     struct smf_event *event = &call->event;
     struct dt_table *drives = km_drives(call->server);
     const struct dt_drive *drive;
+    char fixed[7] = "";
     klm_rc rc = dt_table_find(drives, serial, &drive);
 
     if (rc == KLM_OK) {
@@ -36,14 +55,20 @@ static klm_rc describe(struct km_call *call, const char *what, const char *seria
     }
     event->field[SMF_F_DRIVE] = call->drive.serial;
     event->field[SMF_F_WWN] = call->drive.wwn;
-    event->field[SMF_F_VOLSER] = volser;
-    event->field[SMF_F_RESOURCE] = resource(call, what, &call->drive, volser);
-    return KLM_OK;
+    KLM_TRY(check_actor(call, serial));
+    if (*volser && md_volser(volser, fixed, &call->diag) != KLM_OK) {
+        call->device_code = 0xEE02;
+        return KLM_E_INVALID;
+    }
+    event->field[SMF_F_VOLSER] = klm_pool_str(call->pool, fixed);
+    event->field[SMF_F_RESOURCE] = resource(call, what, &call->drive, fixed);
+    return event->field[SMF_F_VOLSER] ? KLM_OK : KLM_E_NOMEM;
 }
 
-static void describe_labels(struct km_call *call, const char *what, const char *volser)
+static void describe_labels(struct km_call *call, const char *what)
 {
-    call->event.field[SMF_F_RESOURCE] = resource(call, what, &call->drive, volser);
+    call->event.field[SMF_F_RESOURCE] =
+        resource(call, what, &call->drive, call->event.field[SMF_F_VOLSER]);
     call->event.field[SMF_F_ALIAS1] = call->keyed.labels[0].label;
     call->event.field[SMF_F_ALIAS2] = call->keyed.labels_n > 1 ? call->keyed.labels[1].label : NULL;
 }
@@ -128,7 +153,7 @@ static klm_rc open_eedk(struct km_call *call, struct klm_slice bytes, const stru
     return rc;
 }
 
-/* The first EEDK that opens gives the key; the event names the labels of all of them. */
+/* The first EEDK that opens gives the key; the event names the label that opened it. */
 static klm_rc open_eedks(struct km_call *call, const struct klm_slice *eedk, int64_t n)
 {
     const struct kr_label *label = NULL;
@@ -153,6 +178,13 @@ static klm_rc open_eedks(struct km_call *call, const struct klm_slice *eedk, int
                      klm_rc_text(worst));
 }
 
+/* The way a key leaves: wrapped for the session. */
+static klm_rc wrap(struct km_call *call, const uint8_t *session_key)
+{
+    return session_key ? kr_wrap_session(call->data_key, session_key, call->keyed.wrapped)
+                       : KLM_E_INTERNAL;
+}
+
 klm_rc km_key_create_prepare(struct km_call *call)
 {
     struct km_key_create *req = call->req;
@@ -162,12 +194,12 @@ klm_rc km_key_create_prepare(struct km_call *call)
     KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
     KLM_TRY(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &call->data_key));
     KLM_TRY(make_eedks(call, &labels));
-    describe_labels(call, "Write", req->volser);
-    return kr_wrap_session(call->data_key, req->session_key, call->keyed.wrapped);
+    describe_labels(call, "Write");
+    return wrap(call, req->session_key);
 }
 
 /* What the auditors and the operator will ask for later: one usage event a write. */
-static klm_rc add_usage(struct km_call *call, struct st_change *change, const char *volser)
+static klm_rc add_usage(struct km_call *call, struct st_change *change)
 {
     struct md_usage usage = {.number = ++call->server->writer.usage_last, .time = call->event.time};
 
@@ -176,7 +208,7 @@ static klm_rc add_usage(struct km_call *call, struct st_change *change, const ch
     }
     snprintf(usage.drive, sizeof usage.drive, "%s", call->drive.serial);
     snprintf(usage.wwn, sizeof usage.wwn, "%s", call->drive.wwn);
-    snprintf(usage.volser, sizeof usage.volser, "%s", volser);
+    snprintf(usage.volser, sizeof usage.volser, "%s", call->event.field[SMF_F_VOLSER]);
     snprintf(usage.alias1, sizeof usage.alias1, "%s", call->keyed.labels[0].label);
     if (call->keyed.labels_n > 1) {
         snprintf(usage.alias2, sizeof usage.alias2, "%s", call->keyed.labels[1].label);
@@ -186,9 +218,7 @@ static klm_rc add_usage(struct km_call *call, struct st_change *change, const ch
 
 klm_rc km_key_create_apply(struct km_call *call, struct st_change *change)
 {
-    struct km_key_create *req = call->req;
-
-    return add_usage(call, change, req->volser);
+    return add_usage(call, change);
 }
 
 klm_rc km_key_get_prepare(struct km_call *call)
@@ -197,8 +227,8 @@ klm_rc km_key_get_prepare(struct km_call *call)
 
     KLM_TRY(describe(call, "Read", req->serial, req->volser));
     KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
-    describe_labels(call, "Read", req->volser);
-    return kr_wrap_session(call->data_key, req->session_key, call->keyed.wrapped);
+    describe_labels(call, "Read");
+    return wrap(call, req->session_key);
 }
 
 klm_rc km_key_translate_prepare(struct km_call *call)
@@ -210,15 +240,13 @@ klm_rc km_key_translate_prepare(struct km_call *call)
     KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
     KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
     KLM_TRY(make_eedks(call, &labels));
-    describe_labels(call, "Translate", req->volser);
+    describe_labels(call, "Translate");
     return KLM_OK;
 }
 
 klm_rc km_key_translate_apply(struct km_call *call, struct st_change *change)
 {
-    struct km_key_translate *req = call->req;
-
-    return add_usage(call, change, req->volser);
+    return add_usage(call, change);
 }
 
 klm_rc km_drive_verify_prepare(struct km_call *call)

@@ -1,11 +1,14 @@
 /* Rights: one table says which role has which right. */
 #include "keymgr/internal.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#define GROUPS_MAX 1024      /* groups of a user that are looked at */
+#define ROOM_MAX (4u << 20)  /* bytes of a group's entry */
 
 static const struct {
     const char *name;
@@ -34,19 +37,15 @@ klm_rc km_right_find(const char *name, enum km_right *out)
     return KLM_E_NOTFOUND;
 }
 
-/* Is the user, or one of his groups ("%name"), in a comma separated list? */
-static bool listed(const char *list, const char *user, const char *const *groups, size_t groups_n)
+/* Is a name in a comma separated list? Names of groups stand there with % in front. */
+static bool listed(const char *list, char mark, const char *name)
 {
-    for (const char *p = list; p && *p;) {
-        size_t n = strcspn(p, ", ;");
+    size_t len = strlen(name);
 
-        if (n > 0 && *p == '%') {
-            for (size_t i = 0; i < groups_n; i++) {
-                if (strlen(groups[i]) == n - 1 && strncmp(groups[i], p + 1, n - 1) == 0) {
-                    return true;
-                }
-            }
-        } else if (n > 0 && strlen(user) == n && strncmp(user, p, n) == 0) {
+    for (const char *p = list; p && *p;) {
+        size_t n = strcspn(p, ", ;"), skip = mark ? 1 : 0;
+
+        if (n == len + skip && (!mark || *p == mark) && strncmp(p + skip, name, len) == 0) {
             return true;
         }
         p += n;
@@ -55,30 +54,7 @@ static bool listed(const char *list, const char *user, const char *const *groups
     return false;
 }
 
-/* Names of all groups of a user; at most max. */
-static size_t group_names(const char *user, unsigned gid, char names[][64], const char **out, size_t max)
-{
-    gid_t ids[64];
-    int n = (int)KLM_COUNT(ids);
-    size_t used = 0;
-
-    if (getgrouplist(user, (gid_t)gid, ids, &n) < 0) {
-        n = (int)KLM_COUNT(ids);
-    }
-    for (int i = 0; i < n && used < max; i++) {
-        char room[4096];
-        struct group group, *found = NULL;
-
-        if (getgrgid_r(ids[i], &group, room, sizeof room, &found) == 0 && found) {
-            snprintf(names[used], 64, "%s", found->gr_name);
-            out[used] = names[used];
-            used++;
-        }
-    }
-    return used;
-}
-
-unsigned km_roles_of(const struct parm_config *config, unsigned uid, unsigned gid)
+static unsigned roles_by_name(const struct parm_config *config, char mark, const char *name)
 {
     static const struct {
         enum parm_id list;
@@ -89,20 +65,62 @@ unsigned km_roles_of(const struct parm_config *config, unsigned uid, unsigned gi
         {PARM_console_role_AUDITOR, KM_ROLE_AUDITOR},
         {PARM_console_role_BACKUP, KM_ROLE_BACKUP},
     };
-    char room[4096], names[64][64];
-    const char *groups[64];
-    struct passwd passwd, *found = NULL;
-    size_t groups_n;
     unsigned out = 0;
 
-    if (getpwuid_r((uid_t)uid, &passwd, room, sizeof room, &found) != 0 || !found) {
-        return 0;
-    }
-    groups_n = group_names(found->pw_name, gid, names, groups, KLM_COUNT(groups));
     for (size_t i = 0; i < KLM_COUNT(roles); i++) {
-        if (listed(parm_str(config, roles[i].list), found->pw_name, groups, groups_n)) {
+        if (listed(parm_str(config, roles[i].list), mark, name)) {
             out |= roles[i].role;
         }
     }
     return out;
+}
+
+/* A group with many members needs more room than usual; one that cannot be read gives nothing. */
+static unsigned roles_of_group(const struct parm_config *config, gid_t gid)
+{
+    struct group group, *found = NULL;
+    unsigned out = 0;
+    int rc = ERANGE;
+
+    for (size_t cap = 4096; cap <= ROOM_MAX && rc == ERANGE; cap *= 4) {
+        char *room = malloc(cap);
+
+        rc = room ? getgrgid_r(gid, &group, room, cap, &found) : ENOMEM;
+        if (rc == 0 && found) {
+            out = roles_by_name(config, '%', group.gr_name);
+        }
+        free(room);
+    }
+    return out;
+}
+
+static unsigned roles_of_groups(const struct parm_config *config, const char *user, gid_t gid)
+{
+    int n = GROUPS_MAX;
+    gid_t *ids = calloc(GROUPS_MAX, sizeof *ids);
+    unsigned out = 0;
+
+    if (!ids) {
+        return 0;
+    }
+    if (getgrouplist(user, gid, ids, &n) < 0) {
+        n = GROUPS_MAX; /* the first so many count */
+    }
+    for (int i = 0; i < n; i++) {
+        out |= roles_of_group(config, ids[i]);
+    }
+    free(ids);
+    return out;
+}
+
+unsigned km_roles_of(const struct parm_config *config, unsigned uid, unsigned gid)
+{
+    char room[16384];
+    struct passwd passwd, *found = NULL;
+
+    if (getpwuid_r((uid_t)uid, &passwd, room, sizeof room, &found) != 0 || !found) {
+        return 0;
+    }
+    return roles_by_name(config, '\0', found->pw_name) |
+           roles_of_groups(config, found->pw_name, (gid_t)gid);
 }

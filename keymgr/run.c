@@ -9,6 +9,7 @@ static void take_back(struct km_call *call, klm_rc rc)
     klm_wipe(&call->keyed, sizeof call->keyed);
     memset(&call->rows, 0, sizeof call->rows);
     call->bytes = (struct klm_slice){0};
+    call->text = NULL;
     call->rc = KM_REFUSE(call, rc, 0xEE0F, KLM_MSG_AUDIT_REFUSED, klm_rc_text(rc));
 }
 
@@ -42,18 +43,32 @@ static void explain(struct km_call *call)
     }
 }
 
+/* The event cannot be written. What has not happened yet does not; of what has, the truth is told. */
+static void not_audited(struct km_call *call, klm_rc rc)
+{
+    unsigned flags = km_verb(call->id)->flags;
+
+    if (flags & KM_ACTS) {
+        call->rc = KM_REFUSE(call, rc, 0, KLM_MSG_AUDIT_LATE, km_verb(call->id)->name, klm_rc_text(rc));
+    } else if (!(flags & KM_ANYWAY)) {
+        take_back(call, rc);
+    }
+}
+
 static void audit_and_deliver(struct km_call *call)
 {
+    const struct km_verb *verb = km_verb(call->id);
+
     explain(call);
     if (wants_audit(call)) {
         klm_rc rc = km_audit_call(call);
 
         if (rc != KLM_OK && call->rc == KLM_OK && call->server->audit_refuse) {
-            take_back(call, rc);
+            not_audited(call, rc);
         }
     }
-    if (call->rc == KLM_OK && km_verb(call->id)->publish && !km_verb(call->id)->apply) {
-        km_verb(call->id)->publish(call);
+    if (call->rc == KLM_OK && verb->publish && (!verb->apply || call->no_apply)) {
+        verb->publish(call);
     }
     km_deliver(call);
 }
@@ -118,6 +133,9 @@ static klm_rc admit(struct km_call *call)
     if (!km_may(call->actor.roles, verb->right)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
                          verb->name);
+    }
+    if ((verb->flags & KM_ACTS) && smf_journal_refusing(call->server->journal)) {
+        return KM_REFUSE(call, KLM_E_IO, 0xEE0F, KLM_MSG_AUDIT_REFUSED, klm_rc_text(KLM_E_IO));
     }
     return km_call_check(call, &call->diag);
 }

@@ -13,14 +13,13 @@ static klm_rc open_ring(struct km_server *server, struct st_view *view, const ch
                         struct klm_diag *diag, struct kr_open_ring **out)
 {
     struct parm_ring name;
+    klm_rc rc;
 
     if (!value || parm_ring(value, &name) != KLM_OK) {
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_RING_NAME, value ? value : "");
     }
-    if (kr_open_ring(view, server->master, name.owner, name.ring, diag, out) != KLM_OK) {
-        return klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_RING_MISSING, name.owner, name.ring);
-    }
-    return KLM_OK;
+    rc = kr_open_ring(view, server->master, name.owner, name.ring, diag, out);
+    return rc == KLM_E_NOTFOUND ? klm_fail(diag, rc, KLM_MSG_RING_MISSING, name.owner, name.ring) : rc;
 }
 
 static size_t authorities(const struct kr_open_ring *ring, struct x509_st **out)
@@ -41,7 +40,7 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
 {
     struct x509_st *chain[CHAIN_MAX], *trust[CHAIN_MAX];
     const struct kr_label *own;
-    struct klm_tls_config cfg = {.server = true, .max_version = 13, .security_level = 2};
+    struct klm_tls_config cfg = {.server = true, .security_level = 2};
     struct klm_pool *pool;
     klm_rc rc;
 
@@ -58,6 +57,7 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
                       &cfg.suites13);
     if (rc == KLM_OK) {
         cfg.min_version = parm_tls_min(state->config);
+        cfg.max_version = parm_tls_max(state->config);
         cfg.client_auth = (enum klm_tls_client_auth)parm_num(
             state->config, PARM_TransportListener_ssl_clientauthentication);
         cfg.key = kr_key_pkey(own->key);
@@ -94,8 +94,7 @@ static klm_rc load_rings(struct km_server *server, struct km_state *state, struc
         {ring_of(config, PARM_TransportListener_ssl_truststore_name,
                  PARM_TransportListener_ssl_keystore_name),
          &state->trust},
-        {ring_of(config, PARM_drive_authority_ring, PARM_TransportListener_ssl_truststore_name),
-         &state->authority},
+        {parm_drive_authority_ring(config), &state->authority},
     };
 
     for (size_t i = 0; i < KLM_COUNT(rings); i++) {

@@ -54,6 +54,7 @@ klm_rc km_cert_add_apply(struct km_call *call, struct st_change *change);
 klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change);
 klm_rc km_token_read_apply(struct km_call *call, struct st_change *change);
 void km_drive_publish(struct km_call *call);
+void km_drive_contact_publish(struct km_call *call);
 void km_key_published(struct km_call *call);
 void km_drive_publish_delete(struct km_call *call);
 void km_drive_publish_all(struct km_call *call);

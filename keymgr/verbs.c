@@ -160,13 +160,43 @@ static bool is_set(const struct km_call *call, const struct km_param *param)
     return true;
 }
 
+/* Doors fill requests by name or by field: the limit holds either way. */
+static bool too_long(const struct km_call *call, const struct km_param *param)
+{
+    const char *field = (const char *)call->req + param->offset;
+    const char *text;
+
+    switch (param->type) {
+    case KM_T_STRING:
+        text = *(const char *const *)(const void *)field;
+        return text && strnlen(text, param->max + 1) > param->max;
+    case KM_T_BYTES:
+        return ((const struct klm_slice *)(const void *)field)->n > param->max;
+    case KM_T_NUMBER:
+    case KM_T_FLAG:
+        break;
+    }
+    return false;
+}
+
+static klm_rc check_param(const struct km_call *call, const struct km_param *param,
+                          struct klm_diag *diag)
+{
+    if ((param->flags & KM_P_REQUIRED) && !is_set(call, param)) {
+        return klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARAM_MISSING, param->name,
+                        verbs[call->id].name);
+    }
+    if (too_long(call, param)) {
+        return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_PARAM_LONG, param->name, KLM_NUM(param->max));
+    }
+    return KLM_OK;
+}
+
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag)
 {
     for (size_t i = 0; i < KLM_COUNT(params); i++) {
-        if (params[i].verb == call->id && (params[i].flags & KM_P_REQUIRED) &&
-            !is_set(call, &params[i])) {
-            return klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARAM_MISSING, params[i].name,
-                            verbs[call->id].name);
+        if (params[i].verb == call->id) {
+            KLM_TRY(check_param(call, &params[i], diag));
         }
     }
     return KLM_OK;

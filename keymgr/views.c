@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -315,6 +316,15 @@ static void *views_main(void *arg)
 
 /* ---- Start, stop, news */
 
+/* The folder of a view is made when it is missing, so that a configuration needs nothing but its own names. */
+static klm_rc make_folder(const char *file, struct klm_diag *diag)
+{
+    char folder[PATH_MAX];
+
+    KLM_TRY(klm_path_folder(file, folder, sizeof folder));
+    return klm_folder_make(folder, 0700, diag);
+}
+
 static klm_rc open_xml(struct km_server *server, struct klm_diag *diag)
 {
     const struct parm_config *config = server->state->config;
@@ -327,6 +337,7 @@ static klm_rc open_xml(struct km_server *server, struct klm_diag *diag)
     klm_rc rc;
 
     server->views->cachecount = options.cachecount;
+    KLM_TRY(make_folder(options.path, diag));
     KLM_TRY(st_view_open(server->store, &view));
     rc = md_xml_open(&options, view, diag, &server->views->xml);
     st_view_close(&view);
@@ -357,6 +368,7 @@ klm_rc km_views_start(struct km_server *server, struct klm_diag *diag)
     }
     pthread_mutex_init(&server->views->lock, NULL);
     KLM_TRY(table_paths(server->state->config, server->views->table, server->views->base));
+    KLM_TRY(make_folder(server->views->table, diag));
     KLM_TRY(open_xml(server, diag));
     server->views->drives = write_views(server, true, true);
     return start_thread(server);

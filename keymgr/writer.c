@@ -158,6 +158,7 @@ static void idle_work(struct km_server *server)
     uint64_t left = 0, now = klm_clock_mono_ms();
     size_t contacts = 0, purged = 0;
 
+    writer->last_idle = now;
     if (ready(server) != KLM_OK || st_change_open(server->store, &change) != KLM_OK) {
         return;
     }
@@ -218,6 +219,9 @@ static void *writer_main(void *arg)
     for (;;) {
         if (take(writer, &list)) {
             km_writer_batch(server, list);
+            if (klm_clock_mono_ms() - writer->last_idle >= FLUSH_MS) {
+                idle_work(server); /* never quiet: now and then all the same */
+            }
         } else if (writer->stop) {
             return NULL;
         } else {

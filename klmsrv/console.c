@@ -55,7 +55,7 @@ void srv_console_to(const char *userid)
     size_t n = 0;
 
     pthread_mutex_lock(&console.lock);
-    for (; userid[n] && n < 8; n++) {
+    for (; n < 8 && userid[n]; n++) {
         console.user[n] = (char)toupper((unsigned char)userid[n]);
     }
     console.user[n] = '\0';

@@ -345,7 +345,7 @@ static klm_rc confirm(struct srv_session *session, const struct kx_confirm *conf
         return KLM_OK;
     }
     KLM_TRY(klm_tls_exporter(klm_stream_ssl(session->stream), KX_EXPORTER_LABEL,
-                             (struct klm_slice){0}, session->key, sizeof session->key));
+                             (struct klm_slice){0}, session->key, SRV_KEY));
     KLM_TRY(new_call(session, KM_DRIVE_CONTACT, 0, KX_CONFIRMED, &call));
     rc = fill_contact(session, call, confirm);
     if (rc != KLM_OK) {

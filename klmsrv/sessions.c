@@ -127,7 +127,12 @@ void srv_sessions_accept(struct srv_sessions *sessions, int take_fd, bool tls)
     char host[80];
 
     host_of(take_fd, host, sizeof host);
-    if (sessions->draining || too_many(sessions, host) || !(session = calloc(1, sizeof *session))) {
+    session = sessions->draining || too_many(sessions, host) ? NULL : calloc(1, sizeof *session);
+    if (session) {
+        session->key = klm_secret_alloc(SRV_KEY);
+    }
+    if (!session || !session->key) {
+        free(session);
         refuse(sessions, take_fd, host);
         return;
     }
@@ -136,6 +141,7 @@ void srv_sessions_accept(struct srv_sessions *sessions, int take_fd, bool tls)
     snprintf(session->host, sizeof session->host, "%s", host);
     owner.arg = session;
     if (klm_stream_new(take_fd, &cfg, &owner, &session->stream) != KLM_OK) {
+        klm_secret_free(session->key, SRV_KEY);
         free(session);
         return;
     }
@@ -159,7 +165,7 @@ static void free_session(struct srv_session *session)
         session->next->prev = session->prev;
     }
     set->n--;
-    klm_wipe(session->key, sizeof session->key);
+    klm_secret_free(session->key, SRV_KEY);
     free(session);
     if (set->draining && set->n == 0 && set->drained) {
         set->drained(set->drained_arg);

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#define SRV_KEY 32        /* bytes of a session's wrapping key */
 #define SRV_IN_FLIGHT 8   /* requests of a session without an answer (PROTOCOL.md 1.6) */
 
 struct srv_session {
@@ -27,7 +28,7 @@ struct srv_session {
     uint8_t hello[64], hello_server[64];  /* the clear messages, for their hash */
     size_t hello_n, hello_server_n;
     uint8_t hellos[32];
-    uint8_t key[32];             /* wrapping key of the session: exporter */
+    uint8_t *key;                /* wrapping key of the session (exporter), SRV_KEY bytes of secret memory */
 };
 
 struct srv_sessions {

@@ -229,11 +229,15 @@ static void on_hup(void *arg)
     struct srv_task *srv = arg;
     const struct km_actor actor = {.kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "SIGHUP"};
     struct km_call *call;
+    char state[64];
 
     if (srv->ending || km_call_new(srv->server, KM_CONFIG_REFRESH, &actor, &call) != KLM_OK) {
         return;
     }
-    srv_notify("RELOADING=1");
+    /* The time tells systemd which reload this is (sd_notify(3)): never earlier than the signal, so rounded up. */
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             ((unsigned long long)klm_clock_mono_ms() + 1) * 1000);
+    srv_notify(state);
     call->loop = srv->loop;
     call->done = refresh_done;
     km_run(call);

@@ -93,12 +93,24 @@ static klm_rc put_trailer(struct klm_buf *out, const struct trailer *t)
     return klm_buf_rc(out);
 }
 
+/* The number that follows a name at p, and on behind it; NULL when something else is there. */
+static const char *take_number(const char *p, const char *name, uint64_t *out)
+{
+    size_t n = strlen(name);
+
+    if (!p || strncmp(p, name, n) != 0) {
+        return NULL;
+    }
+    *out = strtoull(p + n, NULL, 10);
+    return p + n + strspn(p + n, "0123456789");
+}
+
 /* Where the end begins in a file; what it says is then compared with what we would write. */
 static bool find_trailer(struct klm_slice file, size_t *at, struct trailer *t)
 {
     char end[TRAILER_MAX + 1];
     size_t n = file.n < TRAILER_MAX ? file.n : TRAILER_MAX;
-    const char *start;
+    const char *start, *p;
 
     if (file.n < sizeof ROOT - 1 || memcmp(file.p, ROOT, sizeof ROOT - 1) != 0) {
         return false;
@@ -106,9 +118,9 @@ static bool find_trailer(struct klm_slice file, size_t *at, struct trailer *t)
     memcpy(end, file.p + file.n - n, n);
     end[n] = '\0';
     start = strstr(end, ROOT_END "<!-- first=");
-    if (!start || sscanf(start + sizeof ROOT_END - 1,
-                         "<!-- first=%" SCNu64 " last=%" SCNu64 " count=%" SCNu64, &t->first,
-                         &t->last, &t->count) != 3) {
+    p = start ? take_number(start + sizeof ROOT_END - 1, "<!-- first=", &t->first) : NULL;
+    p = take_number(p, " last=", &t->last);
+    if (!take_number(p, " count=", &t->count)) {
         return false;
     }
     *at = file.n - n + (size_t)(start - end);

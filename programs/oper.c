@@ -47,6 +47,17 @@ static void copy_text(struct console *console, const char *text, size_t n)
     }
 }
 
+/* The command without its secrets. */
+static void copy_command(struct console *console, const char *line)
+{
+    struct klm_buf shown;
+
+    klm_buf_init(&shown, 2 * LINE_MAX_HERE);
+    con_shown(line, &shown);
+    copy_line(console, "> ", shown.p ? (const char *)shown.p : "", shown.n);
+    klm_buf_done(&shown);
+}
+
 /* Product commands may be typed as they are; F, P, D, RACDCERT and KEYXFER are the system's own. */
 static void full_command(const char *line, struct klm_buf *out)
 {
@@ -77,7 +88,7 @@ static int command(struct console *console, const char *line)
     klm_buf_init_wiping(&text, 3 * LINE_MAX_HERE);
     klm_buf_init_wiping(&answer, CON_ANSWER_MAX);
     full_command(line, &text);
-    copy_line(console, "> ", line, strlen(line));
+    copy_command(console, line);
     rc = klm_buf_rc(&text);
     if (rc == KLM_OK) {
         rc = con_client_command(console->client, (const char *)text.p, &answer, &status, &diag);
@@ -184,13 +195,16 @@ static int dialogue(struct console *console, EditLine *el, History *past, HistEv
         if (!text[0]) {
             continue;
         }
-        if (!strstr(text, "password")) { /* secrets stay out of the history */
+        if (!strcasestr(text, "password")) { /* secrets stay out of the history */
             history(past, event, H_ENTER, text);
         }
         if (leaves(text)) {
             break;
         }
         status = command(console, text);
+        if (!console->lost) {
+            show_messages(console); /* those that came with the answer */
+        }
     }
     return console->lost ? EXIT_FAILED : status;
 }
@@ -226,10 +240,11 @@ static int interactive(struct console *console)
 
 static int batch(struct console *console)
 {
-    static char line[LINE_MAX_HERE];
+    char *line = NULL;
+    size_t cap = 0;
     int status = EXIT_SUCCESS;
 
-    while (!console->lost && fgets(line, sizeof line, stdin)) {
+    while (!console->lost && getline(&line, &cap, stdin) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (leaves(line)) {
             break;
@@ -240,6 +255,7 @@ static int batch(struct console *console)
             status = one ? one : status;
         }
     }
+    free(line);
     return status;
 }
 
@@ -251,7 +267,7 @@ static int run(struct console *console, const char **words)
     if (!words || !words[0]) {
         return isatty(STDIN_FILENO) ? interactive(console) : batch(console);
     }
-    klm_buf_init(&line, LINE_MAX_HERE);
+    klm_buf_init(&line, 2 * LINE_MAX_HERE); /* what is too long for a command is told by the answer */
     for (size_t i = 0; words[i]; i++) {
         klm_buf_text(&line, i ? " " : "");
         klm_buf_text(&line, words[i]);

@@ -10,8 +10,8 @@ $(BENCH_BINS):
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 bench-programs: $(BENCH_BINS)
-bench: all $(BENCH_BINS) ## measure speed against this machine's ceilings
+bench: all $(BENCH_BINS) | $(call deps,CHECK) ## measure speed against this machine's ceilings
 	@tests/bench/bench.py $(B)
-bench-quick: all $(BENCH_BINS) ## the same, short and with a small store
+bench-quick: all $(BENCH_BINS) | $(call deps,CHECK) ## the same, short and with a small store
 	@BENCH_PAIRS=1 BENCH_SECONDS=0.5 BENCH_DRIVES=5000 BENCH_EVENTS=50000 tests/bench/bench.py $(B)
 .PHONY: bench bench-quick bench-programs

@@ -7,9 +7,9 @@ build_in   = $(MAKE) --no-print-directory B=$(B)/$(1) DEPS_DIR=$(abspath $(DEPS_
 
 # ---- Programs that only tests and tools use.
 KILL_SRCS := tests/kill/kxwriter.c tests/kill/session.c tests/kill/checkstore.c
-TOOL_SRCS := tools/gendocs.c tools/genman.c tests/power/sample.c $(KILL_SRCS)
+TOOL_SRCS := tools/gendocs.c tools/genman.c tools/gencomplete.c tests/power/sample.c tests/golden/makestore.c $(KILL_SRCS)
 TOOL_OBJS  = $(TOOL_SRCS:%.c=$(B)/%.o)
-$(B)/tools/gendocs: $(B)/tools/gendocs.o $(B)/tools/genman.o
+$(B)/tools/gendocs: $(B)/tools/gendocs.o $(B)/tools/genman.o $(B)/tools/gencomplete.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^
 $(B)/power/sample: $(B)/tests/power/sample.o
@@ -21,6 +21,16 @@ $(B)/power/record.so: tests/power/record.c $(B)/flags | $(call deps,BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) -O2 -g -fPIC -shared -Wl,-z,relro,-z,now -o $@ $< -ldl -lpthread
+# Made once, on x86-64, and kept: the test is that what was made there opens everywhere and later.
+$(B)/golden/makestore: $(B)/tests/golden/makestore.o $(call libsof,keyring drivetable metadata)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+golden-store: $(B)/golden/makestore ## make tests/golden/store anew, after a change of its format
+	rm -rf tests/golden/store/clean tests/golden/store/killed
+	$< tests/golden/store
+	rm -f tests/golden/store/*/LOCK tests/golden/store/*/RESERVE
+	chmod -R u=rwX,go=rX tests/golden/store
 # What the tests of kills and of power loss need: a drive that keeps a list, a reader of what is left, a server that never syncs.
 $(B)/kill/kxwriter: $(B)/tests/kill/kxwriter.o $(B)/tests/kill/session.o $(call libsof,exchange)
 	@mkdir -p $(@D)
@@ -83,7 +93,7 @@ coverage: | $(call deps,COVERAGE) ## run every test and print which lines they r
 	@cat $(B)/cov/report/lines.txt
 
 # ---- What the sources must be like
-C_SOURCES  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/fuzz tests/bench tools,$(wildcard $(f)/*.c)) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
+C_SOURCES  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/golden tests/fuzz tests/bench tools,$(wildcard $(f)/*.c)) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
 C_HEADERS  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/fuzz tests/bench tools tests/unit,$(wildcard $(f)/*.h))
 SCRIPTS    = .ci/run tools/deps tools/foreign-root $(wildcard tools/*.sh tests/*/*.sh)
 LINT_FILES ?= $(C_SOURCES)
@@ -167,4 +177,4 @@ demo: all | $(call deps,DEMO) ## show the whole path: two key servers, a drive, 
 include tools/bench.mk
 .PHONY: check check-built check-units check-scenarios check-asan check-ubsan check-tsan check-valgrind check-s390x coverage \
         check-layers check-banned check-tables lint lint-format lint-tidy lint-cppcheck lint-scripts docs measure longest \
-        fuzz-programs fuzz-build fuzz-smoke fuzz fuzz-planted demo
+        fuzz-programs fuzz-build fuzz-smoke fuzz fuzz-planted golden-store demo

@@ -355,6 +355,7 @@ int main(int argc, char **argv)
         {"klmsrv-config.5", man_config},
         {"klmsrv-messages.7", man_messages},
         {"klmsrv-commands.7", man_commands},
+        {"completion", completion_words},
     };
 
     for (size_t i = 0; argc == 2 && i < N_OF(manuals); i++) {

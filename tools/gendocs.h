@@ -153,4 +153,8 @@ void man_config(void);
 void man_messages(void);
 void man_commands(void);
 
+/* ---- Words for the shell (gencomplete.c) */
+
+void completion_words(void);
+
 #endif

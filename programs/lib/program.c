@@ -45,22 +45,21 @@ static void put_word(struct klm_buf *out, const char *word)
 /* Lines of standard input; '-' or '+' at a line's end continues it (TSO's rule). */
 static void read_input(struct klm_buf *out)
 {
-    char line[4096];
+    char *line = NULL;
+    size_t cap = 0;
+    bool more = true;
 
-    while (fgets(line, sizeof line, stdin)) {
+    while (more && getline(&line, &cap, stdin) >= 0) {
         size_t n = strcspn(line, "\r\n");
-        bool more;
 
         while (n > 0 && line[n - 1] == ' ') {
             n--;
         }
-        more = n > 0 && (line[n - 1] == '-' || line[n - 1] == '+');
-        line[more ? n - 1 : n] = '\0';
+        more = n == 0 || line[n - 1] == '-' || line[n - 1] == '+';
+        line[more && n > 0 ? n - 1 : n] = '\0';
         put_word(out, line + strspn(line, " \t"));
-        if (!more && n > 0) {
-            break;
-        }
     }
+    free(line);
 }
 
 klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out)

@@ -120,7 +120,8 @@ static unsigned slot_of(uint64_t ns)
         return (unsigned)ns;
     }
     top = 63u - (unsigned)__builtin_clzll(ns);
-    return ((top - SLOT_BITS + 1) << SLOT_BITS) | ((ns >> (top - SLOT_BITS)) & ((1u << SLOT_BITS) - 1));
+    return ((top - SLOT_BITS + 1) << SLOT_BITS) |
+           ((ns >> (top - SLOT_BITS)) & ((1u << SLOT_BITS) - 1));
 }
 
 /* The middle of a slot, in nanoseconds. */
@@ -159,7 +160,8 @@ double bench_hist_us(const struct bench_hist *hist, double share)
 
 void bench_no_delay(int fd)
 {
-    bench_need(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0, "TCP_NODELAY");
+    bench_need(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0,
+               "TCP_NODELAY");
 }
 
 void bench_no_block(int fd)
@@ -169,7 +171,8 @@ void bench_no_block(int fd)
 
 static struct sockaddr_in loopback(uint16_t port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
 
 int bench_listen(uint16_t *port)

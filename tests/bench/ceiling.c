@@ -17,8 +17,9 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"echo", ceiling_echo, false},     {"decrypt", ceiling_decrypt, false}, {"encrypt", ceiling_encrypt, false},
-    {"random", ceiling_random, false}, {"commit", ceiling_commit, true},    {"open", ceiling_open, true},
+    {"echo", ceiling_echo, false},       {"decrypt", ceiling_decrypt, false},
+    {"encrypt", ceiling_encrypt, false}, {"random", ceiling_random, false},
+    {"commit", ceiling_commit, true},    {"open", ceiling_open, true},
 };
 
 static const struct kind *find(const char *name)
@@ -33,21 +34,37 @@ static const struct kind *find(const char *name)
 
 int main(int argc, char **argv)
 {
-    struct ceiling_options options = {.seconds = 1, .threads = 1, .connections = 8, .puts = 1, .cache_megabytes = 256};
+    struct ceiling_options options = {
+        .seconds = 1, .threads = 1, .connections = 8, .puts = 1, .cache_megabytes = 256};
     const struct kind *kind = find(argc > 1 ? argv[1] : NULL);
     int c;
 
     optind = 2;
     while ((c = getopt(argc, argv, "d:t:c:u:Tf:m:")) != -1) {
         switch (c) {
-        case 'd': options.seconds = bench_number(optarg, 0.05, 600); break;
-        case 't': options.threads = (unsigned)bench_number(optarg, 1, 64); break;
-        case 'c': options.connections = (unsigned)bench_number(optarg, 1, 1024); break;
-        case 'u': options.puts = (unsigned)bench_number(optarg, 1, 1000); break;
-        case 'T': options.tls = true; break;
-        case 'f': options.folder = optarg; break;
-        case 'm': options.cache_megabytes = (unsigned)bench_number(optarg, 4, 3000); break;
-        default: find(NULL);
+        case 'd':
+            options.seconds = bench_number(optarg, 0.05, 600);
+            break;
+        case 't':
+            options.threads = (unsigned)bench_number(optarg, 1, 64);
+            break;
+        case 'c':
+            options.connections = (unsigned)bench_number(optarg, 1, 1024);
+            break;
+        case 'u':
+            options.puts = (unsigned)bench_number(optarg, 1, 1000);
+            break;
+        case 'T':
+            options.tls = true;
+            break;
+        case 'f':
+            options.folder = optarg;
+            break;
+        case 'm':
+            options.cache_megabytes = (unsigned)bench_number(optarg, 4, 3000);
+            break;
+        default:
+            find(NULL);
         }
     }
     if (optind != argc || (kind->folder && !options.folder)) {

@@ -13,8 +13,9 @@ struct ceiling_options {
 };
 
 /* Each prints one JSON object and ends the program when it fails. */
-void ceiling_echo(const struct ceiling_options *options);    /* 200 bytes there, 250 back */
-void ceiling_decrypt(const struct ceiling_options *options); /* RSA-2048, OAEP with SHA-256, private key */
+void ceiling_echo(const struct ceiling_options *options); /* 200 bytes there, 250 back */
+void ceiling_decrypt(
+    const struct ceiling_options *options); /* RSA-2048, OAEP with SHA-256, private key */
 void ceiling_encrypt(const struct ceiling_options *options); /* the same, public key */
 void ceiling_random(const struct ceiling_options *options);  /* 32 bytes of the private generator */
 void ceiling_commit(const struct ceiling_options *options);  /* Berkeley DB, synchronous commits */

@@ -48,7 +48,8 @@ static EVP_PKEY_CTX *context(EVP_PKEY *key, int (*init)(EVP_PKEY_CTX *))
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 
-    bench_need(ctx && init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
+    bench_need(ctx && init(ctx) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
                    EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()) == 1,
                "OAEP");
     return ctx;
@@ -65,8 +66,8 @@ static void *work(void *arg)
     return NULL;
 }
 
-static void measure(const struct ceiling_options *options, const char *what, step_fn *fn, EVP_PKEY *key,
-                    int (*init)(EVP_PKEY_CTX *))
+static void measure(const struct ceiling_options *options, const char *what, step_fn *fn,
+                    EVP_PKEY *key, int (*init)(EVP_PKEY_CTX *))
 {
     static struct worker workers[THREADS_MAX];
     uint64_t begin, took, cpu, ops = 0;
@@ -93,11 +94,14 @@ static void measure(const struct ceiling_options *options, const char *what, ste
         ops += workers[i].ops;
         EVP_PKEY_CTX_free(workers[i].ctx);
     }
-    printf("{\"bench\":\"ceiling\",\"what\":\"%s\",\"threads\":%u,\"ops_per_s\":%.1f,\"cpu_us_per_op\":%.2f}\n", what,
-           options->threads, (double)ops / ((double)took / 1e9), (double)(bench_cpu_self() - cpu) / 1000 / (double)ops);
+    printf("{\"bench\":\"ceiling\",\"what\":\"%s\",\"threads\":%u,\"ops_per_s\":%.1f,\"cpu_us_per_"
+           "op\":%.2f}\n",
+           what, options->threads, (double)ops / ((double)took / 1e9),
+           (double)(bench_cpu_self() - cpu) / 1000 / (double)ops);
 }
 
-static void with_key(const struct ceiling_options *options, const char *what, step_fn *fn, int (*init)(EVP_PKEY_CTX *))
+static void with_key(const struct ceiling_options *options, const char *what, step_fn *fn,
+                     int (*init)(EVP_PKEY_CTX *))
 {
     EVP_PKEY *key = EVP_RSA_gen(2048);
 

@@ -44,9 +44,10 @@ static SSL_CTX *server_context(void)
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
 
     bench_need(key && cert && tls && ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) &&
-                   X509_gmtime_adj(X509_getm_notBefore(cert), -60) && X509_gmtime_adj(X509_getm_notAfter(cert), 86400) &&
-                   X509_set_pubkey(cert, key) && X509_sign(cert, key, EVP_sha256()) &&
-                   SSL_CTX_use_certificate(tls, cert) == 1 && SSL_CTX_use_PrivateKey(tls, key) == 1,
+                   X509_gmtime_adj(X509_getm_notBefore(cert), -60) &&
+                   X509_gmtime_adj(X509_getm_notAfter(cert), 86400) && X509_set_pubkey(cert, key) &&
+                   X509_sign(cert, key, EVP_sha256()) && SSL_CTX_use_certificate(tls, cert) == 1 &&
+                   SSL_CTX_use_PrivateKey(tls, key) == 1,
                "certificate");
     EVP_PKEY_free(key);
     X509_free(cert);
@@ -77,7 +78,8 @@ static long transfer_in(struct peer *peer, uint8_t *to, size_t n)
 static void transfer_out(struct peer *peer, size_t n)
 {
     static const uint8_t bytes[ANSWER];
-    bool sent = peer->ssl ? SSL_write(peer->ssl, bytes, (int)n) == (int)n : send(peer->fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n;
+    bool sent = peer->ssl ? SSL_write(peer->ssl, bytes, (int)n) == (int)n
+                          : send(peer->fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n;
 
     bench_need(sent || atomic_load(&stop), "send");
 }
@@ -106,10 +108,13 @@ static void join(struct side *side, struct peer *peer, int fd, bool server)
         bench_need(peer->ssl && SSL_set_fd(peer->ssl, fd) == 1 &&
                        (server ? SSL_accept(peer->ssl) : SSL_connect(peer->ssl)) == 1,
                    "handshake");
-        SSL_set_read_ahead(peer->ssl, 1); /* not before: a question behind the handshake would be read with it, and not be announced */
+        SSL_set_read_ahead(
+            peer->ssl,
+            1); /* not before: a question behind the handshake would be read with it, and not be announced */
     }
     bench_no_block(fd);
-    bench_need(epoll_ctl(side->poll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = peer}) == 0,
+    bench_need(epoll_ctl(side->poll, EPOLL_CTL_ADD, fd,
+                         &(struct epoll_event){.events = EPOLLIN, .data.ptr = peer}) == 0,
                "epoll");
 }
 
@@ -204,9 +209,11 @@ static void client(struct side *side, uint16_t port, double seconds)
     (void)ask(side, bench_now() + WARM_NS, NULL); /* what is done warming up is not counted */
     begin = bench_now();
     ops = ask(side, begin + (uint64_t)(seconds * 1e9), &hist);
-    printf("{\"bench\":\"ceiling\",\"what\":\"echo\",\"tls\":%s,\"connections\":%u,\"ops_per_s\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
-           side->tls ? "true" : "false", side->n, (double)ops / ((double)(bench_now() - begin) / 1e9),
-           bench_hist_us(&hist, 0.5), bench_hist_us(&hist, 0.99));
+    printf("{\"bench\":\"ceiling\",\"what\":\"echo\",\"tls\":%s,\"connections\":%u,\"ops_per_s\":%."
+           "1f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+           side->tls ? "true" : "false", side->n,
+           (double)ops / ((double)(bench_now() - begin) / 1e9), bench_hist_us(&hist, 0.5),
+           bench_hist_us(&hist, 0.99));
 }
 
 void ceiling_echo(const struct ceiling_options *options)

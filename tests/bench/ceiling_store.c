@@ -42,7 +42,9 @@ static void open_env(const char *home, unsigned megabytes)
     check(env->set_lk_detect(env, DB_LOCK_DEFAULT), "deadlocks");
     check(env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1), "logs");
     check(env->open(env, home,
-                    DB_CREATE | DB_RECOVER | DB_PRIVATE | DB_THREAD | DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_INIT_MPOOL, 0600),
+                    DB_CREATE | DB_RECOVER | DB_PRIVATE | DB_THREAD | DB_INIT_TXN | DB_INIT_LOCK |
+                        DB_INIT_LOG | DB_INIT_MPOOL,
+                    0600),
           home);
 }
 
@@ -51,7 +53,8 @@ static DB *open_db(const char *name, unsigned flags)
     DB *out;
 
     check(db_create(&out, env, 0), name);
-    check(out->open(out, NULL, name, NULL, DB_BTREE, DB_AUTO_COMMIT | DB_THREAD | flags, 0600), name);
+    check(out->open(out, NULL, name, NULL, DB_BTREE, DB_AUTO_COMMIT | DB_THREAD | flags, 0600),
+          name);
     return out;
 }
 
@@ -123,7 +126,8 @@ static void run_commits(const struct ceiling_options *options)
         sum += commits[i];
     }
     took = (double)(bench_now() - begin) / 1e9;
-    printf("{\"bench\":\"ceiling\",\"what\":\"commit\",\"threads\":%u,\"puts\":%u,\"commits_per_s\":%.1f,\"puts_per_s\":%.1f}\n",
+    printf("{\"bench\":\"ceiling\",\"what\":\"commit\",\"threads\":%u,\"puts\":%u,\"commits_per_"
+           "s\":%.1f,\"puts_per_s\":%.1f}\n",
            options->threads, options->puts, (double)sum / took, (double)sum * options->puts / took);
 }
 
@@ -185,8 +189,9 @@ void ceiling_open(const struct ceiling_options *options)
     }
     all_ns = bench_now() - begin;
     closedir(folder);
-    printf("{\"bench\":\"ceiling\",\"what\":\"open\",\"databases\":%zu,\"environment_ms\":%.1f,\"ms\":%.1f}\n", n,
-           (double)env_ns / 1e6, (double)all_ns / 1e6);
+    printf("{\"bench\":\"ceiling\",\"what\":\"open\",\"databases\":%zu,\"environment_ms\":%.1f,"
+           "\"ms\":%.1f}\n",
+           n, (double)env_ns / 1e6, (double)all_ns / 1e6);
     while (n > 0) {
         n--;
         check(open[n]->close(open[n], 0), "close");

@@ -37,7 +37,8 @@ static void read_names(const char *path, struct drive_identity *out)
     struct klm_buf file;
 
     klm_buf_init(&file, FILE_MAX);
-    bench_need(klm_pool_new(0, &pool) == KLM_OK && klm_file_read(path, FILE_MAX, &file, NULL) == KLM_OK &&
+    bench_need(klm_pool_new(0, &pool) == KLM_OK &&
+                   klm_file_read(path, FILE_MAX, &file, NULL) == KLM_OK &&
                    kr_cert_parse(klm_buf_as_slice(&file), pool, &der, NULL) == KLM_OK &&
                    kr_cert_drive(der, out->serial, out->wwn) == KLM_OK,
                path);
@@ -156,7 +157,8 @@ static struct kx_hello own_hello(const struct drive_identity *identity)
 }
 
 /* Both clear hellos; out is the hash over them. */
-static void clear_hellos(const struct drive_identity *identity, struct drive_session *session, uint8_t out[32])
+static void clear_hellos(const struct drive_identity *identity, struct drive_session *session,
+                         uint8_t out[32])
 {
     const struct kx_hello hello = own_hello(identity);
     uint8_t both[2 * KX_HELLO_SIZE];
@@ -168,7 +170,8 @@ static void clear_hellos(const struct drive_identity *identity, struct drive_ses
                    drive_send(session, klm_buf_as_slice(&buf)),
                "hello");
     drive_wait(session, &answer);
-    bench_need(answer.type == KX_HELLO_SERVER && session->in_n == KX_HELLO_SIZE, "the server's hello");
+    bench_need(answer.type == KX_HELLO_SERVER && session->in_n == KX_HELLO_SIZE,
+               "the server's hello");
     memcpy(both, buf.p, KX_HELLO_SIZE);
     memcpy(both + KX_HELLO_SIZE, session->in, KX_HELLO_SIZE);
     SHA256(both, sizeof both, out);
@@ -181,17 +184,21 @@ static void start_tls(const struct drive_identity *identity, struct drive_sessio
     uint8_t key[32];
 
     session->ssl = SSL_new(identity->tls);
-    need_tls(session->ssl && SSL_set_fd(session->ssl, session->fd) == 1 && SSL_connect(session->ssl) == 1, "handshake");
-    need_tls(SSL_export_keying_material(session->ssl, key, sizeof key, KX_EXPORTER_LABEL, strlen(KX_EXPORTER_LABEL), NULL,
-                                        0, 1) == 1,
+    need_tls(session->ssl && SSL_set_fd(session->ssl, session->fd) == 1 &&
+                 SSL_connect(session->ssl) == 1,
+             "handshake");
+    need_tls(SSL_export_keying_material(session->ssl, key, sizeof key, KX_EXPORTER_LABEL,
+                                        strlen(KX_EXPORTER_LABEL), NULL, 0, 1) == 1,
              "exporter");
     session->unwrap = EVP_CIPHER_CTX_new();
     need_tls(session->unwrap != NULL, "key wrap");
     EVP_CIPHER_CTX_set_flags(session->unwrap, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    need_tls(EVP_DecryptInit_ex(session->unwrap, EVP_aes_256_wrap(), NULL, key, NULL) == 1, "key wrap");
+    need_tls(EVP_DecryptInit_ex(session->unwrap, EVP_aes_256_wrap(), NULL, key, NULL) == 1,
+             "key wrap");
 }
 
-static void confirm(const struct drive_identity *identity, struct drive_session *session, const uint8_t hellos[32])
+static void confirm(const struct drive_identity *identity, struct drive_session *session,
+                    const uint8_t hellos[32])
 {
     struct kx_confirm confirm = {.hello = own_hello(identity)};
     struct kx_message answer;
@@ -199,14 +206,18 @@ static void confirm(const struct drive_identity *identity, struct drive_session 
 
     memcpy(confirm.hellos, hellos, sizeof confirm.hellos);
     klm_buf_init(&buf, KX_MESSAGE_MAX);
-    bench_need(kx_encode_confirm(&confirm, &buf) == KLM_OK && drive_send(session, klm_buf_as_slice(&buf)), "confirm");
+    bench_need(kx_encode_confirm(&confirm, &buf) == KLM_OK &&
+                   drive_send(session, klm_buf_as_slice(&buf)),
+               "confirm");
     klm_buf_done(&buf);
     drive_wait(session, &answer);
-    bench_need(answer.type == KX_CONFIRMED && memcmp(answer.u.confirm.hellos, hellos, 32) == 0, "the server's confirmation");
+    bench_need(answer.type == KX_CONFIRMED && memcmp(answer.u.confirm.hellos, hellos, 32) == 0,
+               "the server's confirmation");
     drive_forget(session);
 }
 
-void drive_open(const struct drive_identity *identity, enum drive_port kind, uint16_t port, struct drive_session *out)
+void drive_open(const struct drive_identity *identity, enum drive_port kind, uint16_t port,
+                struct drive_session *out)
 {
     uint8_t hellos[32] = {0};
 

@@ -26,7 +26,8 @@ void drive_done(struct drive_identity *identity);
 
 enum drive_port { DRIVE_TCP, DRIVE_SSL };
 /* Connect and open a session, until the server has confirmed it. Ends the program when that fails. */
-void drive_open(const struct drive_identity *identity, enum drive_port kind, uint16_t port, struct drive_session *out);
+void drive_open(const struct drive_identity *identity, enum drive_port kind, uint16_t port,
+                struct drive_session *out);
 void drive_close(struct drive_session *session);
 
 /* Send a message. False: the session is lost. */

@@ -36,7 +36,9 @@ static void wwn_of(uint64_t number, char out[17])
 
 static klm_rc add_drive(struct st_change *change, uint64_t number)
 {
-    struct dt_drive drive = {.kind = DT_3592, .alias1 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20", .alias2 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21"};
+    struct dt_drive drive = {.kind = DT_3592,
+                             .alias1 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20",
+                             .alias2 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21"};
 
     serial_of(number, drive.serial);
     wwn_of(number, drive.wwn);
@@ -47,7 +49,9 @@ static uint64_t drives, last_event;
 
 static klm_rc add_event(struct st_change *change, uint64_t number)
 {
-    struct md_usage usage = {.number = last_event + number + 1, .alias1 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20", .alias2 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21"};
+    struct md_usage usage = {.number = last_event + number + 1,
+                             .alias1 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20",
+                             .alias2 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21"};
     uint64_t drive = drives ? number * 7919 % drives : 0;
 
     usage.time = (klm_time)1700000000 * 1000000 + (klm_time)number * 1000000;
@@ -120,11 +124,21 @@ int main(int argc, char **argv)
 
     while ((c = getopt(argc, argv, "s:m:d:e:")) != -1) {
         switch (c) {
-        case 's': folder = optarg; break;
-        case 'm': master = optarg; break;
-        case 'd': drives = (uint64_t)bench_number(optarg, 0, 1e6); break;
-        case 'e': events = (uint64_t)bench_number(optarg, 0, 1e8); break;
-        default: folder = NULL; optind = argc + 1;
+        case 's':
+            folder = optarg;
+            break;
+        case 'm':
+            master = optarg;
+            break;
+        case 'd':
+            drives = (uint64_t)bench_number(optarg, 0, 1e6);
+            break;
+        case 'e':
+            events = (uint64_t)bench_number(optarg, 0, 1e8);
+            break;
+        default:
+            folder = NULL;
+            optind = argc + 1;
         }
     }
     if (optind != argc || !folder || !master) {
@@ -137,7 +151,8 @@ int main(int argc, char **argv)
     fill(store, events, add_event);
     index_all(store);
     st_close(&store);
-    printf("{\"bench\":\"fill\",\"drives\":%llu,\"events\":%llu,\"seconds\":%.1f}\n", (unsigned long long)drives,
-           (unsigned long long)events, (double)(bench_now() - begin) / 1e9);
+    printf("{\"bench\":\"fill\",\"drives\":%llu,\"events\":%llu,\"seconds\":%.1f}\n",
+           (unsigned long long)drives, (unsigned long long)events,
+           (double)(bench_now() - begin) / 1e9);
     return 0;
 }

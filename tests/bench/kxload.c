@@ -15,8 +15,8 @@
 
 #define SESSIONS_MAX 1024
 #define CARTRIDGES 8
-#define SAMPLE 16       /* each so many-th data key is looked at */
-#define ANSWER_S 20     /* an answer that takes longer is an error */
+#define SAMPLE 16   /* each so many-th data key is looked at */
+#define ANSWER_S 20 /* an answer that takes longer is an error */
 
 struct cartridge {
     char volser[7];
@@ -92,7 +92,10 @@ static klm_rc encode(struct session *session)
 
 static void lose(struct session *session, const char *why)
 {
-    error(session->asked == KX_CREATE ? "create" : session->asked == KX_GET ? "get" : "verify", why);
+    error(session->asked == KX_CREATE ? "create"
+          : session->asked == KX_GET  ? "get"
+                                      : "verify",
+          why);
     in_flight -= session->sent != 0;
     session->sent = 0;
     drive_close(&session->link);
@@ -118,7 +121,9 @@ static void ask(struct session *session)
 static const char *form(const struct session *session, const struct kx_message *answer)
 {
     static const uint8_t zero[40];
-    enum kx_type wanted = session->asked == KX_CREATE ? KX_CREATED : session->asked == KX_GET ? KX_GOT : KX_VERIFIED;
+    enum kx_type wanted = session->asked == KX_CREATE ? KX_CREATED
+                          : session->asked == KX_GET  ? KX_GOT
+                                                      : KX_VERIFIED;
 
     if (answer->type == KX_ERROR) {
         return answer->u.error.text;
@@ -132,7 +137,8 @@ static const char *form(const struct session *session, const struct kx_message *
     if (memcmp(answer->u.keyed.wrapped, zero, sizeof zero) == 0) {
         return "no key";
     }
-    if (wanted == KX_CREATED && (answer->u.keyed.eedk_n != KX_EEDKS || answer->u.keyed.labels_n != KX_EEDKS)) {
+    if (wanted == KX_CREATED &&
+        (answer->u.keyed.eedk_n != KX_EEDKS || answer->u.keyed.labels_n != KX_EEDKS)) {
         return "not two EEDKs with their labels";
     }
     return wanted == KX_GOT && answer->u.keyed.eedk_n != 0 ? "EEDKs that nobody asked for" : NULL;
@@ -146,7 +152,9 @@ static const char *key_of(struct session *session, const struct kx_message *answ
         return "the data key does not unwrap";
     }
     if (session->asked == KX_GET) {
-        return memcmp(key, session->cartridge->key, sizeof key) == 0 ? NULL : "another key than that of the cartridge";
+        return memcmp(key, session->cartridge->key, sizeof key) == 0
+                   ? NULL
+                   : "another key than that of the cartridge";
     }
     if (memcmp(key, last_key, sizeof key) == 0) {
         return "a key that was given out before";
@@ -188,7 +196,8 @@ static void make_cartridge(struct session *session, struct cartridge *cartridge,
                    drive_send(&session->link, klm_buf_as_slice(&session->out)),
                "create");
     drive_wait(&session->link, &answer);
-    bench_need(answer.type == KX_CREATED && drive_unwrap(&session->link, answer.u.keyed.wrapped, cartridge->key),
+    bench_need(answer.type == KX_CREATED &&
+                   drive_unwrap(&session->link, answer.u.keyed.wrapped, cartridge->key),
                "the answer to create");
     for (size_t i = 0; i < answer.u.keyed.eedk_n; i++) {
         memcpy(cartridge->eedk[i], answer.u.keyed.eedk[i].p, answer.u.keyed.eedk[i].n);
@@ -223,7 +232,8 @@ struct reading {
 
 static struct reading read_counters(void)
 {
-    return (struct reading){bench_now(), bench_cpu_self(), options.pid ? bench_cpu_pid(options.pid) : 0, bench_cpu_machine()};
+    return (struct reading){bench_now(), bench_cpu_self(),
+                            options.pid ? bench_cpu_pid(options.pid) : 0, bench_cpu_machine()};
 }
 
 static void on_ready(struct session *session, bool again)
@@ -291,17 +301,21 @@ static void print(const struct reading *begin, const struct reading *end)
     double self = (double)(end->self - begin->self), server = (double)(end->server - begin->server);
     double machine = (double)(end->machine - begin->machine);
 
-    printf("{\"bench\":\"kx\",\"op\":\"%s\",\"port\":\"%s\",\"sessions\":%u,\"seconds\":%.2f,\"ops\":%llu,\"ops_per_s\":%.1f,"
-           "\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"errors\":%llu,\"client_us_per_op\":%.1f,"
-           "\"server_us_per_op\":%.1f,\"other_cpu\":%.2f}\n",
-           options.op, options.kind == DRIVE_SSL ? "ssl" : "tcp", options.sessions, took, (unsigned long long)answered,
-           (double)answered / took, bench_hist_us(&hist, 0.5), bench_hist_us(&hist, 0.99), (double)hist.max / 1000,
-           (unsigned long long)errors, self / ops / 1000, server / ops / 1000, (machine - self - server) / 1e9 / took);
+    printf(
+        "{\"bench\":\"kx\",\"op\":\"%s\",\"port\":\"%s\",\"sessions\":%u,\"seconds\":%.2f,\"ops\":%"
+        "llu,\"ops_per_s\":%.1f,"
+        "\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"errors\":%llu,\"client_us_per_op\":%.1f,"
+        "\"server_us_per_op\":%.1f,\"other_cpu\":%.2f}\n",
+        options.op, options.kind == DRIVE_SSL ? "ssl" : "tcp", options.sessions, took,
+        (unsigned long long)answered, (double)answered / took, bench_hist_us(&hist, 0.5),
+        bench_hist_us(&hist, 0.99), (double)hist.max / 1000, (unsigned long long)errors,
+        self / ops / 1000, server / ops / 1000, (machine - self - server) / 1e9 / took);
 }
 
 static void usage(void)
 {
-    bench_die("usage", "kxload -p PORT -D FOLDER [-s] [-c SESSIONS] [-o create|get|verify|mixed] [-d SECONDS] [-w SECONDS] [-i PID]");
+    bench_die("usage", "kxload -p PORT -D FOLDER [-s] [-c SESSIONS] [-o create|get|verify|mixed] "
+                       "[-d SECONDS] [-w SECONDS] [-i PID]");
 }
 
 static void arguments(int argc, char **argv)
@@ -310,22 +324,39 @@ static void arguments(int argc, char **argv)
 
     while ((c = getopt(argc, argv, "p:D:sc:o:d:w:i:")) != -1) {
         switch (c) {
-        case 'p': options.port = (uint16_t)bench_number(optarg, 1, 65535); break;
-        case 'D': options.folder = optarg; break;
-        case 's': options.kind = DRIVE_SSL; break;
-        case 'c': options.sessions = (unsigned)bench_number(optarg, 1, SESSIONS_MAX); break;
-        case 'o': options.op = optarg; break;
-        case 'd': options.seconds = bench_number(optarg, 0.1, 600); break;
-        case 'w': options.warm = bench_number(optarg, 0, 60); break;
-        case 'i': options.pid = (int)bench_number(optarg, 1, 4194304); break;
-        default: usage();
+        case 'p':
+            options.port = (uint16_t)bench_number(optarg, 1, 65535);
+            break;
+        case 'D':
+            options.folder = optarg;
+            break;
+        case 's':
+            options.kind = DRIVE_SSL;
+            break;
+        case 'c':
+            options.sessions = (unsigned)bench_number(optarg, 1, SESSIONS_MAX);
+            break;
+        case 'o':
+            options.op = optarg;
+            break;
+        case 'd':
+            options.seconds = bench_number(optarg, 0.1, 600);
+            break;
+        case 'w':
+            options.warm = bench_number(optarg, 0, 60);
+            break;
+        case 'i':
+            options.pid = (int)bench_number(optarg, 1, 4194304);
+            break;
+        default:
+            usage();
         }
     }
     if (argc != optind || !options.port || !options.folder) {
         usage();
     }
-    if (strcmp(options.op, "create") != 0 && strcmp(options.op, "get") != 0 && strcmp(options.op, "verify") != 0 &&
-        strcmp(options.op, "mixed") != 0) {
+    if (strcmp(options.op, "create") != 0 && strcmp(options.op, "get") != 0 &&
+        strcmp(options.op, "verify") != 0 && strcmp(options.op, "mixed") != 0) {
         usage();
     }
 }

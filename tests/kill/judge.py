@@ -13,6 +13,7 @@ KLM_JUDGE_HOME the folder that the configuration names, KLM_CHECKSTORE the progr
 answer (Audit.sync=always).
 """
 import collections
+import glob
 import os
 import re
 import subprocess
@@ -220,11 +221,27 @@ def relocate(home, old):
         file.write(text.replace(old, home))
 
 
+def keep_inode(home, inodes):
+    """The text log's cursor knows its file by inode number, which the copy has not kept."""
+    with open(inodes, encoding="utf-8") as file:
+        paths = dict(line.rstrip("\n").split(" ", 1) for line in file)
+    for cursor in glob.glob(os.path.join(home, "log/audit/*.cursor")):
+        with open(cursor, encoding="utf-8") as file:
+            text = file.read()
+        said = re.search(r"^file=(\d+)$", text, re.M)
+        if said:
+            path = os.path.join(home, paths.get(said.group(1), ""))
+            now = os.stat(path).st_ino if path == cursor[:-len(".cursor")] else 1
+            with open(cursor, "w", encoding="utf-8") as file:
+                file.write(text[:said.start(1)] + str(now) + text[said.end(1):])
+
+
 def main():
     home = os.environ["KLM_POWER_DIR"]
     with open(os.environ["KLM_POWER_MARKS"], encoding="utf-8") as file:
         told = Told(file)
     relocate(home, os.environ["KLM_JUDGE_HOME"])
+    keep_inode(home, os.environ["KLM_POWER_INODES"])
     known = set(os.environ.get("KLM_JUDGE_KNOWN", "").split())
     problems, _ = open_and_judge(home, told, os.environ["KLM_CHECKSTORE"], os.environ.get("KLM_JUDGE_READS") == "1", known)
     print("\n".join(problems[:SHOWN]))

@@ -9,7 +9,7 @@
   replay.py list --trace FILE                            print the trace
 
 The verify command runs with a shell for each state: KLM_POWER_DIR is a folder in that state, KLM_POWER_MARKS a file with the
-facts acknowledged before the crash, one a line; 0 says that all is well. Rules of the states are in disk.py.
+facts acknowledged before the crash, one a line, KLM_POWER_INODES one with the inode number that each file had; 0 says that all is well. Rules of the states are in disk.py.
 """
 import argparse
 import concurrent.futures
@@ -27,7 +27,7 @@ import disk  # noqa: E402  (beside this file)
 import records as tr  # noqa: E402
 
 PLAIN_STATES = ["none", "all", "names", "data", "torn"]
-SHOWN = 10
+SHOWN = int(os.environ.get("POWER_SHOWN", "10"))
 
 
 def default_shim():
@@ -40,8 +40,8 @@ def record(options):
     return subprocess.call(options.command, env=env)
 
 
-def model_at(path, records, point, names):
-    model = disk.Disk(path, names)
+def model_at(path, records, point, names, whole=None):
+    model = disk.Disk(path, names, whole)
     for index in range(point):
         model.advance(index, records[index])
     return model
@@ -65,7 +65,7 @@ def incomplete(path):
     records = tr.read(path)
     model = model_at(path, records, len(records), "strict")
     problems = list(dict.fromkeys(model.unseen)) if records else ["nothing was recorded"]
-    expected = {name: content for name, _, content in model.tree(disk.Choice("all")) if name}
+    expected = {name: content and bytes(content) for name, _, content in model.tree(disk.Choice("all")) if name}
     actual = files_of(model.root)
     for name in sorted(expected.keys() | actual.keys()):
         if name not in actual:
@@ -83,10 +83,10 @@ def complete(options):
     return 1 if problems else 0
 
 
-def choose_points(records, wanted, seed):
+def choose_points(records, idle, wanted, seed):
     """Crash points, best first: right behind each mark and each end of a sync, then any change. All of them when there is
-    room."""
-    changes = [index + 1 for index, item in enumerate(records) if item.what not in (tr.SYNC_BEGIN, tr.UNSEEN)]
+    room; but not those behind records that change nothing (idle)."""
+    changes = [index + 1 for index, item in enumerate(records) if item.what not in (tr.SYNC_BEGIN, tr.UNSEEN) and index not in idle]
     telling = [index + 1 for index, item in enumerate(records) if item.what in (tr.MARK, tr.SYNC_END, tr.RENAME)]
     dice = random.Random(seed)
     if wanted and wanted < len(changes):
@@ -101,7 +101,7 @@ class Verifier:
 
     def __init__(self, options):
         self.options, self.seen, self.tried = options, set(), 0
-        self.tmp = tempfile.mkdtemp(prefix="power-")
+        self.tmp = tempfile.mkdtemp(prefix="power-", dir=options.scratch)
 
     def start(self, pool, point, state, model, tree):
         marks = [text for index, text in model.marks if index < point]
@@ -114,10 +114,13 @@ class Verifier:
         disk.write_tree(tree, os.path.join(folder, "state"))
         with open(os.path.join(folder, "marks"), "w", encoding="utf-8") as file:
             file.write("".join(text if text.endswith("\n") else text + "\n" for text in marks))
+        with open(os.path.join(folder, "inodes"), "w", encoding="utf-8") as file:
+            file.write("".join(f"{content.inode} {path}\n" for path, _, content in tree if content))
         return pool.submit(self.verify, point, state, folder)
 
     def verify(self, point, state, folder):
-        env = dict(os.environ, KLM_POWER_DIR=os.path.join(folder, "state"), KLM_POWER_MARKS=os.path.join(folder, "marks"))
+        env = dict(os.environ, KLM_POWER_DIR=os.path.join(folder, "state"), KLM_POWER_MARKS=os.path.join(folder, "marks"),
+                   KLM_POWER_INODES=os.path.join(folder, "inodes"))
         process = subprocess.Popen(self.options.verify, shell=True, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -137,15 +140,16 @@ def states(options):
 
 def crash(options):
     records = tr.read(options.trace)
-    points = choose_points(records, options.points, options.seed)
+    idle = model_at(options.trace, records, len(records), options.names).idle
+    points = choose_points(records, idle, options.points, options.seed)
     deadline = time.monotonic() + options.seconds if options.seconds else None
     verifier, failures, reached = Verifier(options), [], 0
-    model, at = disk.Disk(options.trace, options.names), 0
+    model, at = disk.Disk(options.trace, options.names, options.whole), 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         waiting = set()
         for number, point in enumerate(spread(points, options, deadline)):
             if at > point:
-                model, at = disk.Disk(options.trace, options.names), 0
+                model, at = disk.Disk(options.trace, options.names, options.whole), 0
             while at < point:
                 model.advance(at, records[at])
                 at += 1
@@ -196,7 +200,7 @@ def collect(waiting, failures, records, most):
 def make(options):
     records = tr.read(options.trace)
     name, _, seed = options.state.partition(":")
-    model = model_at(options.trace, records, options.point, options.names)
+    model = model_at(options.trace, records, options.point, options.names, options.whole)
     disk.write_tree(model.tree(disk.Choice(name, f"{options.seed}/{options.point}/{seed or 0}")), options.to)
     print("".join(text if text.endswith("\n") else text + "\n" for _, text in model.marks), end="")
     return 0
@@ -218,6 +222,7 @@ def options_of():
         if name in ("crash", "make"):
             verb.add_argument("--names", choices=("strict", "file"), default="strict",
                               help="file: a sync of a file keeps all names so far, as ext4 and xfs do")
+            verb.add_argument("--whole", help="expression that finds files that reach the disk in whole pages, never torn")
             verb.add_argument("--seed", default="1")
         if name == "crash":
             verb.add_argument("--verify", required=True, help="shell command")
@@ -227,6 +232,7 @@ def options_of():
             verb.add_argument("--limit", type=float, default=60, help="seconds that one verify may take")
             verb.add_argument("--failures", type=int, default=20, help="stop after so many")
             verb.add_argument("--keep", action="store_true", help="keep the states that failed")
+            verb.add_argument("--scratch", help="folder that states are laid out in; one in memory is faster")
             verb.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
         if name == "make":
             verb.add_argument("--point", type=int, required=True)

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 
 from keyserver import SERIAL, SLOW, WWN, write
 from scenario import expect, run
@@ -90,10 +91,13 @@ def eedks_field(eedks):
 class Session:
     """One session of a drive, up to ready unless told otherwise."""
 
-    def __init__(self, server, drive, port="tcp", confirm=True, seconds=10, hello=None, **tls):
+    def __init__(self, server, drive, port="tcp", confirm=True, seconds=10, hello=None, room=0, **tls):
         self.drive, self.number = drive, 0
-        self.sock = socket.create_connection(("127.0.0.1", server.tcp if port == "tcp" else server.ssl), seconds * SLOW)
+        self.sock = socket.socket()
         self.sock.settimeout(seconds * SLOW)
+        if room:  # a small window for answers
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        self.sock.connect(("127.0.0.1", server.tcp if port == "tcp" else server.ssl))
         try:
             self.hellos = bytes(32)
             if port == "tcp":
@@ -177,6 +181,18 @@ class Session:
     def translate(self, volser, eedks, labels):
         self.send(TRANSLATE, volser.encode().ljust(6) + eedks_field(eedks) + labels_field(labels))
         return self.keyed(self.answer(TRANSLATED))
+
+    def stuff(self, seconds=5):
+        """Ask for keys and read no answer, until nothing more is taken."""
+        body = b"STUFF " + bytes([0])
+        end = time.monotonic() + seconds * SLOW
+        self.sock.settimeout(0.5 * SLOW)
+        try:
+            while time.monotonic() < end:
+                self.send(CREATE, body)
+        except TimeoutError:
+            return
+        raise AssertionError("the server goes on reading from a caller that does not read")
 
     def closed(self):
         """Does the server close, whatever it says before?"""

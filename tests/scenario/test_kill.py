@@ -6,7 +6,6 @@ KILLS (default 50) and KILL_SEED (default: the clock) choose how often and when.
 """
 import os
 import random
-import subprocess
 import sys
 import time
 
@@ -51,7 +50,7 @@ class Run:
         expect(writer.returncode == 0 and "wrong 0" in said, said)
         with open(self.notes.path, encoding="utf-8") as file:
             file.seek(before)
-            waiting = in_flight(file)
+            waiting = in_flight(list(file))
         self.busy += waiting > 0
         self.waiting += waiting
 
@@ -74,7 +73,6 @@ class Run:
 
 @test
 def every_acknowledged_write_survives_kills_exactly_once():
-    rig.adopt()
     print(f"seed {SEED}", flush=True)
     with Folder() as folder:
         one = Run(folder)
@@ -101,4 +99,5 @@ def every_acknowledged_write_survives_kills_exactly_once():
 
 
 if __name__ == "__main__":
+    rig.adopt()
     sys.exit(main())

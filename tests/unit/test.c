@@ -69,6 +69,14 @@ void test_mem(const void *got, const void *expected, size_t n, const char *what,
     CU_assertImplementation(g && at == n, (unsigned)line, text, file, "", CU_FALSE);
 }
 
+uint32_t test_ms(uint32_t ms)
+{
+    const char *slow = getenv("KLM_TEST_SLOW");
+    double factor = slow ? strtod(slow, NULL) : 1;
+
+    return factor > 1 ? (uint32_t)((double)ms * factor) : ms;
+}
+
 const char *test_dir(void)
 {
     const char *base = getenv("TMPDIR");

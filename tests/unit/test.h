@@ -36,6 +36,9 @@ void test_str(const char *got, const char *expected, const char *what, const cha
 void test_int(int64_t got, int64_t expected, const char *what, const char *file, int line);
 void test_mem(const void *got, const void *expected, size_t n, const char *what, const char *file, int line);
 
+/* So many milliseconds, times what KLM_TEST_SLOW says: for what a test waits for, and deadlines it sets. */
+uint32_t test_ms(uint32_t ms);
+
 /* A folder of the running program, made when first asked for and removed at the end; with a file name, a path in it
  * (in one of eight static buffers). */
 const char *test_dir(void);

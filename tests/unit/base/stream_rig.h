@@ -136,11 +136,12 @@ static inline void rig_stream(struct rig *rig)
     REQUIRE_OK(klm_stream_new(rig->fd, &rig->cfg, &rig->owner, &rig->stream));
 }
 
-/* Turn until something stops the loop, at most ms; true when something did. */
+/* Turn until something stops the loop, at most ms (times KLM_TEST_SLOW, as deadlines are that a
+ * test sets); true when something did. */
 static inline bool rig_run(struct rig *rig, uint64_t ms)
 {
     rig->expired = false;
-    klm_timer_set(rig->guard, ms);
+    klm_timer_set(rig->guard, test_ms(ms));
     klm_loop_run(rig->loop);
     klm_timer_set(rig->guard, 0);
     return !rig->expired;

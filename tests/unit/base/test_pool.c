@@ -3,6 +3,8 @@
 
 #include "base/pool.h"
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 TEST(memory_of_a_pool_is_zeroed_aligned_and_apart)
@@ -15,7 +17,7 @@ TEST(memory_of_a_pool_is_zeroed_aligned_and_apart)
         uint8_t *p = klm_pool_alloc(pool, n);
 
         REQUIRE(p != NULL);
-        CHECK((uintptr_t)p % 16 == 0);
+        CHECK((uintptr_t)p % alignof(max_align_t) == 0);
         CHECK(p != last);
         for (size_t i = 0; i < n; i++) {
             REQUIRE(p[i] == 0);

@@ -240,7 +240,7 @@ TEST(a_peer_that_does_not_read_is_closed_at_the_write_deadline)
 
     rig_init(&rig);
     rig.cfg.max_output = 50000;
-    rig.cfg.write_ms = 60;
+    rig.cfg.write_ms = test_ms(60);
     use_local_sockets(&rig);
     rig_stream(&rig);
     fill(&rig);
@@ -248,7 +248,7 @@ TEST(a_peer_that_does_not_read_is_closed_at_the_write_deadline)
     CHECK(rig_run(&rig, 2000));
     CHECK_RC(rig.why, KLM_E_TIMEOUT);
     CHECK_STR(rig.words, "the other side did not take what was sent");
-    CHECK(klm_clock_mono_ms() - start >= 40);
+    CHECK(klm_clock_mono_ms() - start >= test_ms(40));
     rig_done(&rig);
 }
 
@@ -259,7 +259,7 @@ TEST(a_peer_that_reads_slowly_is_not_closed_at_the_write_deadline)
 
     rig_init(&rig);
     rig.cfg.max_output = 400000;
-    rig.cfg.write_ms = 300;
+    rig.cfg.write_ms = test_ms(300);
     use_local_sockets(&rig);
     rig_stream(&rig);
     fill(&rig);
@@ -277,7 +277,7 @@ TEST(an_idle_stream_is_closed_and_input_puts_that_off)
     uint64_t start;
 
     rig_init(&rig);
-    rig.cfg.idle_ms = 400;
+    rig.cfg.idle_ms = test_ms(400);
     rig_stream(&rig);
     start = klm_clock_mono_ms();
     CHECK(!rig_run(&rig, 220));
@@ -287,7 +287,7 @@ TEST(an_idle_stream_is_closed_and_input_puts_that_off)
     CHECK(rig_run(&rig, 2000));
     CHECK_RC(rig.why, KLM_E_TIMEOUT);
     CHECK_STR(rig.words, "idle");
-    CHECK(klm_clock_mono_ms() - start >= 600);
+    CHECK(klm_clock_mono_ms() - start >= test_ms(600));
     rig_done(&rig);
 }
 
@@ -296,7 +296,7 @@ TEST(a_stream_with_work_under_way_is_not_idle)
     struct rig rig;
 
     rig_init(&rig);
-    rig.cfg.idle_ms = 30;
+    rig.cfg.idle_ms = test_ms(30);
     rig_stream(&rig);
     klm_stream_pause(rig.stream, true);
     CHECK(!rig_run(&rig, 90));
@@ -314,8 +314,8 @@ TEST(a_message_that_drips_in_is_cut_at_its_deadline_however_often_bytes_come)
     struct rig rig;
 
     rig_init(&rig);
-    rig.cfg.message_ms = 80;
-    rig.cfg.idle_ms = 10000;
+    rig.cfg.message_ms = test_ms(80);
+    rig.cfg.idle_ms = test_ms(10000);
     rig.take = false;
     rig_stream(&rig);
     klm_stream_message_begun(rig.stream);
@@ -333,7 +333,7 @@ TEST(the_message_deadline_ends_with_the_message_and_starts_anew)
     struct rig rig;
 
     rig_init(&rig);
-    rig.cfg.message_ms = 300;
+    rig.cfg.message_ms = test_ms(300);
     rig_stream(&rig);
     for (int i = 0; i < 4; i++) {
         klm_stream_message_begun(rig.stream);

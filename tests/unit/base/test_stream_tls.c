@@ -234,7 +234,7 @@ TEST(a_handshake_without_a_word_from_the_peer_ends_at_its_deadline)
     struct rig rig;
 
     rig_init(&rig);
-    rig.cfg.handshake_ms = 50;
+    rig.cfg.handshake_ms = test_ms(50);
     rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
     CHECK(rig_run(&rig, 2000));
     CHECK_RC(rig.why, KLM_E_TIMEOUT);
@@ -247,7 +247,7 @@ TEST(a_handshake_that_drips_in_ends_at_its_deadline)
     struct rig rig;
 
     rig_init(&rig);
-    rig.cfg.handshake_ms = 80;
+    rig.cfg.handshake_ms = test_ms(80);
     rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
     REQUIRE(write(rig.peer, "\x16\x03\x01\x01\x00", 5) == 5);
     for (int i = 0; i < 20 && !rig.closed; i++) {
@@ -504,7 +504,7 @@ TEST(the_handshake_deadline_passes_while_the_worker_is_busy)
 
     rig_init(&rig);
     one_busy_worker(&rig, &job, 10);
-    rig.cfg.handshake_ms = 150;
+    rig.cfg.handshake_ms = test_ms(150);
     rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
     peer_start(&peer, &rig, NULL, say_hello);
     CHECK(rig_run(&rig, 2000));
@@ -580,7 +580,7 @@ TEST(a_request_costs_one_read_and_one_write)
     rig.echo = true;
     rig.owner.secured = count_secured;
     socket_reads = socket_writes = 0;
-    rig.cfg.idle_ms = rig.cfg.message_ms = rig.cfg.write_ms = 5000;
+    rig.cfg.idle_ms = rig.cfg.message_ms = rig.cfg.write_ms = test_ms(5000);
     rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
     peer_start(&peer, &rig, NULL, ping);
     CHECK(rig_run(&rig, 5000));
@@ -651,7 +651,7 @@ TEST(an_idle_tls_stream_says_goodbye)
     struct peer peer;
 
     rig_init(&rig);
-    rig.cfg.idle_ms = 50;
+    rig.cfg.idle_ms = test_ms(50);
     rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
     peer_start(&peer, &rig, NULL, try_to_read);
     CHECK(rig_run(&rig, 5000));

@@ -166,8 +166,7 @@ TEST(a_long_run_of_changes_agrees_with_a_plain_list)
     st_close(&store);
 }
 
-/* A hundred thousand drives cost about as much as ten: the bounds are wide, for slow machines
- * and sanitizers. */
+/* A hundred thousand drives cost about as much as ten: the bounds are wide, for busy machines. */
 TEST(a_hundred_thousand_drives_load_and_change_quickly)
 {
     enum { N = 100000 };
@@ -205,9 +204,9 @@ TEST(a_hundred_thousand_drives_load_and_change_quickly)
     printf("# %d drives: load %llu ms, find %llu ns, change %llu ns\n", N,
            (unsigned long long)load_ns / 1000000, (unsigned long long)find_ns,
            (unsigned long long)with_ns);
-    CHECK(load_ns < 5000000000u);
-    CHECK(find_ns < 20000);
-    CHECK(with_ns < 500000);
+    CHECK(load_ns / 1000000 < test_ms(5000));
+    CHECK(find_ns / 1000 < test_ms(20));
+    CHECK(with_ns / 1000 < test_ms(500));
     st_view_close(&view);
     dt_table_free(&table);
     st_close(&store);

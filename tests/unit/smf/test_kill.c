@@ -90,12 +90,31 @@ TEST(an_appender_that_repeats_its_rows)
     munmap(shared, sizeof *shared);
 }
 
+/* The words of the command that this program runs under, an emulator's for one; how many. */
+static size_t wrapper(char words[512], char *argv[], size_t max)
+{
+    const char *given = getenv("KLM_TEST_WRAPPER");
+    size_t n = 0;
+
+    REQUIRE(snprintf(words, 512, "%s", given ? given : "") < 512);
+    for (char *p = words, *end; *(p += strspn(p, " ")) && n < max; p = end) {
+        argv[n++] = p;
+        end = p + strcspn(p, " ");
+        if (*end) {
+            *end++ = '\0';
+        }
+    }
+    return n;
+}
+
 static pid_t start(const char *folder)
 {
-    char variable[400], self[512];
-    char *argv[] = {self, (char[]){"an_appender_that_repeats_its_rows"}, NULL},
-         *env[4] = {variable};
-    size_t n = 1;
+    char variable[400], self[512], words[512], *argv[24] = {NULL}, *env[4] = {variable};
+    size_t n = wrapper(words, argv, 20);
+
+    argv[n] = self;
+    argv[n + 1] = (char[]){"an_appender_that_repeats_its_rows"};
+    n = 1;
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     pid_t pid = 0;
 
@@ -107,7 +126,7 @@ static pid_t start(const char *folder)
             env[n++] = *e;
         }
     }
-    REQUIRE(posix_spawn(&pid, self, NULL, NULL, argv, env) == 0);
+    REQUIRE(posix_spawnp(&pid, argv[0], NULL, NULL, argv, env) == 0);
     return pid;
 }
 

@@ -88,7 +88,7 @@ TEST(only_the_right_key_table_and_name_open_a_record)
 TEST(every_flipped_bit_and_every_cut_is_found)
 {
     struct st_mac *mac = vector_mac(0);
-    uint8_t buf[128];
+    uint8_t buf[128] = {0};
     struct klm_slice sealed = bytes(DRIVE_SEALED, buf), got = {NULL, 0};
 
     for (size_t bit = 0; bit < sealed.n * 8; bit++) {

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# time-limit: 400
+"""Power loss under the running server: a mixed run is recorded, the folder is rebuilt as a disk may hold it at its crash points, and each
+state must open with all that was acknowledged before, exactly once. The same of a server that never syncs must be found wanting.
+
+POWER_SECONDS (default 80) bounds the replay; 0 replays every crash point. POWER_SEED chooses the run's choices and the states.
+"""
+import os
+import random
+import re
+import sys
+import time
+
+from scenario import BUILD, SOURCE, Folder, expect, main, run, test
+
+for part in ("tests/kill", "tests/power"):
+    sys.path.insert(0, os.path.join(SOURCE, part))
+import changes  # noqa: E402  (after their folders are in the path)
+import records  # noqa: E402
+import rig  # noqa: E402
+
+SECONDS = float(os.environ.get("POWER_SECONDS", "80"))
+SEED = int(os.environ.get("POWER_SEED", time.time_ns() // 1000 % 1000000))
+REPLAY = os.path.join(SOURCE, "tests/power/replay.py")
+JUDGE = os.path.join(SOURCE, "tests/kill/judge.py")
+# Written by standard I/O, the shell or the operator's side, or no part of what a power loss may not lose.
+NOT_RECORDED = ("log/console", "log/hardcopy", "log/setup", "run/", "env", "etc/IECIOS00")
+# The store relies on a page of 4,096 bytes reaching the disk as a whole; all else may be torn at any sector.
+WHOLE = r"/store/\w+\.db$"
+
+
+def memory():
+    """States are laid out in memory where there is room: they are many, and none is kept."""
+    try:
+        free = os.statvfs("/dev/shm")
+        return ["--scratch", "/dev/shm"] if free.f_bavail * free.f_frsize > 1 << 30 and os.access("/dev/shm", os.W_OK) else []
+    except OSError:
+        return []
+
+
+class Recording:
+    """A server's folder, and a trace of all that is done to it."""
+
+    def __init__(self, folder, name, *properties, programs=None):
+        self.home, self.trace = os.path.join(folder, name), os.path.join(folder, name + ".trace")
+        self.dice = random.Random(SEED)
+        self.server = rig.Server(self.home)
+        self.server.call("start", *rig.SMALL, *properties)
+        self.server.call("stop")
+        self.server.programs = programs or self.server.programs
+        os.unlink(os.path.join(self.home, ".start.tar"))
+        records.start(self.home, self.trace)
+        self.notes = rig.Notes(os.path.join(folder, name + ".list"), lambda line: records.mark(self.trace, line))
+        self.volumes = 0
+
+    def begin(self):
+        wanted = records.environment(self.home, self.trace, os.path.join(BUILD, "power/record.so"))
+        self.server.call("run", wrap="env " + " ".join(f"{name}={value}" for name, value in wanted.items()))
+
+    def writes(self, count, sessions):
+        writer = self.server.writer("load", "--sessions", str(sessions), "--reads", "4", "--first", str(self.volumes), "--count",
+                                    str(count), "--list", self.notes.path, "--trace", self.trace)
+        self.volumes += count
+        return writer
+
+    def operator(self):
+        bin_folder = os.environ.get("KLM_BIN", os.path.join(BUILD, "bin"))
+        return changes.Operator(bin_folder, self.server.env, self.dice, self.notes.note)
+
+    def all_answered(self, writer, count):
+        said, _ = writer.communicate(timeout=120 * rig.SLOW)
+        expect(f"answered {count} lost 0 refused 0 wrong 0" in said, said)
+
+    def explained(self):
+        """The trace tells all that happened in the folder."""
+        said = run(REPLAY, "complete", "--trace", self.trace, status=None)
+        unseen = [line for line in said.splitlines() if not line.startswith(NOT_RECORDED) and "explains" not in line]
+        expect(not unseen, "\n".join(unseen))
+
+    def replay(self, seconds, *more, reads=False):
+        """What the replay said, and its last line's numbers: crash points replayed, of how many, states, failures."""
+        env = dict(os.environ, KLM_JUDGE_HOME=self.home, KLM_CHECKSTORE=rig.CHECKSTORE, KLM_JUDGE_READS="1" if reads else "")
+        said = run(REPLAY, "crash", "--trace", self.trace, "--verify", f"exec {sys.executable} -I -S {JUDGE}", "--seed", str(SEED),
+                   "--whole", WHOLE, "--jobs", "6", *memory(), *(["--seconds", str(seconds * rig.SLOW)] if seconds else []), *more,
+                   status=None, env=env, timeout=None)
+        print(f"seed {SEED}: {said.splitlines()[-1]}", flush=True)
+        return said, [int(word) for word in re.findall(r"\d+", said.splitlines()[-1])]
+
+
+def mixed_run(recording):
+    """Writes, reads and changes together; a quiet moment; a kill, and the recovery after it; a clean stop."""
+    recording.begin()
+    operator = recording.operator()
+    writer = recording.writes(120, 6)
+    for _ in range(12):
+        operator.one()
+    recording.all_answered(writer, 120)
+    time.sleep(1.2)  # views are written, outbox rows deleted, a checkpoint may come
+    operator.add_drive()
+    operator.set_property()
+    recording.all_answered(recording.writes(10, 1), 10)
+    writer = recording.writes(500, 6)
+    time.sleep(0.1)
+    recording.server.kill()
+    writer.communicate(timeout=120 * rig.SLOW)
+    recording.begin()
+    operator.env = recording.server.env
+    for _ in range(4):
+        operator.one()
+    recording.all_answered(recording.writes(30, 3), 30)
+    recording.server.call("stop")
+
+
+@test
+def every_state_a_power_loss_leaves_has_all_that_was_acknowledged():
+    with Folder() as folder:
+        recording = Recording(folder, "home")
+        mixed_run(recording)
+        recording.explained()
+        said, (points, _, states, failed) = recording.replay(SECONDS)
+        expect(not failed and "not seen" not in said, said)
+        expect(points >= 20 and states >= 100, said)
+
+
+@test
+def reads_too_are_on_disk_before_their_answer_when_audit_is_always_synced():
+    with Folder() as folder:
+        recording = Recording(folder, "always", "Audit.sync=always")
+        recording.begin()
+        recording.all_answered(recording.writes(40, 4), 40)
+        recording.server.call("stop")
+        said, (points, _, states, failed) = recording.replay(SECONDS / 5, reads=True)
+        expect(not failed and "not seen" not in said, said)
+        expect(points >= 5 and states >= 20, said)
+
+
+@test
+def a_server_that_never_syncs_is_found_to_lose_what_it_acknowledged():
+    with Folder() as folder:
+        recording = Recording(folder, "nosync", programs=os.path.join(BUILD, "nosync/bin"))
+        recording.begin()
+        operator = recording.operator()
+        recording.all_answered(recording.writes(60, 4), 60)
+        operator.add_drive()
+        recording.server.call("stop")
+        said, (_, _, states, failed) = recording.replay(SECONDS / 4, "--failures", "30")
+        lost = re.findall(r"volume \w+: 0 usage events, 1 to 1 are right", said)
+        expect(failed and lost, f"nothing was lost in {states} states\n{said}")
+        print(f"without syncs: {failed} of {states} states fail, such as: {lost[0]}")
+
+
+if __name__ == "__main__":
+    rig.adopt()
+    sys.exit(main())
