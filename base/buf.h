@@ -32,6 +32,7 @@ void klm_buf_drop(struct klm_buf *buf, size_t n);
 /* Room for n more bytes at buf->p + buf->n, or NULL with the failure remembered; add to buf->n yourself. */
 uint8_t *klm_buf_room(struct klm_buf *buf, size_t n);
 
+/* Append bytes, or a number, most significant byte first; v above 24 bits is KLM_E_LIMIT. */
 void klm_buf_put(struct klm_buf *buf, const void *p, size_t n);
 void klm_buf_u8(struct klm_buf *buf, uint8_t v);
 void klm_buf_u16(struct klm_buf *buf, uint16_t v);
@@ -57,7 +58,9 @@ struct klm_cur {
     klm_rc rc; /* first failure: KLM_E_SHORT, KLM_E_LIMIT or KLM_E_INVALID */
 };
 
+/* Read in, which must outlive the cursor, from its first byte. */
 void klm_cur_init(struct klm_cur *cur, struct klm_slice in);
+/* Bytes not read yet. */
 size_t klm_cur_left(const struct klm_cur *cur);
 /* Each sets *out to zero when it fails. */
 void klm_cur_u8(struct klm_cur *cur, uint8_t *out);

@@ -11,6 +11,7 @@
 
 typedef int64_t klm_time; /* microseconds since 1970-01-01 00:00:00 UTC */
 
+/* Now, or the time that a test set. */
 klm_time klm_clock(void);
 /* Tests: make klm_clock answer t from now on; 0 goes back to the machine's clock. */
 void klm_clock_set(klm_time t);

@@ -14,6 +14,7 @@ struct klm_io;
 struct klm_timer;
 struct klm_workers;
 
+/* A loop that does not turn yet. KLM_E_NOMEM. */
 klm_rc klm_loop_new(struct klm_loop **out) KLM_MUST_USE;
 /* Free after the last turn; its ios, timers and workers must be gone. Tasks still posted are run. */
 void klm_loop_free(struct klm_loop **loop);
@@ -41,6 +42,7 @@ void klm_io_want(struct klm_io *io, unsigned what);
 void klm_io_free(struct klm_io **io);
 
 typedef void klm_timer_fn(void *arg);
+/* A timer of the loop, not set yet; fn is called on the loop. KLM_E_NOMEM. */
 klm_rc klm_timer_new(struct klm_loop *loop, klm_timer_fn *fn, void *arg, struct klm_timer **out) KLM_MUST_USE;
 /* Fire once in ms milliseconds, replacing an earlier setting; 0 ends it. */
 void klm_timer_set(struct klm_timer *timer, uint64_t ms);

@@ -75,8 +75,11 @@ static void read_token(struct con_run *run, const struct words *words, bool over
     struct km_call *call;
     struct klm_slice file;
 
-    if (con_file_read(run, words->word[2], FILE_MAX, &file) != KLM_OK ||
-        make_call(run, KM_TOKEN_READ, words->word[1], &call) != KLM_OK) {
+    if (make_call(run, KM_TOKEN_READ, words->word[1], &call) != KLM_OK) {
+        return; /* who may not read tokens is not told about files either */
+    }
+    if (con_file_read(run, words->word[2], FILE_MAX, &file) != KLM_OK) {
+        km_call_free(&call);
         return;
     }
     req = call->req;

@@ -53,7 +53,7 @@ static void modify(struct con_run *run, const char *p)
         CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_NO_SUCH_TASK, "F");
         return;
     }
-    p++;
+    p += 1 + strspn(p + 1, " \t");
     if (!step(&p, "APPL") || *p != '=') {
         CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_MODIFY_FORM);
         return;
@@ -109,7 +109,7 @@ void con_display(struct con_run *run)
 
 static void display(struct con_run *run, const char *p)
 {
-    if (step_any(&p, "A", "ACTIVITY") && *p == ',' && (p++, step(&p, TASK)) && !*p) {
+    if (step_any(&p, "A", "ACTIVITY") && *p == ',' && (p += 1 + strspn(p + 1, " \t"), step(&p, TASK)) && !*p) {
         con_display(run);
         return;
     }
@@ -194,8 +194,13 @@ klm_rc con_call(struct con_run *run, enum km_verb_id verb, struct km_call **out)
 
     if (rc != KLM_OK) {
         CON_REFUSE(run, rc, KLM_MSG_NO_MEMORY, "the command");
+        return rc;
     }
-    return rc;
+    if (!km_may(run->context->actor.roles, km_verb(verb)->right)) {
+        con_finish(run, out); /* refused and audited, before a file it names is looked at */
+        return KLM_E_DENIED;
+    }
+    return KLM_OK;
 }
 
 void con_finish(struct con_run *run, struct km_call **call)

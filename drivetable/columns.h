@@ -4,6 +4,7 @@
 
 #include "drivetable/words.h"
 
+/* Append a drive as a line of filedrive.table. */
 void dt_columns_put(struct klm_buf *out, const struct dt_drive *drive);
 /* The comment that names the columns. */
 void dt_columns_heading(struct klm_buf *out);

@@ -14,6 +14,7 @@
 
 enum dt_kind { DT_3592, DT_LTO, DT_DS8000 };
 const char *dt_kind_name(enum dt_kind kind); /* "3592", "LTO", "DS8000" */
+/* From that name, in any case. KLM_E_INVALID. */
 klm_rc dt_kind_parse(const char *s, enum dt_kind *out) KLM_MUST_USE;
 
 struct dt_drive {

@@ -9,10 +9,12 @@
 
 #include "drivetable/dt.h"
 
+/* Append the store's record of a drive; its serial number is the key and no part of it. */
 void dt_record_encode(const struct dt_drive *drive, struct klm_buf *out);
 /* Fills all but the serial number. KLM_E_CORRUPT. */
 klm_rc dt_record_decode(struct klm_slice record, struct dt_drive *out) KLM_MUST_USE;
 
+/* The same of a drive that waits. */
 void dt_pending_encode(const struct dt_pending *pending, struct klm_buf *out);
 /* cert is borrowed from the record. KLM_E_CORRUPT. */
 klm_rc dt_pending_decode(struct klm_slice record, struct dt_pending *out) KLM_MUST_USE;

@@ -48,6 +48,7 @@ klm_rc ios_aws_read(struct ios_aws *aws, uint8_t *out, size_t *n, enum ios_aws_k
 /* The same without the bytes. */
 klm_rc ios_aws_skip(struct ios_aws *aws, size_t *n, enum ios_aws_kind *kind) KLM_MUST_USE;
 
+/* Where the next block is; and go on from a place that tell gave. */
 struct ios_aws_pos ios_aws_tell(const struct ios_aws *aws);
 void ios_aws_seek(struct ios_aws *aws, struct ios_aws_pos pos);
 

@@ -32,6 +32,7 @@ klm_rc ios_cart_open(const char *path, enum ios_cart_mode mode, struct klm_diag 
 /* A file still being written is taken off the tape first. Close files before. */
 void ios_cart_free(struct ios_cart **cart);
 
+/* Its volume serial number, borrowed. */
 const char *ios_cart_volser(const struct ios_cart *cart);
 /* A message on an interrupted last write (warning: the next file takes its place) or on damaged
  * labels (error: nothing can be written, the files before can be read), or KLM_MSG_NONE. */

@@ -246,7 +246,7 @@ klm_rc ios_cm_header(const struct ios_cart *cart, unsigned seq, struct klm_buf *
 
     KLM_TRY(klm_pool_new(2 * CM_MAX, &pool));
     KLM_TRY(ios_cm_load(cart->path, pool, &cm));
-    if (!agrees(&cm, cart, cart->n)) {
+    if (!agrees(&cm, cart, cart->n) || !cm.file) {
         return KLM_E_NOTFOUND;
     }
     KLM_TRY(ios_cart_header_decode(cm.file[seq - 1].header, &header));

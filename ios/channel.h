@@ -21,6 +21,7 @@ struct ios_channel {
     char why[IOS_WHY_MAX]; /* words on the last failure */
 };
 
+/* A channel that is not connected. */
 void ios_channel_init(struct ios_channel *channel);
 /* Connect to a host name or address; each address of it gets its share of the time until until. Looking the name up takes as long as the
  * system's resolver takes. KLM_E_IO, KLM_E_TIMEOUT, KLM_E_NOTFOUND (no such name). */

@@ -129,7 +129,7 @@ static klm_rc parse_certs(struct klm_slice in, const char *path, X509 **out, siz
 {
     const unsigned char *p = in.p;
     BIO *bio = BIO_new_mem_buf(in.p ? in.p : (const uint8_t *)"", (int)in.n);
-    X509 *one = in.n && in.p[0] == 0x30 ? d2i_X509(NULL, &p, (long)in.n) : NULL;
+    X509 *one = in.p && in.n && in.p[0] == 0x30 ? d2i_X509(NULL, &p, (long)in.n) : NULL;
     size_t found = 0;
     bool more;
 

@@ -58,9 +58,9 @@ klm_rc ios_drive_wwn(const char *text, char out[17], struct klm_diag *diag)
 
 klm_rc ios_drive_kind(const char *text, uint8_t *out, struct klm_diag *diag)
 {
-    for (uint8_t i = 0; i < KLM_COUNT(kinds); i++) {
+    for (size_t i = 0; i < KLM_COUNT(kinds); i++) {
         if (strcasecmp(text, kinds[i]) == 0) {
-            *out = i;
+            *out = (uint8_t)i;
             return KLM_OK;
         }
     }

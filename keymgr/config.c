@@ -31,11 +31,15 @@ klm_rc km_config_list_prepare(struct km_call *call)
 {
     const struct km_config_req *req = call->req;
     struct listing listing = {call, req->property, KLM_OK};
+    enum parm_id id;
 
     KLM_TRY(km_rows_begin(call, "Configuration", columns));
     parm_list(call->state->config, list_one, &listing);
     KLM_TRY(listing.rc);
     if (req->property && call->rows.n == 0) {
+        if (parm_find(req->property, &id) == KLM_OK) {
+            return km_rows_add(call, (const char *[]){req->property, "", "not set"});
+        }
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_PROPERTY_UNKNOWN, req->property);
     }
     return KLM_OK;
@@ -145,7 +149,6 @@ struct import {
     const char *path;
     struct klm_buf text;    /* our file as it is to be */
     size_t changed;
-    klm_rc rc;
 };
 
 static const char *value_of(const struct parm_config *config, enum parm_id id)
@@ -171,28 +174,18 @@ static klm_rc change_text(struct import *import, const char *name, const char *v
     return rc == KLM_E_NOTFOUND ? KLM_OK : rc;
 }
 
-static void import_one(void *arg, const char *name, const char *value, bool is_default)
+static klm_rc import_one(struct import *import, enum parm_id id)
 {
-    struct import *import = arg;
     const struct km_file_req *req = import->call->req;
-    const char *mine, *theirs;
-    enum parm_id id;
+    const char *mine = value_of(import->call->state->config, id);
+    const char *theirs = value_of(import->from, id);
 
-    (void)value, (void)is_default;
-    if (import->rc != KLM_OK || parm_find(name, &id) != KLM_OK ||
-        (parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) ||
-        (!parm_is_set(import->from, id) && !req->rewrite)) {
-        return;
+    if ((parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) || (!theirs && !req->rewrite) ||
+        (!mine && !theirs) || (mine && theirs && strcmp(mine, theirs) == 0)) {
+        return KLM_OK;
     }
-    mine = value_of(import->call->state->config, id);
-    theirs = value_of(import->from, id);
-    if ((!mine && !theirs) || (mine && theirs && strcmp(mine, theirs) == 0)) {
-        return;
-    }
-    import->rc = check_right(import->call, id);
-    if (import->rc == KLM_OK) {
-        import->rc = change_text(import, name, theirs);
-    }
+    KLM_TRY(check_right(import->call, id));
+    return change_text(import, parm_row(id)->name, theirs);
 }
 
 /* The new text in force and in the file; a link to the file stays one. */
@@ -228,8 +221,9 @@ static klm_rc import_text(struct import *import)
     struct km_call *call = import->call;
 
     KLM_TRY(klm_file_read(import->path, PARM_FILE_MAX, &import->text, &call->diag));
-    parm_list(call->state->config, import_one, import);
-    KLM_TRY(import->rc);
+    for (int id = 0; id < PARM_COUNT_; id++) {
+        KLM_TRY(import_one(import, (enum parm_id)id));
+    }
     if (import->changed > 0) {
         KLM_TRY(put_text(import));
     }

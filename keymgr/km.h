@@ -264,6 +264,7 @@ struct km_state {
 struct km_state *km_state_get(struct km_server *server);   /* referenced */
 void km_state_put(struct km_state **state);
 
+/* Parts of the server, borrowed, as long as it is open. */
 struct klm_workers *km_workers(struct km_server *server);
 struct st_store *km_store(struct km_server *server);
 struct kr_master *km_master(struct km_server *server);

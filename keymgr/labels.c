@@ -82,12 +82,15 @@ klm_rc km_labels_choose(struct km_call *call, const char *serial, const struct k
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0xEE31, KLM_MSG_LABEL_NONE, serial);
     }
     for (size_t i = 0; i < labels.n; i++) {
-        if (kr_label_find(call->state->keys, labels.name[i].label, &labels.key[i]) != KLM_OK) {
+        const struct kr_label *key;
+
+        if (kr_label_find(call->state->keys, labels.name[i].label, &key) != KLM_OK) {
             return KM_REFUSE(call, KLM_E_NOTFOUND, 0xEE31, KLM_MSG_LABEL_UNKNOWN,
                              labels.name[i].label);
         }
-        KLM_TRY(check_label(call, labels.key[i]));
-        readable = readable || labels.key[i]->key;
+        KLM_TRY(check_label(call, key));
+        readable = readable || key->key;
+        labels.key[i] = key;
     }
     if (!readable) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0xEE31, KLM_MSG_LABEL_NO_PRIVATE,

@@ -76,8 +76,25 @@ klm_rc srv_console_hardcopy(const char *path, struct klm_diag *diag)
     return KLM_OK;
 }
 
+/* What an operator typed, in the hard-copy log as on a system's own: the command, then the messages it caused. */
+static void heard(void *arg, const char *user, const char *shown)
+{
+    char text[KLM_MSG_TEXT_MAX + 64];
+
+    (void)arg;
+    snprintf(text, sizeof text, "%s > %s", user, shown);
+    pthread_mutex_lock(&console.lock);
+    if (console.hardcopy >= 0) {
+        hardcopy_line(text);
+    }
+    pthread_mutex_unlock(&console.lock);
+}
+
 void srv_console_socket(struct con_socket *socket)
 {
+    if (socket) {
+        con_socket_on_command(socket, heard, NULL);
+    }
     pthread_mutex_lock(&console.lock);
     console.socket = socket;
     pthread_mutex_unlock(&console.lock);

@@ -7,6 +7,7 @@
 /* Bytes of an event's number in a key, big-endian, so that keys are in its order. */
 #define MD_NUMBER 8
 
+/* The key of an event, in out; and back: KLM_E_SHORT or KLM_E_INVALID when it is none. */
 struct klm_slice md_number_key(uint64_t number, uint8_t out[MD_NUMBER]);
 klm_rc md_number_of(struct klm_slice key, uint64_t *out) KLM_MUST_USE;
 

@@ -40,6 +40,7 @@ struct parm_row {
     const char *right;       /* right needed to change it: "CONFIG", "SECURITY", "AUDIT", "DRIVE" */
     const char *help;
 };
+/* The row of a property; never NULL. */
 const struct parm_row *parm_row(enum parm_id id);
 /* Row of a name; keywords of names are case-sensitive, as in Java. KLM_E_NOTFOUND. */
 klm_rc parm_find(const char *name, enum parm_id *out) KLM_MUST_USE;

@@ -37,7 +37,7 @@ static void copy_line(struct console *console, const char *mark, const char *lin
 
 static void copy_text(struct console *console, const char *text, size_t n)
 {
-    while (n > 0) {
+    while (text && n > 0) {
         const char *end = memchr(text, '\n', n);
         size_t len = end ? (size_t)(end - text) : n;
 
@@ -63,6 +63,7 @@ static void full_command(const char *line, struct klm_buf *out)
 {
     static const char *const own[] = {"F ", "MODIFY ", "P ", "STOP ", "D ", "DISPLAY ", "RACDCERT ", "KEYXFER "};
 
+    line += strspn(line, " \t");
     for (size_t i = 0; i < KLM_COUNT(own); i++) {
         if (strncasecmp(line, own[i], strlen(own[i])) == 0) {
             klm_buf_text(out, line);

@@ -38,6 +38,7 @@ klm_rc bdb_rc(struct bdb *b, int ret);
 const char *bdb_text(struct bdb *b, int ret, char *out, size_t n);
 bool bdb_failed(const struct st_driver *driver);
 
+/* The operations of driver.h that are in files of their own. */
 klm_rc bdb_snapshot(struct st_driver *driver, struct st_snapshot **out);
 void bdb_release(struct st_snapshot *snapshot);
 klm_rc bdb_get(struct st_snapshot *snapshot, enum st_table table, struct klm_slice key,

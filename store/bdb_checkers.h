@@ -11,6 +11,7 @@
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+/* Asked by LeakSanitizer at the start. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -19,12 +20,14 @@ const char *__lsan_default_suppressions(void)
 #endif
 
 #if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+/* Asked by ThreadSanitizer at the start, as is the one below. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
     return "race:libdb-5.3.so\n";
 }
 
+/* Its options, those of the environment come on top. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {

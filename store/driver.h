@@ -60,6 +60,7 @@ struct st_snapshot {
     struct st_driver *driver;
 };
 
+/* A driver that keeps everything in memory, for tests. KLM_E_NOMEM. */
 klm_rc st_driver_memory(struct st_driver **out) KLM_MUST_USE;
 
 /* Asked for each table whose file is missing: KLM_OK when it may be made, KLM_E_CORRUPT when the

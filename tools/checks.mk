@@ -95,7 +95,7 @@ coverage: | $(call deps,COVERAGE) ## run every test and print which lines they r
 # ---- What the sources must be like
 C_SOURCES  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/golden tests/fuzz tests/bench tools,$(wildcard $(f)/*.c)) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
 C_HEADERS  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/fuzz tests/bench tools tests/unit,$(wildcard $(f)/*.h))
-SCRIPTS    = .ci/run tools/deps tools/foreign-root $(wildcard tools/*.sh tests/*/*.sh)
+SCRIPTS    = .ci/run tools/deps tools/foreign-root packaging/install.sh packaging/klmsrv.bash-completion $(wildcard tools/*.sh tests/*/*.sh examples/*.sh)
 LINT_FILES ?= $(C_SOURCES)
 
 check-layers: ## compare every include with the layers
@@ -121,7 +121,7 @@ lint-cppcheck: | $(call deps,LINT)
 	    --cppcheck-build-dir=$(B)/cppcheck --suppressions-list=tests/suppressions/cppcheck -D_GNU_SOURCE -D__linux__ \
 	    '-DKLM_VERSION="$(VERSION)"' -I. -Itests/unit -j 2 $(LINT_FILES)
 lint-scripts: | $(call deps,LINT)
-	$(Q)shellcheck -S warning $(SCRIPTS)
+	$(Q)shellcheck -x -S warning $(SCRIPTS)
 lint: check-layers check-banned check-tables lint-format lint-cppcheck lint-scripts lint-tidy ## format, clang-tidy, cppcheck, shellcheck, layers, tables, banned functions
 
 docs: $(B)/tools/gendocs ## write the manuals that come from tables

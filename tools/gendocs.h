@@ -104,7 +104,7 @@ static const struct field fields[] = {
 #undef SMF_FIELD
 };
 static const struct command commands[] = {
-#define CON_COMMAND(name, aliases, verb, optional, handler, syntax, help) \
+#define CON_COMMAND(name, aliases, verb, optional, handler, syntax, help)                          \
     {name, aliases, verb, optional, #handler, syntax, help},
 #include "console/commands.def"
 #undef CON_COMMAND
@@ -125,9 +125,12 @@ static const struct named_bit property_marks[] = {
     {PARM_LATER, "later"},
 };
 static const struct named_bit role_names[] = {
-    {KM_ROLE_SECADMIN, "security administrator"}, {KM_ROLE_OPERATOR, "operator"},
-    {KM_ROLE_AUDITOR, "auditor"},                 {KM_ROLE_BACKUP, "backup operator"},
-    {KM_ROLE_DRIVE, "drive"},                     {KM_ROLE_SYSTEM, "the task itself"},
+    {KM_ROLE_SECADMIN, "security administrator"},
+    {KM_ROLE_OPERATOR, "operator"},
+    {KM_ROLE_AUDITOR, "auditor"},
+    {KM_ROLE_BACKUP, "backup operator"},
+    {KM_ROLE_DRIVE, "drive"},
+    {KM_ROLE_SYSTEM, "the task itself"},
     {KM_ROLE_ANYONE, "anyone"},
 };
 

@@ -128,22 +128,23 @@ static void rules(void)
 void man_config(void)
 {
     title("klmsrv-config", "5", "configuration of the key server");
-    printf(".SH SYNOPSIS\n.I /etc/isklm/ISKLMConfig.properties.zos\n"
-           ".SH DESCRIPTION\n"
-           "The file that\n.BR klmsrv (8)\nreads is a Java properties file in UTF\\-8.\n"
-           ".IP \\(bu 2\nA line is\n.IR NAME = VALUE .\nBlanks around the sign do not count. Names "
-           "are case\\-sensitive.\n"
-           ".IP \\(bu 2\n# and ! begin a comment line.\n"
-           ".IP \\(bu 2\nA backslash at the end of a line continues it on the next.\n"
-           ".IP \\(bu 2\nIn values \\e:, \\e=, \\e\\e, \\en, \\et and \\eu with four hexadecimal "
-           "digits are escapes.\n"
-           ".IP \\(bu 2\nPaths may begin with FILE:; relative ones begin at the folder of the "
-           "file.\n"
-           ".PP\nAn unknown property is a warning with its line number. A value that is not allowed "
-           "is an error with its line number:\n"
-           "the task does not start, and a running task keeps the configuration it has.\n"
-           "Weak settings are warned about at each start. A commented sample is\n"
-           ".IR /usr/share/doc/klmsrv/samples/ISKLMConfig.properties.zos .\n");
+    printf(
+        ".SH SYNOPSIS\n.I /etc/isklm/ISKLMConfig.properties.zos\n"
+        ".SH DESCRIPTION\n"
+        "The file that\n.BR klmsrv (8)\nreads is a Java properties file in UTF\\-8.\n"
+        ".IP \\(bu 2\nA line is\n.IR NAME = VALUE .\nBlanks around the sign do not count. Names "
+        "are case\\-sensitive.\n"
+        ".IP \\(bu 2\n# and ! begin a comment line.\n"
+        ".IP \\(bu 2\nA backslash at the end of a line continues it on the next.\n"
+        ".IP \\(bu 2\nIn values \\e:, \\e=, \\e\\e, \\en, \\et and \\eu with four hexadecimal "
+        "digits are escapes.\n"
+        ".IP \\(bu 2\nPaths may begin with FILE:; relative ones begin at the folder of the "
+        "file.\n"
+        ".PP\nAn unknown property is a warning with its line number. A value that is not allowed "
+        "is an error with its line number:\n"
+        "the task does not start, and a running task keeps the configuration it has.\n"
+        "Weak settings are warned about at each start. A commented sample is\n"
+        ".IR /usr/share/doc/klmsrv/samples/ISKLMConfig.properties.zos .\n");
     rules();
     printf(".SH PROPERTIES\n");
     for (size_t i = 0; i < N_OF(properties); i++) {
@@ -277,13 +278,14 @@ static void roles(void)
 void man_commands(void)
 {
     title("klmsrv-commands", "7", "commands of the key server");
-    printf(".SH DESCRIPTION\n"
-           "Commands are given to the running task with\n.BR oper (1),\nas\n"
-           ".BR \"F ISKLM,APPL=\\(aq\" \\fIcommand\\fP \\(aq\nor, in its dialogue, as they are. "
-           "Words are parted by blanks; what holds blanks stands in double quotes. Names of "
-           "commands and options may be in any case; values keep theirs.\n"
-           "A file is a name below the folder of console.files.directory. Every command is audited, "
-           "also when it is refused.\n");
+    printf(
+        ".SH DESCRIPTION\n"
+        "Commands are given to the running task with\n.BR oper (1),\nas\n"
+        ".BR \"F ISKLM,APPL=\\(aq\" \\fIcommand\\fP \\(aq\nor, in its dialogue, as they are. "
+        "Words are parted by blanks; what holds blanks stands in double quotes. Names of "
+        "commands and options may be in any case; values keep theirs.\n"
+        "A file is a name below the folder of console.files.directory. Every command is audited, "
+        "also when it is refused.\n");
     system_commands();
     printf(".SH PRODUCT COMMANDS\n");
     for (size_t i = 0; i < N_OF(commands); i++) {

@@ -30,6 +30,7 @@ RESTARTS = int(os.environ.get("BENCH_RESTARTS", "3"))
 RUN_TIMEOUT = 60 + 10 * SECONDS
 SPREAD = 1.25       # highest ratio of a row over its lowest; more is measured again
 REPEATS = 2
+DISTURBED = 0.3     # CPUs that others used; a row with more is marked
 
 SETTINGS = ["Audit.event.types", "Audit.event.outcome", "Audit.eventQueue.max", "Audit.sync", "Audit.failure.action",
             "Audit.metadata.file.cachecount", "TransportListener.ssl.protocols", "TransportListener.ssl.clientauthentication",
@@ -205,6 +206,9 @@ class Row:
             return ""
         return "good" if self.holds(self.good) else "met" if self.holds(self.target) else "MISSED"
 
+    def mark(self):
+        return "*" if (self.median("other_cpu") or 0) > DISTURBED else ""
+
     def median(self, field):
         values = [run[field] for run in self.runs if field in run]
         return statistics.median(values) if values else None
@@ -354,7 +358,7 @@ def cells(row):
             number(row.median("p99_us"), ",.0f"), number(row.median("server_us_per_op"), ",.1f"),
             number(row.median("client_us_per_op"), ",.1f"), number(row.median("other_cpu"), ".2f"),
             f"{statistics.median(row.ratios):.2f}", row.what,
-            "" if row.target is None else f"{'<=' if row.roof else '>='} {row.target:g} ({row.good:g})", row.verdict()]
+            "" if row.target is None else f"{'<=' if row.roof else '>='} {row.target:g} ({row.good:g})", row.verdict() + row.mark()]
 
 
 def print_table():
@@ -364,6 +368,8 @@ def print_table():
     lines.insert(1, ["-" * width for width in widths])
     for line in lines:
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |")
+    if any(row.mark() for row in results):
+        print(f"* something else used more than {DISTURBED:g} CPUs meanwhile: measure again when the machine is quiet")
 
 
 def print_settings(server):

@@ -107,7 +107,8 @@ class Server:
             text, n = re.subn(rf"(?m)^{re.escape(name)}=.*$", lambda _, line=line: line, text)
             if not n:
                 text += line + "\n"
-        write(self.config, text)
+        write(self.config + ".new", text)  # in one step, as the task may read it
+        os.replace(self.config + ".new", self.config)
         return self
 
     def unset(self, *names):
@@ -261,10 +262,10 @@ class Server:
         text = "".join(read(os.path.join(folder, name)) for name in files)
         return [record.splitlines() for record in re.findall(r"(?ms)^\S[^\n]*:\[\n.*?^  \]\n", text)]
 
-    def audited(self, text, seconds=5):
-        """The records that hold the text, waiting for one."""
-        return wait_until(f"{text} in the audit log", seconds,
-                          lambda: [record for record in self.audit() if text in "\n".join(record)])
+    def audited(self, *texts, seconds=5):
+        """The records that hold all of the texts, waiting for one."""
+        return wait_until(f"{texts} in the audit log", seconds,
+                          lambda: [record for record in self.audit() if all(text in "\n".join(record) for text in texts)])
 
 
 class Site:

@@ -74,7 +74,7 @@ def syntax_errors_are_named_and_change_nothing():
         for command in ("adddrive -drivename 12345", "adddrive -drivename 00000788842", "adddrive -drivename 00000788842-"):
             refused(server, command, "KLM0201E")
         refused(server, f"{ADD} -wwn 12", "KLM0202E")
-        refused(server, "adddrive -drivename 000000000001 -kind TAPE", "KLM0954E")
+        refused(server, "adddrive -drivename 000000000001 -kind TAPE", "KLM0954E", 2)
         expect(server.status("Changes in the store") == before and drives(server) == [], "something was changed")
 
 
@@ -118,7 +118,7 @@ def drives_are_added_changed_listed_and_deleted():
         refused(server, "listdrives -drivename 000123456789", "KLM0204E")
         refused(server, "acceptdrive -drivename 000123456789", "KLM0957E")
         refused(server, "rejectdrive -drivename 000123456789", "KLM0957E")
-        record = server.audited("drive-delete 000123456789")[-1]
+        record = server.audited("drive-delete 000123456789", "unsuccessful")[-1]
         expect("  outcome=[result=unsuccessful]" in record and "  message=KLM0204E Drive 000123456789 is not in the drive table" in record, str(record))
         server.stop()
         server.start()
@@ -246,13 +246,13 @@ def the_drive_table_is_exported_and_imported():
         server.oper("moddrive -drivename 000000000002 -rec1 Changed")
         server.oper("adddrive -drivename 000000000003")
         said = server.oper("import -merge -drivetab -url FILE:table")
-        expect(drives(server) == [DRIVE.serial, "000000000002", "000000000003"], said)
+        expect(drives(server) == ["000000000002", "000000000003", DRIVE.serial], said)
         expect("Two" in server.oper("listdrives -drivename 000000000002"), said)
         said = server.oper("import -rewrite -drivetab -url FILE:table")
-        expect(drives(server) == [DRIVE.serial, "000000000002"], said)
-        for name in ("../table", f"{server.files}/table", "/etc/passwd", "none"):
+        expect(drives(server) == ["000000000002", DRIVE.serial], said)
+        for name in ("../table", "/etc/passwd", "../files/table", "none"):
             expect(re.search(r"KLM00|KLM0963E", server.oper(f"import -merge -drivetab -url FILE:{name}", status=None)), name)
-        expect(drives(server) == [DRIVE.serial, "000000000002"], "a refused import changed something")
+        expect(drives(server) == ["000000000002", DRIVE.serial], "a refused import changed something")
         os.symlink("/etc", f"{server.files}/link")
         refused(server, "export -drivetab -url FILE:link/klm-was-here", "KLM0003E")
         expect(not os.path.exists("/etc/klm-was-here"), "a link led out")
@@ -271,7 +271,7 @@ def the_configuration_is_exported_and_imported_but_for_local_and_secret_properti
         server.oper("import -merge -config -url FILE:c")
         expect("Theirs" in server.oper("listconfig -property drive.default.alias1"), "not taken over")
         expect(server.tcp == port, "a local property was taken over")
-        write(f"{server.files}/c", "drive.default.alias1=Bad\ndrive.pending.max=many\n")
+        write(f"{server.files}/c", exported.replace(LABEL, "Bad") + "drive.pending.max=many\n")
         refused(server, "import -merge -config -url FILE:c", "KLM0100E")
         expect("Theirs" in server.oper("listconfig -property drive.default.alias1"), "half of a bad file was taken over")
 
@@ -291,7 +291,7 @@ def f31_a_broken_configuration_at_refresh_leaves_the_old_one_in_force():
                     ("a NUL", good + "debug=\0\n", "KLM0111E"), ("a long line", good + "debug=" + "x" * 70000 + "\n", "KLM0112E"),
                     ("another ring", re.sub(r"config.keystore.file=.*", "config.keystore.file=safkeyring\\\\://TAPEKMS/None", good), "KLM0"),
                     ("a ring that is none", re.sub(r"config.keystore.file=.*", "config.keystore.file=/etc/keys", good), "KLM0"),
-                    ("EBCDIC", good.encode("cp1047").decode("latin1"), "KLM0"), ("nothing", "", "KLM0105E"),
+                    ("EBCDIC", ebcdic(good), "KLM0"), ("nothing", "", "KLM0105E"),
                     ("too much", "# " + "x" * 998 + "\n" + ("#" + "y" * 998 + "\n") * 1100, "KLM0")):
                 write(server.config, text)
                 refused(server, "refresh", identifier, None)
@@ -337,6 +337,11 @@ def refresh_under_load_drops_no_session():
         expect(not errors and len(done) > 20, f"{errors} {len(done)}")
 
 
+def ebcdic(text):
+    """As a z/OS editor leaves it: lines end with NEL."""
+    return text.encode("cp037").replace(b"\x25", b"\x15")
+
+
 def edit(server, change):
     """Edit the drive table as an operator does, once the server has written it."""
     time.sleep(1.2)  # views may be a second late
@@ -357,7 +362,7 @@ def f22_an_edited_drive_table_is_merged_at_refresh():
         for identifier in ("KLM0230I", "KLM0231I", "KLM0232I", "KLM0933I"):
             server.says(identifier)
         expect(re.search(r"Certificate\s+: [0-9a-f]{64}", server.oper(f"listdrives -drivename {DRIVE.serial}")), "the pinned certificate is lost")
-        wait_until("written anew", 5, lambda: "count 3\n" in read(server.table))
+        wait_until("written anew", 5, lambda: "\n000000000004 3592   -  " in read(server.table))
         since = server.mark()
         server.oper("refresh")
         expect("KLM0933I" not in server.console()[since:], "its own file is taken for an edit")
@@ -387,8 +392,8 @@ def f22_damaged_drive_tables_are_refused_with_line_and_column():
         line = "000000000002 3592"
         n = good.split("\n").index(next(one for one in good.split("\n") if one.startswith(line))) + 1
         cases = (
-            ("cut", good[:-4].encode(), "KLM0214E"), ("cut in a drive", good[:good.index(line) + 10].encode(), "KLM0214E"),
-            ("NUL", good.replace(" Two ", " T\0o ").encode(), rf"KLM0213E.*{n}"), ("EBCDIC", good.encode("cp1047"), "KLM0212E"),
+            ("cut", good[:-4].encode(), "KLM0214E"), ("cut in a drive", good[:good.index(line) + 10].encode(), f"KLM0216E.*line {n}, column 11"),
+            ("NUL", good.replace(" Two ", " T\0o ").encode(), rf"KLM0213E.*{n}"), ("EBCDIC", ebcdic(good), "KLM0212E"),
             ("twice", good.replace("\nend\n", "\n000000000002 3592\nend\n").encode(), "KLM0215E.*000000000002"),
             ("a bad kind", good.replace(line, "000000000002 TAPE").encode(), rf"KLM0216E.*{n}.*14"),
             ("a bad serial", good.replace(line, "00000000000 3592").encode(), rf"KLM02(16|01)E.*{n}"),
@@ -511,7 +516,7 @@ def a_password_is_not_kept_in_history_or_hard_copy():
         terminal = Terminal(server, "--hardcopy", f"{server.home}/copy")
         terminal.expect("ISKLM> ")
         terminal.type("modconfig -set -property config.keystore.password -value Xyzzy-7734\r")
-        terminal.expect("ISKLM> ", count=2)
+        terminal.expect("The property is set")
         terminal.type("exit\r")
         time.sleep(0.3)
         terminal.end()
@@ -524,7 +529,7 @@ def commands_come_in_a_batch_and_the_last_failure_is_told():
     with SITE.server() as server:
         server.start()
         batch = "# a comment\nversion\n\nF ISKLM,APPL='status'\nnothing\nadddrive -drivename 000000000001\nexit\nadddrive -drivename 000000000002\n"
-        done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=batch, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=batch, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=30 * SLOW)
         expect(done.returncode == 2, f"{done.returncode} {done.stderr}")
         expect("klmsrv " in done.stdout and "Server is running" in done.stdout and "KLM0969E" in done.stderr, done.stdout + done.stderr)
         expect(drives(server) == ["000000000001"], "behind exit")
@@ -538,7 +543,7 @@ def the_task_keeps_a_hard_copy_of_commands_and_messages():
         server.stop()
         copy = read(f"{server.home}/log/hardcopy")
         expect(re.search(r"(?m)^\d{4}-\d\d-\d\dT\S+ BPXM023I \(KLMSERV\) KLM0810I", copy) or "KLM0809I" in copy, copy)
-        expect("version" in copy, f"a command is missing: {copy}")
+        expect(re.search(r"(?m)^\S+Z .*root.*version", copy), f"a command is missing: {copy}")
 
 
 # ---- Rights
@@ -558,16 +563,16 @@ def another_user_without_a_role_is_refused():
         opened(server)
         for command in ("status", "version", "listconfig", "listdrives", "list", "help", ADD, "refresh", "stopekm", "export -config -url FILE:x"):
             said = raw_oper(server, 65534, command)
-            expect(command == "help" or "KLM0900E nobody is not authorised to" in said, f"{command}: {said}")
+            expect("KLM0994E nobody has no role" in said, f"{command}: {said}")
         for command in ("P ISKLM", "D A,ISKLM", "RACDCERT ID(TAPEKMS) LISTRING(*)", "KEYXFER WRITE,ITOPS.KLM20.CERT,X(Y)"):
             said = raw_oper(server, 65534, command, system=True)
-            expect("KLM0900E nobody is not authorised to" in said, f"{command}: {said}")
+            expect("KLM0994E nobody has no role" in said, f"{command}: {said}")
         time.sleep(0.2)
         expect(server.runs() and drives(server) == [], "something was done")
-        expect(server.audited("  user=nobody"), "it is not audited")
+        expect(server.audited("Authentication event", "  users=nobody", "unsuccessful"), "it is not audited")
 
 
-def raw_oper(server, uid, command, system=False):
+def raw_oper(server, uid, command, system=False, gid=None):
     """A command as another user, over the socket itself, since that user may not be able to run our programs. Frames as in
     console/wire.h: u32 length, u8 type (1 command, 81 answer), a status in answers, text."""
     text = (command if system else "F ISKLM,APPL='" + command.replace("'", "''") + "'").encode()
@@ -577,7 +582,7 @@ def raw_oper(server, uid, command, system=False):
         said = b"nothing"
         try:
             os.setgroups([])
-            os.setresgid(uid, uid, uid)
+            os.setresgid(gid or uid, gid or uid, gid or uid)
             os.setresuid(uid, uid, uid)
             with socket.socket(socket.AF_UNIX) as sock:
                 sock.settimeout(10 * SLOW)
@@ -642,8 +647,8 @@ def a_role_can_be_given_to_a_group():
         server.set("console.role.OPERATOR=%games", "console.role.AUDITOR=", "console.role.BACKUP=", "console.role.SECADMIN=root")
         server.start()
         opened(server)
-        expect("Server is running" in raw_oper(server, 60, "status"), "primary group games")
-        expect("KLM0900E" in raw_oper(server, 65534, "status"), "another group")
+        expect("Server is running" in raw_oper(server, 5, "status", gid=60), "the group games")
+        expect("KLM0994E" in raw_oper(server, 65534, "status"), "another group")
 
 
 # ---- Hostile input
@@ -654,9 +659,9 @@ def f32_long_binary_and_many_lines_are_answered_and_bounded():
         server.start()
         said = run("sh", "-c", f"head -c 65000 /dev/zero | tr '\\0' x | {BIN}/oper -s {server.socket}", status=None)
         expect("KLM0968E" in said or "KLM0969E" in said, said[:500])
-        done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=b"A" * 70000 + b"\nversion\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=b"A" * 70000 + b"\nversion\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=30 * SLOW)
         expect(done.returncode != 0, "a line of 70,000 characters is taken")
-        done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=bytes(range(1, 256)) * 8 + b"\nversion\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=bytes(range(1, 256)) * 8 + b"\nversion\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=30 * SLOW)
         expect(b"klmsrv " in done.stdout, str(done))
         done = subprocess.run([f"{BIN}/oper", "-s", server.socket], input=b"nothing\n" * 3000, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60 * SLOW)
         expect(done.returncode == 2 and done.stderr.count(b"KLM0969E") == 3000, f"{done.returncode} {done.stderr.count(b'KLM0969E')}")
@@ -690,11 +695,10 @@ def f32_broken_frames_close_the_connection_and_nothing_else():
                     pass
         many = []
         try:
-            for _ in range(40):
+            for _ in range(40):  # more than there is room for
                 sock = socket.socket(socket.AF_UNIX)
-                sock.settimeout(5)
-                sock.connect(server.socket)
                 many.append(sock)
+                sock.connect(server.socket)
         finally:
             for sock in many:
                 sock.close()

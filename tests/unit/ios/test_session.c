@@ -16,12 +16,12 @@ static klm_rc open_it(uint32_t ms)
 
     session = NULL;
     cfg.drive = cfg.drive ? cfg.drive : fake_drive();
-    cfg.connect_ms = 1000;
+    cfg.connect_ms = 100000;
     if (!tls) {
         REQUIRE_OK(ios_session_tls(cfg.drive, false, NULL, &tls));
     }
     cfg.tls = tls;
-    return ios_session_open(&host, &cfg, klm_clock_mono_ms() + ms, &fault, &session);
+    return ios_session_open(&host, &cfg, klm_clock_mono_ms() + test_ms(ms), &fault, &session);
 }
 
 static void done(void)
@@ -47,25 +47,25 @@ static klm_rc ask_for(enum kx_type type, uint32_t ms)
         request.u.translate = &translate;
     }
     ios_keyed_free(&keyed);
-    return ios_session_ask(session, &request, klm_clock_mono_ms() + ms, &fault, &keyed);
+    return ios_session_ask(session, &request, klm_clock_mono_ms() + test_ms(ms), &fault, &keyed);
 }
 
 TEST(one_session_verifies_creates_gets_and_translates)
 {
     fake_start(&fake, FAKE_GOOD);
-    REQUIRE_OK(open_it(5000));
+    REQUIRE_OK(open_it(100000));
     CHECK(!fake.proof); /* the certificate was shown in TLS */
-    REQUIRE_OK(ask_for(KX_VERIFY, 5000));
+    REQUIRE_OK(ask_for(KX_VERIFY, 100000));
     CHECK(keyed->key == NULL);
-    REQUIRE_OK(ask_for(KX_CREATE, 5000));
+    REQUIRE_OK(ask_for(KX_CREATE, 100000));
     CHECK_MEM(keyed->key, fake_data_key, 32);
     CHECK_INT(keyed->eedk_n, 2);
     CHECK_MEM(keyed->eedk[1].p, "eedk two", 8);
     CHECK_STR(keyed->labels[1].label, "LABEL2");
     CHECK_INT(keyed->labels[1].encoding, 'H');
-    REQUIRE_OK(ask_for(KX_GET, 5000));
+    REQUIRE_OK(ask_for(KX_GET, 100000));
     CHECK_MEM(keyed->key, fake_data_key, 32);
-    REQUIRE_OK(ask_for(KX_TRANSLATE, 5000));
+    REQUIRE_OK(ask_for(KX_TRANSLATE, 100000));
     CHECK(keyed->key == NULL);
     CHECK_INT(keyed->eedk_n, 2);
     CHECK_INT(fake.sessions, 1);
@@ -78,8 +78,8 @@ TEST(on_an_ssl_port_tls_comes_first)
     fake_start(&fake, FAKE_GOOD);
     fake.ssl_port = true;
     cfg.ssl = true;
-    REQUIRE_OK(open_it(5000));
-    REQUIRE_OK(ask_for(KX_CREATE, 5000));
+    REQUIRE_OK(open_it(100000));
+    REQUIRE_OK(ask_for(KX_CREATE, 100000));
     CHECK_MEM(keyed->key, fake_data_key, 32);
     done();
 }
@@ -87,7 +87,7 @@ TEST(on_an_ssl_port_tls_comes_first)
 TEST(the_drive_signs_when_tls_asks_for_no_certificate)
 {
     fake_start_with(&fake, FAKE_GOOD, 0, server_config(KLM_TLS_AUTH_NONE));
-    REQUIRE_OK(open_it(5000));
+    REQUIRE_OK(open_it(100000));
     CHECK(fake.proof);
     CHECK(fake.proof_good);
     done();
@@ -101,7 +101,7 @@ TEST(a_drive_with_an_rsa_key_signs_with_pss)
     REQUIRE_OK(ios_drive_load(test_path("rsa"), NULL, &rsa));
     fake_start_with(&fake, FAKE_GOOD, 0, server_config(KLM_TLS_AUTH_NONE));
     cfg.drive = rsa;
-    REQUIRE_OK(open_it(5000));
+    REQUIRE_OK(open_it(100000));
     CHECK(fake.proof);
     CHECK(fake.proof_good);
     done();
@@ -114,12 +114,12 @@ TEST(tls_1_2_works_when_it_is_allowed_and_only_then)
 
     old.max_version = 12;
     fake_start_with(&fake, FAKE_GOOD, 0, old);
-    CHECK_RC(open_it(5000), KLM_E_CRYPTO);
+    CHECK_RC(open_it(100000), KLM_E_CRYPTO);
     klm_tls_ctx_free(&tls);
     REQUIRE_OK(ios_session_tls(fake_drive(), true, NULL, &tls));
-    REQUIRE_OK(open_it(5000));
+    REQUIRE_OK(open_it(100000));
     CHECK(fake.proof_good);
-    REQUIRE_OK(ask_for(KX_GET, 5000));
+    REQUIRE_OK(ask_for(KX_GET, 100000));
     CHECK_MEM(keyed->key, fake_data_key, 32);
     done();
 }
@@ -127,7 +127,7 @@ TEST(tls_1_2_works_when_it_is_allowed_and_only_then)
 static void refuses_to_open(enum fake_mode mode, klm_rc rc, const char *why)
 {
     fake_start(&fake, mode);
-    CHECK_RC(open_it(400), rc);
+    CHECK_RC(open_it(mode == FAKE_SILENT ? 300 : 100000), rc);
     CHECK(session == NULL);
     CHECK(strstr(fault.why, why) != NULL);
     CHECK_INT(fault.error.code, 0);
@@ -146,7 +146,7 @@ TEST(a_server_that_opens_wrongly_is_left)
 TEST(a_server_that_closes_at_once_is_left)
 {
     fake_start(&fake, FAKE_CLOSE);
-    CHECK_RC(open_it(1000), KLM_E_CLOSED);
+    CHECK_RC(open_it(100000), KLM_E_CLOSED);
     done();
 }
 
@@ -154,7 +154,7 @@ TEST(a_server_that_closes_at_once_is_left)
 TEST(a_byte_behind_the_hello_of_the_server_ends_it)
 {
     fake_start(&fake, FAKE_BEHIND_HELLO);
-    CHECK_RC(open_it(1000), KLM_E_INVALID);
+    CHECK_RC(open_it(100000), KLM_E_INVALID);
     CHECK_INT(fake.sessions, 0);
     done();
 }
@@ -162,7 +162,7 @@ TEST(a_byte_behind_the_hello_of_the_server_ends_it)
 TEST(a_refused_drive_is_a_refusal_and_no_failure)
 {
     fake_start(&fake, FAKE_REFUSE_DRIVE);
-    CHECK_RC(open_it(1000), KLM_E_DENIED);
+    CHECK_RC(open_it(100000), KLM_E_DENIED);
     CHECK_INT(fault.error.code, 0xEF01);
     CHECK_STR(fault.error.message_id, "KLM0204E");
     CHECK_STR(fault.error.text, "Unknown drive");
@@ -172,13 +172,13 @@ TEST(a_refused_drive_is_a_refusal_and_no_failure)
 TEST(a_refused_request_leaves_the_session_open)
 {
     fake_start(&fake, FAKE_REFUSE);
-    REQUIRE_OK(open_it(1000));
-    CHECK_RC(ask_for(KX_CREATE, 1000), KLM_E_DENIED);
+    REQUIRE_OK(open_it(100000));
+    CHECK_RC(ask_for(KX_CREATE, 100000), KLM_E_DENIED);
     CHECK_INT(fault.error.code, 0xEE31);
     CHECK(keyed == NULL);
     CHECK(ios_session_ready(session));
     fake.mode = FAKE_GOOD;
-    REQUIRE_OK(ask_for(KX_CREATE, 1000));
+    REQUIRE_OK(ask_for(KX_CREATE, 100000));
     CHECK_INT(fault.error.code, 0);
     done();
 }
@@ -186,8 +186,8 @@ TEST(a_refused_request_leaves_the_session_open)
 static void answers_wrongly(enum fake_mode mode, klm_rc rc, const char *why)
 {
     fake_start(&fake, mode);
-    REQUIRE_OK(open_it(1000));
-    CHECK_RC(ask_for(KX_GET, 300), rc);
+    REQUIRE_OK(open_it(100000));
+    CHECK_RC(ask_for(KX_GET, mode == FAKE_MUTE ? 300 : 100000), rc);
     CHECK(strstr(fault.why, why) != NULL);
     CHECK(keyed == NULL);
     CHECK(!ios_session_ready(session));
@@ -212,7 +212,7 @@ static void other_certificate(struct id *id, const char *why)
     other.key = id->key;
     other.cert = id->cert;
     fake_start_with(&fake, FAKE_GOOD, 0, other);
-    CHECK_RC(open_it(2000), KLM_E_CRYPTO);
+    CHECK_RC(open_it(100000), KLM_E_CRYPTO);
     CHECK(strstr(fault.why, why) != NULL);
     done();
 }
@@ -243,8 +243,8 @@ TEST(a_request_that_cannot_be_sent_is_told)
     struct ios_request request = {.type = KX_CREATE, .u.create = &create};
 
     fake_start(&fake, FAKE_GOOD);
-    REQUIRE_OK(open_it(1000));
-    CHECK_RC(ios_session_ask(session, &request, klm_clock_mono_ms() + 500, &fault, &keyed),
+    REQUIRE_OK(open_it(100000));
+    CHECK_RC(ios_session_ask(session, &request, klm_clock_mono_ms() + test_ms(500), &fault, &keyed),
              KLM_E_INVALID);
     CHECK_INT(fake.requests, 0);
     done();
@@ -255,12 +255,13 @@ TEST(nobody_listens)
     struct parm_ekm_host host = {.host = "127.0.0.1", .port = fake_free_port()};
 
     fake_start(&fake, FAKE_GOOD);
-    REQUIRE_OK(open_it(1000));
+    REQUIRE_OK(open_it(100000));
     ios_session_free(&session);
-    CHECK_RC(ios_session_open(&host, &cfg, klm_clock_mono_ms() + 1000, &fault, &session), KLM_E_IO);
+    CHECK_RC(ios_session_open(&host, &cfg, klm_clock_mono_ms() + test_ms(100000), &fault, &session),
+             KLM_E_IO);
     CHECK(strstr(fault.why, "refused") != NULL);
     snprintf(host.host, sizeof host.host, "no.such.host.invalid");
-    CHECK_RC(ios_session_open(&host, &cfg, klm_clock_mono_ms() + 1000, &fault, &session),
+    CHECK_RC(ios_session_open(&host, &cfg, klm_clock_mono_ms() + test_ms(100000), &fault, &session),
              KLM_E_NOTFOUND);
     done();
 }
