@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 struct klm_workers {
     pthread_mutex_t lock; /* guards what follows */
@@ -59,10 +61,15 @@ static struct klm_job *next_job(struct klm_workers *w)
     return job;
 }
 
+/* Workers compute for long; a loop that wakes up for a small request must get the processor at once. */
+#define WORKER_NICE 5
+
 static void *worker(void *arg)
 {
     struct klm_job *job;
 
+    /* For this thread alone (Linux); when it is refused, small requests just wait longer. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
     while ((job = next_job(arg))) {
         job_run(job);
     }

@@ -25,7 +25,8 @@ struct ios_channel {
 void ios_channel_init(struct ios_channel *channel);
 /* Connect to a host name or address; each address of it gets its share of the time until until. Looking the name up takes as long as the
  * system's resolver takes. KLM_E_IO, KLM_E_TIMEOUT, KLM_E_NOTFOUND (no such name). */
-klm_rc ios_channel_connect(struct ios_channel *channel, const char *host, uint16_t port, uint64_t until) KLM_MUST_USE;
+klm_rc ios_channel_connect(struct ios_channel *channel, const char *host, uint16_t port,
+                           uint64_t until) KLM_MUST_USE;
 /* TLS handshake as the client. KLM_E_STATE when the server has sent something before its turn; KLM_E_CRYPTO when the handshake fails: the
  * server's certificate does not chain to a trusted one, or is none of a server. */
 klm_rc ios_channel_secure(struct ios_channel *channel, struct klm_tls_ctx *ctx) KLM_MUST_USE;

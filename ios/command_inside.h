@@ -10,13 +10,13 @@ enum { IOS_EXIT_OK, IOS_EXIT_FAILED, IOS_EXIT_USAGE };
 
 /* One run of one command. Text that popt gives is freed with it. */
 struct ios_run {
-    const char *name;    /* "iosdrive write" */
+    const char *name; /* "iosdrive write" */
     poptContext popt;
-    const char **args;   /* what is left behind the options */
+    const char **args; /* what is left behind the options */
     size_t args_n;
     struct klm_diag diag;
     struct ios_fault fault;
-    int status;          /* of a usage error */
+    int status; /* of a usage error */
 
     char *drive_dir, *member;
     char *serial, *wwn, *kind, *key_type, *cert, *ca, *verify;
@@ -31,15 +31,20 @@ klm_rc ios_usage(struct ios_run *run, const char *what) KLM_MUST_USE;
 /* Drive folder and member of the options, else of the environment. KLM_E_USAGE. */
 klm_rc ios_run_member(struct ios_run *run, const char **out) KLM_MUST_USE;
 /* Drive and key managers of the options. */
-klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts) KLM_MUST_USE;
+klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts)
+    KLM_MUST_USE;
 /* A number from 1 to most in an option; standard when it is not given. */
-klm_rc ios_run_number(struct ios_run *run, const char *text, unsigned standard, unsigned most, const char *what, unsigned *out) KLM_MUST_USE;
+klm_rc ios_run_number(struct ios_run *run, const char *text, unsigned standard, unsigned most,
+                      const char *what, unsigned *out) KLM_MUST_USE;
 /* Labels of --kl1 --enc1 --kl2 --enc2. */
-klm_rc ios_run_labels(struct ios_run *run, struct kx_label labels[KX_EEDKS], uint8_t *n) KLM_MUST_USE;
+klm_rc ios_run_labels(struct ios_run *run, struct kx_label labels[KX_EEDKS], uint8_t *n)
+    KLM_MUST_USE;
 /* Who asks, for messages of the host. */
-struct ios_step ios_run_step(const struct ios_run *run, const struct ios_drive *drive, const char *volser);
+struct ios_step ios_run_step(const struct ios_run *run, const struct ios_drive *drive,
+                             const char *volser);
 /* When a key exchange failed: the lines of IOS000I. */
-void ios_run_key_failed(struct ios_run *run, klm_rc rc, const struct ios_drive *drive, const char *volser);
+void ios_run_key_failed(struct ios_run *run, klm_rc rc, const struct ios_drive *drive,
+                        const char *volser);
 /* A buffer to standard output. KLM_E_IO with a message. */
 klm_rc ios_run_print(struct ios_run *run, struct klm_buf *buf) KLM_MUST_USE;
 

@@ -12,16 +12,19 @@
 #include <time.h>
 
 /* D IOS,EKM: IOS099I. */
-void ios_show_ekm(struct klm_buf *out, const struct tm *when, const struct parm_ekm *ekm, bool verifying);
+void ios_show_ekm(struct klm_buf *out, const struct tm *when, const struct parm_ekm *ekm,
+                  bool verifying);
 /* The end of a verification: IOS631I, or IOS627E with the reason (why is NULL: good). */
-void ios_show_verified(struct klm_buf *out, enum ios_which which, const struct parm_ekm_host *host, const char *why);
+void ios_show_verified(struct klm_buf *out, enum ios_which which, const struct parm_ekm_host *host,
+                       const char *why);
 
 /* Where a request comes from, as messages name it. */
 struct ios_step {
     const char *unit, *volser, *dd, *job, *step;
 };
 /* IEC205I at close of a file that was written. number is that of the multi-line message. */
-void ios_show_volume(struct klm_buf *out, unsigned number, const struct ios_step *step, const struct ios_file_info *info, const struct kx_label *labels,
+void ios_show_volume(struct klm_buf *out, unsigned number, const struct ios_step *step,
+                     const struct ios_file_info *info, const struct kx_label *labels,
                      size_t labels_n);
 /* IOS000I with the two lines of a key exchange failure. code is the device code of the key manager, or 0: no key manager was available (CU=01). */
 void ios_show_failure(struct klm_buf *out, const struct ios_step *step, uint16_t code);

@@ -49,10 +49,12 @@ const char *ios_drive_kind_name(uint8_t kind);
 
 /* Make the folder (its parents must be writable), key, request and drive.conf. KLM_E_EXISTS when there is a key already: it is
  * never overwritten. Key types: rsa:2048, rsa:3072, rsa:4096, ec:P-256, ec:P-384. */
-klm_rc ios_drive_init(const char *dir, const struct ios_drive_spec *spec, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc ios_drive_init(const char *dir, const struct ios_drive_spec *spec, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* Check a certificate (DER or PEM) and its authorities and copy them into the folder. KLM_E_WRONGKEY: not for this key; KLM_E_DENIED: another
  * drive's, without the drive role, or not signed by an authority of ca_file. Nothing is changed then. */
-klm_rc ios_drive_install(const char *dir, const char *cert_file, const char *ca_file, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc ios_drive_install(const char *dir, const char *cert_file, const char *ca_file,
+                         struct klm_diag *diag) KLM_MUST_USE;
 /* Read and check the whole folder. KLM_E_NOTFOUND, KLM_E_DENIED (the key may be read by others), KLM_E_INVALID, KLM_E_WRONGKEY.
  * The caller frees it. */
 klm_rc ios_drive_load(const char *dir, struct klm_diag *diag, struct ios_drive **out) KLM_MUST_USE;
@@ -60,10 +62,12 @@ void ios_drive_free(struct ios_drive **drive);
 
 /* Sign the binding value of a session: RSASSA-PSS with SHA-256 and a salt of 32 bytes, or ECDSA with SHA-256 in DER (PROTOCOL.md, 1.4).
  * KLM_E_UNSUPPORTED for other keys, KLM_E_LIMIT when it does not fit. */
-klm_rc ios_drive_sign(const struct ios_drive *drive, const uint8_t binding[32], uint8_t *out, size_t cap, size_t *n) KLM_MUST_USE;
+klm_rc ios_drive_sign(const struct ios_drive *drive, const uint8_t binding[32], uint8_t *out,
+                      size_t cap, size_t *n) KLM_MUST_USE;
 
 /* ---- For the two files of this part. */
 /* dir/name into out of IOS_DRIVE_PATH_MAX bytes. KLM_E_LIMIT. */
-klm_rc ios_drive_path(const char *dir, const char *name, char *out, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc ios_drive_path(const char *dir, const char *name, char *out, struct klm_diag *diag)
+    KLM_MUST_USE;
 
 #endif

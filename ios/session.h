@@ -34,7 +34,7 @@ struct ios_request {
 
 /* An answer with keys; freed by ios_keyed_free, which wipes the data key. */
 struct ios_keyed {
-    uint8_t *key;            /* 32 bytes of secret memory; NULL after verify and translate */
+    uint8_t *key; /* 32 bytes of secret memory; NULL after verify and translate */
     struct klm_slice eedk[KX_EEDKS];
     uint8_t eedk_n;
     struct kx_label labels[KX_EEDKS];
@@ -44,15 +44,18 @@ struct ios_keyed {
 void ios_keyed_free(struct ios_keyed **keyed);
 
 /* The TLS context of a drive: its certificate, its authorities; TLS 1.3, and 1.2 when tls12. */
-klm_rc ios_session_tls(const struct ios_drive *drive, bool tls12, struct klm_diag *diag, struct klm_tls_ctx **out) KLM_MUST_USE;
+klm_rc ios_session_tls(const struct ios_drive *drive, bool tls12, struct klm_diag *diag,
+                       struct klm_tls_ctx **out) KLM_MUST_USE;
 /* Open a session; everything ends at the deadline (klm_clock_mono_ms). KLM_E_DENIED: the key manager refused the drive, fault->error
  * says how. Any other outcome: the key manager failed, fault->why says how. fault must be given. */
-klm_rc ios_session_open(const struct parm_ekm_host *host, const struct ios_session_config *cfg, uint64_t deadline, struct ios_fault *fault,
-                        struct ios_session **out) KLM_MUST_USE;
+klm_rc ios_session_open(const struct parm_ekm_host *host, const struct ios_session_config *cfg,
+                        uint64_t deadline, struct ios_fault *fault, struct ios_session **out)
+    KLM_MUST_USE;
 /* Send a request and wait for its answer. Outcomes as above; after any but KLM_OK and KLM_E_DENIED the session is of no more use, and a key it
  * may still have made is forgotten. *out is given for every request. */
-klm_rc ios_session_ask(struct ios_session *session, const struct ios_request *request, uint64_t deadline, struct ios_fault *fault,
-                       struct ios_keyed **out) KLM_MUST_USE;
+klm_rc ios_session_ask(struct ios_session *session, const struct ios_request *request,
+                       uint64_t deadline, struct ios_fault *fault, struct ios_keyed **out)
+    KLM_MUST_USE;
 /* May more be asked? After a refusal usually yes. */
 bool ios_session_ready(const struct ios_session *session);
 /* Says goodbye when it can. */

@@ -12,9 +12,11 @@
 klm_rc ios_member_load(const char *path, struct parm_ekm *out, struct klm_diag *diag) KLM_MUST_USE;
 /* The text of a member with its EKM statements replaced by those that say ekm. Other statements and all comments stay as they are; the
  * new statements stand where the first old one stood. KLM_E_CORRUPT when the result would not read back as ekm. */
-klm_rc ios_member_edit(struct klm_slice text, const struct parm_ekm *ekm, struct klm_buf *out, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc ios_member_edit(struct klm_slice text, const struct parm_ekm *ekm, struct klm_buf *out,
+                       struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out "SETIOS EKM,..." or "EKM,..." on the member at path, replacing the file as a whole; *out is the new state. A command that is wrong
  * changes nothing. */
-klm_rc ios_setios(const char *path, const char *command, struct parm_ekm *out, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc ios_setios(const char *path, const char *command, struct parm_ekm *out,
+                  struct klm_diag *diag) KLM_MUST_USE;
 
 #endif

@@ -119,6 +119,7 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct new_ce
                               .subject = req->subject,
                               .not_before = req->not_before,
                               .not_after = req->not_after,
+                              .role_stands = req->role != NULL,
                               .request = req->bytes,
                               .hosts = req->hosts};
     KLM_AUTO(kr_key_free) struct kr_key *signer = NULL;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define INDEX_MAX 512     /* key usage events indexed in one go when there is nothing else to do */
+#define INDEX_MAX 128     /* key usage events indexed in one go when there is nothing else to do */
 #define CONTACTS_MAX 1000
 #define IDLE_MS 100       /* how long the queue is empty before other work is looked at */
 #define FLUSH_MS 5000     /* between two flushes of contacts */

@@ -114,6 +114,10 @@ static klm_rc take_drive(struct work *work)
             work->diag, rc, KLM_MSG_DRIVE_REQUEST,
             "its serial number must have 12 upper-case letters and digits, its WWN 16 hex digits");
     }
+    if (rc == KLM_OK && work->spec->role_stands && work->role != KR_ROLE_DRIVE) {
+        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST,
+                        "it asks for the role of a drive, and another role was given");
+    }
     if (rc == KLM_OK) {
         work->role = KR_ROLE_DRIVE;
     }

@@ -251,6 +251,43 @@ static klm_rc make_or_find(const struct st_options *options, struct klm_diag *di
     return KLM_OK;
 }
 
+/* A process that was killed leaves writes that only the system's memory has. Recovery reads them, and builds on them as if
+ * they were on disk: it writes pages that rest on the log's end, and its checkpoint says that pages which it found up to date
+ * need no log any more. A power loss soon after would then leave a store that cannot be recovered. So all of it goes to the
+ * disk before the database looks at it. */
+static klm_rc sync_file(const char *home, const char *name, struct klm_diag *diag)
+{
+    char path[PATH_BYTES];
+
+    KLM_TRY(join(home, name, path));
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, path, strerror(errno));
+    }
+    klm_rc rc = klm_fdatasync(fd);
+    close(fd);
+    return rc == KLM_OK ? KLM_OK : klm_fail(diag, rc, KLM_MSG_FILE_WRITE, path, klm_rc_text(rc));
+}
+
+static klm_rc sync_left(const char *home, struct klm_diag *diag)
+{
+    DIR *dir = opendir(home);
+    klm_rc rc = KLM_OK;
+
+    if (!dir) {
+        return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_ST_UNSAFE, home, strerror(errno));
+    }
+    for (struct dirent *d; rc == KLM_OK && (d = readdir(dir));) {
+        if (is_database_file(d->d_name)) {
+            rc = sync_file(home, d->d_name, diag);
+        }
+    }
+    closedir(dir);
+    KLM_TRY(rc);
+    rc = klm_sync_folder(home);
+    return rc == KLM_OK ? KLM_OK : klm_fail(diag, rc, KLM_MSG_FILE_WRITE, home, klm_rc_text(rc));
+}
+
 /* Under the lock, look again: another process may have made the store meanwhile. */
 static klm_rc settle(struct st_home *home, const struct st_options *options, struct st_mac *mac,
                      struct klm_diag *diag, bool *empty)
@@ -261,7 +298,7 @@ static klm_rc settle(struct st_home *home, const struct st_options *options, str
     KLM_TRY(look_around(home->path, diag, &found));
     KLM_TRY(identity(options, mac, found, diag));
     *empty = !found;
-    return KLM_OK;
+    return found ? sync_left(home->path, diag) : KLM_OK;
 }
 
 klm_rc st_home_open(const struct st_options *options, struct st_mac *mac, struct klm_diag *diag,

@@ -40,9 +40,11 @@ class Drive:
         self.folder, self.serial, self.wwn, self.kind = folder, serial, wwn, kind
         self.key, self.request, self.cert = (os.path.join(folder, name) for name in ("drive.key", "drive.csr", "drive.crt"))
 
-    def make(self):
+    def make(self, role=True):
+        """Key and request; without the role it asks for nothing but its name."""
         os.makedirs(self.folder, exist_ok=True)
-        write(f"{self.folder}/req.conf", REQUEST.format(serial=self.serial, wwn=self.wwn))
+        text = REQUEST.format(serial=self.serial, wwn=self.wwn)
+        write(f"{self.folder}/req.conf", text if role else text.replace("clientAuth,1.3.6.1.4.1.32473.83.1", "clientAuth"))
         run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
             "-out", self.request, "-config", f"{self.folder}/req.conf")
         return self

@@ -241,11 +241,11 @@ TEST(words_bodies_and_quotes_are_taken_apart)
     }
     char many[2 * RACF_WORDS_MAX + 4] = "";
     for (int i = 0; i < RACF_WORDS_MAX; i++) {
-        strncat(many, "a ", 3);
+        memcpy(many + (size_t)2 * (size_t)i, "a ", 2);
     }
     CHECK_RC(parse(many, words, &n, pool), KLM_OK);
     CHECK_INT(n, RACF_WORDS_MAX);
-    strncat(many, "a", 2);
+    many[2 * RACF_WORDS_MAX] = 'a';
     CHECK_RC(parse(many, words, &n, pool), KLM_E_USAGE);
     klm_pool_free(&pool);
 }
