@@ -87,7 +87,8 @@ static klm_rc next_frame(struct con_client *client, enum con_frame *type, struct
     for (;;) {
         struct klm_slice payload;
         size_t used;
-        klm_rc rc = con_frame_take(klm_buf_as_slice(&client->in), CON_ANSWER_MAX, type, &payload, &used);
+        klm_rc rc =
+            con_frame_take(klm_buf_as_slice(&client->in), CON_ANSWER_MAX, type, &payload, &used);
 
         if (rc == KLM_OK) {
             klm_buf_slice(out, payload);
@@ -123,8 +124,8 @@ static klm_rc take_answer(struct con_client *client, struct klm_buf *out, int *s
     }
 }
 
-klm_rc con_client_command(struct con_client *client, const char *line, struct klm_buf *out, int *status,
-                          struct klm_diag *diag)
+klm_rc con_client_command(struct con_client *client, const char *line, struct klm_buf *out,
+                          int *status, struct klm_diag *diag)
 {
     klm_rc rc;
 

@@ -6,7 +6,8 @@
 #include <strings.h>
 
 struct command;
-typedef void handler_fn(struct con_run *run, const struct command *command, const char **words, size_t n);
+typedef void handler_fn(struct con_run *run, const struct command *command, const char **words,
+                        size_t n);
 static handler_fn con_later, con_exit, con_export, con_help, con_import, con_login, con_modconfig;
 
 struct command {
@@ -18,7 +19,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-#define CON_COMMAND(name, aliases, verb, optional, handler, syntax, help) \
+#define CON_COMMAND(name, aliases, verb, optional, handler, syntax, help)                          \
     {name, aliases, verb, optional, handler, syntax, help},
 #include "console/commands.def"
 #undef CON_COMMAND
@@ -104,8 +105,7 @@ static klm_rc option(struct con_run *run, const struct command *command, struct 
                      const char **words, size_t n, size_t *i)
 {
     const char *name = words[*i] + 1;
-    const struct km_param *param =
-        words[*i][0] == '-' ? param_of(command->verb, name) : NULL;
+    const struct km_param *param = words[*i][0] == '-' ? param_of(command->verb, name) : NULL;
     bool has_value = *i + 1 < n && words[*i + 1][0] != '-';
 
     if (!param) {
@@ -132,7 +132,8 @@ static klm_rc options(struct con_run *run, const struct command *command, struct
     return KLM_OK;
 }
 
-static void run_verb(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void run_verb(struct con_run *run, const struct command *command, const char **words,
+                     size_t n)
 {
     struct klm_diag diag = {0};
     size_t before = run->out->n;
@@ -164,26 +165,30 @@ static void run_verb(struct con_run *run, const struct command *command, const c
 
 /* ---- Commands that are more than their verb */
 
-static void con_later(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_later(struct con_run *run, const struct command *command, const char **words,
+                      size_t n)
 {
     (void)words, (void)n;
     CON_REFUSE(run, KLM_E_UNSUPPORTED, KLM_MSG_COMMAND_LATER, command->name, command->help);
 }
 
-static void con_exit(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_exit(struct con_run *run, const struct command *command, const char **words,
+                     size_t n)
 {
     (void)command, (void)words, (void)n;
     con_line(run, "exit command received; the task goes on (P ISKLM stops it)");
 }
 
-static void con_login(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_login(struct con_run *run, const struct command *command, const char **words,
+                      size_t n)
 {
     (void)command, (void)words, (void)n;
     con_line(run, klm_pool_printf(run->pool, "You are %s; no login is needed on this console",
                                   run->context->actor.name));
 }
 
-static void con_help(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_help(struct con_run *run, const struct command *command, const char **words,
+                     size_t n)
 {
     const struct command *one = n > 1 ? find(words[1]) : NULL;
 
@@ -197,7 +202,8 @@ static void con_help(struct con_run *run, const struct command *command, const c
             con_line(run, one->syntax);
             con_line(run, klm_pool_printf(run->pool, "  %s", one->help));
         } else if (!one) {
-            con_line(run, klm_pool_printf(run->pool, "%-18s%s", commands[i].name, commands[i].help));
+            con_line(run,
+                     klm_pool_printf(run->pool, "%-18s%s", commands[i].name, commands[i].help));
         }
     }
     if (!one) {
@@ -211,8 +217,8 @@ struct transfer {
     const char *url;
 };
 
-static klm_rc transfer_options(struct con_run *run, const struct command *command, const char **words,
-                               size_t n, struct transfer *out)
+static klm_rc transfer_options(struct con_run *run, const struct command *command,
+                               const char **words, size_t n, struct transfer *out)
 {
     for (size_t i = 1; i < n; i++) {
         if (strcasecmp(words[i], "-drivetab") == 0) {
@@ -237,7 +243,8 @@ static klm_rc transfer_options(struct con_run *run, const struct command *comman
     return KLM_OK;
 }
 
-static void con_export(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_export(struct con_run *run, const struct command *command, const char **words,
+                       size_t n)
 {
     struct transfer t = {0};
     struct km_call *call;
@@ -261,7 +268,8 @@ static void con_export(struct con_run *run, const struct command *command, const
     km_call_free(&call);
 }
 
-static void con_import(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_import(struct con_run *run, const struct command *command, const char **words,
+                       size_t n)
 {
     enum km_verb_id verb;
     const struct km_param *param;
@@ -288,7 +296,8 @@ static void con_import(struct con_run *run, const struct command *command, const
     con_finish(run, &call);
 }
 
-static void con_modconfig(struct con_run *run, const struct command *command, const char **words, size_t n)
+static void con_modconfig(struct con_run *run, const struct command *command, const char **words,
+                          size_t n)
 {
     const char *kept[CON_WORDS_MAX];
     size_t used = 0;

@@ -5,26 +5,29 @@
 
 #include "keymgr/km.h"
 
-#define CON_COMMAND_MAX 65536   /* bytes of one command line */
+#define CON_COMMAND_MAX 65536 /* bytes of one command line */
 #define CON_ANSWER_MAX (64u << 20)
 
 /* Who gives a command, and where his files are. */
 struct con_context {
     struct km_server *server;
     struct km_actor actor;
-    const char *files;           /* the one folder under which files named in commands lie (openat2, beneath) */
+    const char
+        *files; /* the one folder under which files named in commands lie (openat2, beneath) */
 };
 
 /* Carry out one line: "F ISKLM,APPL='...'" (or MODIFY), "P ISKLM" (STOP), "D A,ISKLM" (DISPLAY), "RACDCERT ...", "KEYXFER ...". Blocks: not on a loop. The answer (lines, each
  * ending with a newline) is appended to out; *status is 0 done, 1 failed, 2 the command was given wrongly. Never fails otherwise: what goes wrong is in the answer. */
-void con_execute(const struct con_context *context, const char *line, struct klm_buf *out, int *status);
+void con_execute(const struct con_context *context, const char *line, struct klm_buf *out,
+                 int *status);
 
 /* A command line as it may stand in logs and histories: control characters as '.', and values of passwords as ****. Appended to out. */
 void con_shown(const char *line, struct klm_buf *out);
 
 /* ---- Operator socket, server side: a thread per connection, at most 16; who it is comes from the socket's credentials, what he may do from console.role.* */
 struct con_socket;
-klm_rc con_socket_open(struct km_server *server, const char *path, struct klm_diag *diag, struct con_socket **out) KLM_MUST_USE;
+klm_rc con_socket_open(struct km_server *server, const char *path, struct klm_diag *diag,
+                       struct con_socket **out) KLM_MUST_USE;
 /* Hear of each command before it is carried out, as con_shown shows it (a hard-copy log). Called on their threads. */
 typedef void con_heard_fn(void *arg, const char *user, const char *shown);
 void con_socket_on_command(struct con_socket *socket, con_heard_fn *fn, void *arg);
@@ -36,9 +39,11 @@ void con_socket_close(struct con_socket **socket);
 /* ---- Operator socket, client side (programs) */
 struct con_client;
 /* Connect: path, else $KLM_OPER_SOCKET, else /run/isklm/oper.sock. KLM_E_NOTFOUND: no task listens there. */
-klm_rc con_client_open(const char *path, struct klm_diag *diag, struct con_client **out) KLM_MUST_USE;
+klm_rc con_client_open(const char *path, struct klm_diag *diag, struct con_client **out)
+    KLM_MUST_USE;
 /* One command; the answer is appended to out. */
-klm_rc con_client_command(struct con_client *client, const char *line, struct klm_buf *out, int *status, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc con_client_command(struct con_client *client, const char *line, struct klm_buf *out,
+                          int *status, struct klm_diag *diag) KLM_MUST_USE;
 /* Ask for console messages too; fd for poll, and take the next message line (KLM_E_AGAIN: none yet). */
 klm_rc con_client_attach(struct con_client *client, struct klm_diag *diag) KLM_MUST_USE;
 int con_client_fd(const struct con_client *client);

@@ -50,7 +50,9 @@ static int open_by_steps(int folder, char *name, int flags, mode_t mode)
         int next;
 
         *slash = '\0';
-        next = way_up(part) ? -1 : openat(at, *part ? part : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        next = way_up(part)
+                   ? -1
+                   : openat(at, *part ? part : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         close_quietly(at);
         at = next;
         name = slash + 1;
@@ -68,7 +70,8 @@ static int open_beneath(int folder, const char *name, int flags, mode_t mode)
 {
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
                            .mode = mode,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+                           .resolve =
+                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     char copy[NAME_MAX_HERE + 32];
     int fd = (int)syscall(SYS_openat2, folder, name, &how, sizeof how);
 
@@ -119,7 +122,8 @@ static klm_rc refuse(struct con_run *run, enum klm_msg_id msg, const char *path,
     return klm_rc_errno(err);
 }
 
-static klm_rc read_all(struct con_run *run, int fd, const char *path, size_t max, struct klm_slice *out)
+static klm_rc read_all(struct con_run *run, int fd, const char *path, size_t max,
+                       struct klm_slice *out)
 {
     struct stat st;
     uint8_t *bytes;
@@ -146,6 +150,10 @@ static klm_rc read_all(struct con_run *run, int fd, const char *path, size_t max
             break;
         }
         n += (size_t)got;
+    }
+    if (n == 0) { /* no command has a use for it, and no bytes look like no file */
+        CON_REFUSE(run, KLM_E_INVALID, KLM_MSG_FILE_READ, path, "it is empty");
+        return KLM_E_INVALID;
     }
     *out = KLM_SLICE(bytes, n);
     return KLM_OK;
@@ -186,7 +194,8 @@ static int target_folder(int folder, char *path, const char **base)
     *slash = '\0';
     *base = slash + 1;
     if (!strchr(path, '/')) {
-        (void)mkdirat(folder, path, 0700); /* existing is fine; what else is wrong shows at the open */
+        (void)mkdirat(folder, path,
+                      0700); /* existing is fine; what else is wrong shows at the open */
     }
     return open_beneath(folder, path, O_RDONLY | O_DIRECTORY, 0);
 }
@@ -201,7 +210,8 @@ static klm_rc replace(struct con_run *run, int folder, const char *base, struct 
 
     snprintf(temporary, sizeof temporary, "%s.tmp%d.%u", base, (int)getpid(),
              atomic_fetch_add(&turn, 1));
-    (void)unlinkat(folder, temporary, 0); /* left over from a process of the same number that was killed */
+    (void)unlinkat(folder, temporary,
+                   0); /* left over from a process of the same number that was killed */
     fd = open_beneath(folder, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd < 0) {
         return refuse(run, KLM_MSG_FILE_WRITE, base, errno);
@@ -229,7 +239,8 @@ klm_rc con_file_write(struct con_run *run, const char *name, struct klm_slice by
     KLM_TRY(path_of(run, name, path, sizeof path));
     KLM_TRY(open_folder(run, &folder));
     target = target_folder(folder, path, &base);
-    rc = target < 0 ? refuse(run, KLM_MSG_FILE_WRITE, name, errno) : replace(run, target, base, bytes);
+    rc = target < 0 ? refuse(run, KLM_MSG_FILE_WRITE, name, errno)
+                    : replace(run, target, base, bytes);
     if (target >= 0) {
         close(target);
     }

@@ -8,8 +8,8 @@
 struct con_run {
     const struct con_context *context;
     struct klm_pool *pool;
-    struct klm_buf *out;       /* the answer */
-    int status;                /* 0, 1, 2 */
+    struct klm_buf *out; /* the answer */
+    int status;          /* 0, 1, 2 */
 };
 
 /* ---- Answers (layout.c) */
@@ -17,7 +17,8 @@ void con_line(struct con_run *run, const char *text);
 /* A message row as a line, and what to do as a second one; sets the status: 2 for usage, else 1. */
 void con_refuse(struct con_run *run, klm_rc rc, enum klm_msg_id msg, const char *const *args);
 #define CON_REFUSE(run, rc, ...) CON_REFUSE_PICK_(run, rc, __VA_ARGS__, NULL)
-#define CON_REFUSE_PICK_(run, rc, msg, ...) con_refuse(run, rc, msg, (const char *const[]){__VA_ARGS__})
+#define CON_REFUSE_PICK_(run, rc, msg, ...)                                                        \
+    con_refuse(run, rc, msg, (const char *const[]){__VA_ARGS__})
 void con_refuse_diag(struct con_run *run, klm_rc rc, const struct klm_diag *diag);
 /* Rows as columns, or as a block each when they are wide, with a count line. */
 void con_rows(struct con_run *run, const struct km_rows *rows);
@@ -25,7 +26,8 @@ void con_rows(struct con_run *run, const struct km_rows *rows);
 void con_answer(struct con_run *run, struct km_call *call);
 
 /* ---- Files under the one folder (files.c); openat2(2), RESOLVE_BENEATH. Names: plain, FILE:..., 'DATA.SET' or DATA.SET(MEMBER), which is file MEMBER in folder DATA.SET. */
-klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct klm_slice *out) KLM_MUST_USE;
+klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct klm_slice *out)
+    KLM_MUST_USE;
 klm_rc con_file_write(struct con_run *run, const char *name, struct klm_slice bytes) KLM_MUST_USE;
 
 /* ---- A line taken apart (words.c) */
@@ -34,10 +36,10 @@ klm_rc con_file_write(struct con_run *run, const char *name, struct klm_slice by
 klm_rc con_words(struct con_run *run, const char *line, const char **words, size_t *n) KLM_MUST_USE;
 
 /* ---- Doors within the door */
-void con_appl(struct con_run *run, const char *command);      /* commands.c: the text in APPL='...' */
-void con_racdcert(struct con_run *run, const char *command);  /* racdcert.c */
-void con_keyxfer(struct con_run *run, const char *command);   /* keyxfer.c */
-void con_display(struct con_run *run);                        /* mvs.c: D A,ISKLM */
+void con_appl(struct con_run *run, const char *command); /* commands.c: the text in APPL='...' */
+void con_racdcert(struct con_run *run, const char *command); /* racdcert.c */
+void con_keyxfer(struct con_run *run, const char *command);  /* keyxfer.c */
+void con_display(struct con_run *run);                       /* mvs.c: D A,ISKLM */
 
 /* A call of a verb for this operator; the answer goes out when it is run. */
 klm_rc con_call(struct con_run *run, enum km_verb_id verb, struct km_call **out) KLM_MUST_USE;
@@ -46,12 +48,13 @@ void con_finish(struct con_run *run, struct km_call **call);
 
 /* ---- RACF's grammar (racf.c): KEYWORD, KEYWORD(body), nested, quotes with '' for a quote */
 struct racf_word {
-    const char *name;   /* upper case; NULL for a quoted string */
-    const char *body;   /* text between the parentheses, or of the string; NULL: none */
+    const char *name; /* upper case; NULL for a quoted string */
+    const char *body; /* text between the parentheses, or of the string; NULL: none */
 };
 #define RACF_WORDS_MAX 64
 /* Take a text apart into words. KLM_E_USAGE with an answer that says where. */
-klm_rc racf_parse(struct con_run *run, const char *text, struct racf_word *words, size_t *n) KLM_MUST_USE;
+klm_rc racf_parse(struct con_run *run, const char *text, struct racf_word *words, size_t *n)
+    KLM_MUST_USE;
 /* A body that is one value, quoted or bare, without its quotes. */
 klm_rc racf_value(struct con_run *run, const struct racf_word *word, const char **out) KLM_MUST_USE;
 

@@ -99,7 +99,8 @@ void con_keyxfer(struct con_run *run, const char *command)
     struct words words = {0};
     bool overwrite;
 
-    if (split(run, command, &words) != KLM_OK || words.n < 3 || !*words.word[1] || !*words.word[2]) {
+    if (split(run, command, &words) != KLM_OK || words.n < 3 || !*words.word[1] ||
+        !*words.word[2]) {
         CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_KEYXFER_FORM);
         return;
     }

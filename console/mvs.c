@@ -109,7 +109,8 @@ void con_display(struct con_run *run)
 
 static void display(struct con_run *run, const char *p)
 {
-    if (step_any(&p, "A", "ACTIVITY") && *p == ',' && (p += 1 + strspn(p + 1, " \t"), step(&p, TASK)) && !*p) {
+    if (step_any(&p, "A", "ACTIVITY") && *p == ',' &&
+        (p += 1 + strspn(p + 1, " \t"), step(&p, TASK)) && !*p) {
         con_display(run);
         return;
     }
@@ -164,7 +165,8 @@ static void check_room(struct con_run *run)
     }
 }
 
-void con_execute(const struct con_context *context, const char *line, struct klm_buf *out, int *status)
+void con_execute(const struct con_context *context, const char *line, struct klm_buf *out,
+                 int *status)
 {
     struct con_run run = {.context = context, .out = out};
     char *copy;

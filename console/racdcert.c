@@ -15,9 +15,9 @@
 struct racdcert {
     struct con_run *run;
     const struct function *function;
-    const char *owner;             /* NULL: the user himself */
+    const char *owner;              /* NULL: the user himself */
     const struct racf_word *target; /* the function's own word */
-    const struct racf_word *word;  /* all words */
+    const struct racf_word *word;   /* all words */
     size_t n;
     struct km_call *call;
 };
@@ -78,7 +78,8 @@ static const char *owner_name(struct con_run *run, const char *value)
 }
 
 /* Is this word an owner? Then *owner is set. */
-static klm_rc owner_word(struct con_run *run, const struct racf_word *word, const char **owner, bool *is)
+static klm_rc owner_word(struct con_run *run, const struct racf_word *word, const char **owner,
+                         bool *is)
 {
     const char *value;
 
@@ -128,7 +129,8 @@ static klm_rc ring_function(struct racdcert *r)
         return KLM_OK;
     }
     KLM_TRY(racf_value(r->run, r->target, &ring));
-    return strcmp(ring, "*") == 0 && r->function->verb == KM_RING_LIST ? KLM_OK : set(r, "ring", ring);
+    return strcmp(ring, "*") == 0 && r->function->verb == KM_RING_LIST ? KLM_OK
+                                                                       : set(r, "ring", ring);
 }
 
 static klm_rc connect(struct racdcert *r)
@@ -190,7 +192,8 @@ static klm_rc export_cert(struct racdcert *r)
     KLM_TRY(set(r, "owner", own_name(r)));
     KLM_TRY(racf_parse(r->run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
-        KLM_TRY(named(&inner[i], "LABEL") ? set_value(r, "label", &inner[i]) : unknown(r, &inner[i]));
+        KLM_TRY(named(&inner[i], "LABEL") ? set_value(r, "label", &inner[i])
+                                          : unknown(r, &inner[i]));
     }
     for (size_t i = 0; i < r->n; i++) {
         const struct racf_word *word = &r->word[i];
@@ -204,7 +207,8 @@ static klm_rc export_cert(struct racdcert *r)
         }
     }
     if (!dsn) {
-        CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_MISSING, "DSN", r->function->name, r->function->syntax);
+        CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_MISSING, "DSN", r->function->name,
+                   r->function->syntax);
         return KLM_E_USAGE;
     }
     rc = km_run_wait(r->call);
@@ -442,7 +446,8 @@ static klm_rc keyword(struct racdcert *r, const struct racf_word *word)
     if (named(word, "ALTNAME")) {
         return hosts(r, word);
     }
-    if (named(word, "RSA") || named(word, "NISTECC") || named(word, "PCICC") || named(word, "ICSF")) {
+    if (named(word, "RSA") || named(word, "NISTECC") || named(word, "PCICC") ||
+        named(word, "ICSF")) {
         return key_kind(r, word);
     }
     return unknown(r, word);

@@ -20,15 +20,15 @@
 #include <unistd.h>
 
 #define OPERATORS_MAX 16
-#define MESSAGES_MAX 65536   /* bytes of console lines that wait for one operator */
-#define STRANGER_MS 10000    /* how long somebody without a role may say nothing */
-#define SEND_SECONDS 5       /* how long an answer waits for an operator who does not read */
+#define MESSAGES_MAX 65536 /* bytes of console lines that wait for one operator */
+#define STRANGER_MS 10000  /* how long somebody without a role may say nothing */
+#define SEND_SECONDS 5     /* how long an answer waits for an operator who does not read */
 #define SHORT_MS 100
 
 struct operator_conn {
     struct con_socket *socket;
     pthread_t thread;
-    bool used, ended;        /* guarded by the socket's lock */
+    bool used, ended; /* guarded by the socket's lock */
     int fd, wake;
     struct ucred peer;
     bool attached;
@@ -42,8 +42,8 @@ struct con_socket {
     int fd, wake;
     pthread_t thread;
     bool running;
-    bool full;               /* the last caller was turned away; the accepting thread's own */
-    pthread_mutex_t lock;    /* guards conn[].used, ended, attached, and heard */
+    bool full;            /* the last caller was turned away; the accepting thread's own */
+    pthread_mutex_t lock; /* guards conn[].used, ended, attached, and heard */
     con_heard_fn *heard;
     void *heard_arg;
     bool closing;
@@ -90,7 +90,8 @@ static klm_rc send_answer(struct operator_conn *conn, int status, struct klm_sli
 }
 
 /* What is wrong with what came, as an answer. */
-static klm_rc send_refusal(struct operator_conn *conn, int status, enum klm_msg_id msg, const char *arg)
+static klm_rc send_refusal(struct operator_conn *conn, int status, enum klm_msg_id msg,
+                           const char *arg)
 {
     const char *args[] = {arg, NULL};
     char text[KLM_MSG_TEXT_MAX + 512];
@@ -105,7 +106,8 @@ static klm_rc send_refusal(struct operator_conn *conn, int status, enum klm_msg_
 /* Somebody who may open the socket but has no role: told, recorded and let go, so that he holds no place. */
 static klm_rc refuse_stranger(struct operator_conn *conn)
 {
-    struct smf_event event = {.kind = SMF_AUTHENTICATION, .outcome = SMF_FAILURE, .time = klm_clock()};
+    struct smf_event event = {
+        .kind = SMF_AUTHENTICATION, .outcome = SMF_FAILURE, .time = klm_clock()};
     const char *args[] = {NULL, NULL};
     char name[64], text[KLM_MSG_TEXT_MAX];
 
@@ -121,7 +123,8 @@ static klm_rc refuse_stranger(struct operator_conn *conn)
     event.field[SMF_F_ADDRESS] = "console";
     event.field[SMF_F_MESSAGE_ID] = klm_msg(KLM_MSG_SOCKET_NO_ROLE)->id;
     event.field[SMF_F_MESSAGE] = klm_msg_format(KLM_MSG_SOCKET_NO_ROLE, args, text, sizeof text);
-    KLM_IGNORE(km_audit(conn->socket->server, &event)); /* the journal says its own failures; nothing is given out */
+    KLM_IGNORE(km_audit(conn->socket->server,
+                        &event)); /* the journal says its own failures; nothing is given out */
     KLM_IGNORE(send_refusal(conn, 1, KLM_MSG_SOCKET_NO_ROLE, name)); /* he may be gone */
     return KLM_E_DENIED;
 }
@@ -157,10 +160,8 @@ static klm_rc execute(struct operator_conn *conn, const char *line)
     klm_rc rc;
 
     user_name(conn->peer.uid, name, sizeof name);
-    context.actor = (struct km_actor){.kind = KM_ACTOR_OPERATOR,
-                                      .roles = roles_of(conn),
-                                      .name = name,
-                                      .address = "console"};
+    context.actor = (struct km_actor){
+        .kind = KM_ACTOR_OPERATOR, .roles = roles_of(conn), .name = name, .address = "console"};
     tell(conn, name, line);
     klm_buf_init_wiping(&answer, CON_ANSWER_MAX);
     con_execute(&context, line, &answer, &status);
@@ -249,7 +250,8 @@ static klm_rc send_messages(struct operator_conn *conn)
 
 static void serve(struct operator_conn *conn)
 {
-    struct pollfd fds[] = {{.fd = conn->fd, .events = POLLIN}, {.fd = conn->wake, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = conn->fd, .events = POLLIN},
+                           {.fd = conn->wake, .events = POLLIN}};
     const int patience = roles_of(conn) ? -1 : STRANGER_MS;
     struct klm_buf in;
     klm_rc rc = KLM_OK;
@@ -369,7 +371,8 @@ static void accept_one(struct con_socket *socket)
 static void *accept_main(void *arg)
 {
     struct con_socket *socket = arg;
-    struct pollfd fds[] = {{.fd = socket->fd, .events = POLLIN}, {.fd = socket->wake, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = socket->fd, .events = POLLIN},
+                           {.fd = socket->wake, .events = POLLIN}};
 
     while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
         if (fds[1].revents) {
@@ -398,7 +401,8 @@ static bool left_over(const struct sockaddr_un *address)
     if (fd < 0) {
         return false;
     }
-    dead = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+    dead = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+           errno == ECONNREFUSED;
     close(fd);
     return dead;
 }

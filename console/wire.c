@@ -15,8 +15,8 @@ void con_frame_put(struct klm_buf *out, enum con_frame type, int head, struct kl
     klm_buf_slice(out, text);
 }
 
-klm_rc con_frame_take(struct klm_slice in, size_t max, enum con_frame *type, struct klm_slice *payload,
-                      size_t *used)
+klm_rc con_frame_take(struct klm_slice in, size_t max, enum con_frame *type,
+                      struct klm_slice *payload, size_t *used)
 {
     struct klm_cur cur;
     uint32_t n;

@@ -52,7 +52,8 @@ static const char *sentence(const struct klm_diag *diag)
     const char *id = klm_msg(diag->msg)->id;
     size_t n = strlen(id);
 
-    return strncmp(diag->text, id, n) == 0 && diag->text[n] == ' ' ? diag->text + n + 1 : diag->text;
+    return strncmp(diag->text, id, n) == 0 && diag->text[n] == ' ' ? diag->text + n + 1
+                                                                   : diag->text;
 }
 
 /* What was done to what, for the records that have no sentence of their own. */
@@ -124,7 +125,8 @@ static bool wants_disk(const struct km_call *call)
 {
     const unsigned outside = KM_ACTS | KM_WORKER;
 
-    return call->server->audit_sync || (call->rc == KLM_OK && (km_verb(call->id)->flags & outside) == outside);
+    return call->server->audit_sync ||
+           (call->rc == KLM_OK && (km_verb(call->id)->flags & outside) == outside);
 }
 
 klm_rc km_audit_call(struct km_call *call)

@@ -8,7 +8,7 @@
 /* What generate and add prepared for apply. */
 struct new_cert {
     struct kr_cert cert;
-    struct klm_slice token;      /* of the new private key; empty: none was made */
+    struct klm_slice token; /* of the new private key; empty: none was made */
 };
 
 static klm_rc refuse_missing(struct km_call *call, const char *owner, const char *label)
@@ -54,9 +54,12 @@ static klm_rc spec_of(struct km_call *call, const struct km_cert_req *req, struc
         *out = (struct kr_spec){KR_RSA, 2048};
         return KLM_OK;
     }
-    *out = (struct kr_spec){KR_RSA, req->size ? (unsigned)req->size : least > 2048 ? (unsigned)least : 2048};
+    *out = (struct kr_spec){KR_RSA, req->size      ? (unsigned)req->size
+                                    : least > 2048 ? (unsigned)least
+                                                   : 2048};
     if (out->bits < least) {
-        return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_SIZE_SMALL, KLM_NUM(out->bits), KLM_NUM(least));
+        return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_SIZE_SMALL, KLM_NUM(out->bits),
+                         KLM_NUM(least));
     }
     return KLM_OK;
 }
@@ -68,11 +71,13 @@ static klm_rc signer_of(struct km_call *call, struct st_view *view, const struct
     struct kr_cert cert;
     struct klm_slice token;
 
-    if (kr_cert_get(view, req->sign_owner ? req->sign_owner : req->owner, req->sign_label, call->pool,
-                    &cert) != KLM_OK) {
-        return refuse_missing(call, req->sign_owner ? req->sign_owner : req->owner, req->sign_label);
+    if (kr_cert_get(view, req->sign_owner ? req->sign_owner : req->owner, req->sign_label,
+                    call->pool, &cert) != KLM_OK) {
+        return refuse_missing(call, req->sign_owner ? req->sign_owner : req->owner,
+                              req->sign_label);
     }
-    if (!cert.token_label[0] || kr_token_get(view, cert.token_label, call->pool, &token) != KLM_OK) {
+    if (!cert.token_label[0] ||
+        kr_token_get(view, cert.token_label, call->pool, &token) != KLM_OK) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_SIGNER_NO_KEY, req->sign_label);
     }
     KLM_TRY(kr_token_open(call->server->master, cert.token_label, token, key));
@@ -137,8 +142,11 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct new_ce
     } else if (req->bytes.n > 0) {
         return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_REQUEST_NO_SIGNER);
     }
-    made->cert = (struct kr_cert){.owner = req->owner, .label = req->label, .trust = KR_TRUST,
-                                  .token_label = "", .added = klm_clock()};
+    made->cert = (struct kr_cert){.owner = req->owner,
+                                  .label = req->label,
+                                  .trust = KR_TRUST,
+                                  .token_label = "",
+                                  .added = klm_clock()};
     KLM_TRY(kr_gencert(&spec, signer_der, signer, call->pool, &call->diag, &made->cert.der, &key));
     if (!key) {
         return KLM_OK; /* a request: its private key is elsewhere */
@@ -162,7 +170,8 @@ klm_rc km_cert_generate_prepare(struct km_call *call)
     st_view_close(&view);
     if (rc == KLM_OK) {
         call->bytes = made->cert.der; /* for tools that keep a copy */
-        if (call->diag.msg != KLM_MSG_NONE) { /* done, but not quite as asked: the signer ends earlier */
+        if (call->diag.msg !=
+            KLM_MSG_NONE) { /* done, but not quite as asked: the signer ends earlier */
             call->text = klm_pool_str(call->pool, call->diag.text);
             call->diag.msg = KLM_MSG_NONE;
         }
@@ -225,7 +234,8 @@ static klm_rc check_token(struct km_call *call, struct st_view *view, const stru
     }
     KLM_TRY(kr_token_open(call->server->master, cert->token_label, token, &key));
     if (kr_cert_fits(cert->der, key) != KLM_OK) {
-        return KM_REFUSE(call, KLM_E_WRONGKEY, 0, KLM_MSG_TOKEN_NOT_ITS, cert->token_label, cert->label);
+        return KM_REFUSE(call, KLM_E_WRONGKEY, 0, KLM_MSG_TOKEN_NOT_ITS, cert->token_label,
+                         cert->label);
     }
     return KLM_OK;
 }
@@ -241,7 +251,8 @@ klm_rc km_cert_add_prepare(struct km_call *call)
         return KLM_E_NOMEM;
     }
     call->work = made;
-    made->cert = (struct kr_cert){.owner = req->owner, .label = req->label,
+    made->cert = (struct kr_cert){.owner = req->owner,
+                                  .label = req->label,
                                   .token_label = req->token_label ? req->token_label : "",
                                   .added = klm_clock()};
     KLM_TRY(trust_of(call, req->trust, &made->cert.trust));
@@ -349,18 +360,26 @@ static klm_rc list_cert(void *arg, const struct kr_cert *cert)
     klm_iso_date(info.not_after, to);
     from[10] = to[10] = '\0';
     snprintf(size, sizeof size, "%s %u", info.key_type, info.key_bits);
-    return km_rows_add(call, (const char *[]){cert->owner, cert->label, trust[cert->trust], from, to, size,
-                                              cert->token_label[0] ? cert->token_label : "(none)",
-                                              info.serial, info.issuer, info.subject,
-                                              info.fingerprint});
+    return km_rows_add(call,
+                       (const char *[]){cert->owner, cert->label, trust[cert->trust], from, to,
+                                        size, cert->token_label[0] ? cert->token_label : "(none)",
+                                        info.serial, info.issuer, info.subject, info.fingerprint});
 }
 
 klm_rc km_cert_list_prepare(struct km_call *call)
 {
-    static const char *const columns[] = {"Owner",  "Label",  "Status",  "Start Date",
-                                          "End Date", "Key",  "Private Key Label (PCICC)",
-                                          "Serial Number", "Issuer's Name", "Subject's Name",
-                                          "SHA-256 Fingerprint", NULL};
+    static const char *const columns[] = {"Owner",
+                                          "Label",
+                                          "Status",
+                                          "Start Date",
+                                          "End Date",
+                                          "Key",
+                                          "Private Key Label (PCICC)",
+                                          "Serial Number",
+                                          "Issuer's Name",
+                                          "Subject's Name",
+                                          "SHA-256 Fingerprint",
+                                          NULL};
     const struct km_cert_req *req = call->req;
     struct kr_cert cert;
     struct st_view *view;

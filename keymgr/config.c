@@ -147,7 +147,7 @@ struct import {
     struct km_call *call;
     const struct parm_config *from;
     const char *path;
-    struct klm_buf text;    /* our file as it is to be */
+    struct klm_buf text; /* our file as it is to be */
     size_t changed;
 };
 
@@ -198,14 +198,16 @@ static klm_rc put_text(struct import *import)
     char *path;
     klm_rc rc;
 
-    KLM_TRY(parm_load_text(klm_buf_as_slice(&import->text), import->path, true, &call->diag, &config));
+    KLM_TRY(
+        parm_load_text(klm_buf_as_slice(&import->text), import->path, true, &call->diag, &config));
     KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
     path = realpath(import->path, NULL);
     if (!path || stat(path, &st) != 0) {
         rc = klm_fail(&call->diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, import->path,
                       strerror(errno));
     } else {
-        rc = klm_file_replace(path, klm_buf_as_slice(&import->text), st.st_mode & 07777, &call->diag);
+        rc = klm_file_replace(path, klm_buf_as_slice(&import->text), st.st_mode & 07777,
+                              &call->diag);
     }
     free(path);
     if (rc != KLM_OK) {

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define PENDING_REFRESH (60 * 1000000LL) /* a waiting drive that calls again is noted once a minute */
+#define PENDING_REFRESH                                                                            \
+    (60 * 1000000LL) /* a waiting drive that calls again is noted once a minute */
 
 enum contact_change { CONTACT_NOTHING, CONTACT_PIN, CONTACT_ADD, CONTACT_PENDING };
 struct contact {
@@ -54,8 +55,8 @@ static klm_rc check_known(struct km_call *call, const struct km_contact *req,
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT, req->serial);
     }
     if (drive->wwn[0] && strcasecmp(drive->wwn, req->wwn) != 0) {
-        return KM_REFUSE(call, KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_OTHER_WWN, req->serial, drive->wwn,
-                         req->wwn);
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_OTHER_WWN, req->serial,
+                         drive->wwn, req->wwn);
     }
     return KLM_OK;
 }
@@ -88,7 +89,8 @@ static klm_rc fill_new(struct km_call *call, const struct km_contact *req, const
     return KLM_OK;
 }
 
-static klm_rc make_pending(struct km_call *call, const struct km_contact *req, struct contact *contact)
+static klm_rc make_pending(struct km_call *call, const struct km_contact *req,
+                           struct contact *contact)
 {
     struct dt_pending *pending = &contact->pending;
     struct st_view *view;

@@ -89,7 +89,8 @@ static void warn_alias(struct km_call *call, const char *alias)
 {
     const struct kr_label *label;
 
-    if (alias[0] && call->state->keys && kr_label_find(call->state->keys, alias, &label) != KLM_OK) {
+    if (alias[0] && call->state->keys &&
+        kr_label_find(call->state->keys, alias, &label) != KLM_OK) {
         klm_say(KLM_MSG_ALIAS_UNKNOWN, alias, call->drive.serial);
     }
 }
@@ -188,9 +189,9 @@ static klm_rc list_one(void *arg, const struct dt_drive *drive)
         return KLM_E_LIMIT;
     }
     if (!listing->verbose) {
-        return km_rows_add(listing->call, (const char *[]){drive->serial, dt_kind_name(drive->kind),
-                                                           drive->alias1, drive->alias2,
-                                                           drive->symalias});
+        return km_rows_add(listing->call,
+                           (const char *[]){drive->serial, dt_kind_name(drive->kind), drive->alias1,
+                                            drive->alias2, drive->symalias});
     }
     date_of(drive->first_contact, first);
     date_of(drive->last_contact, last);
@@ -219,8 +220,9 @@ static klm_rc list_drives(struct listing *listing, struct st_view *view, const c
 klm_rc km_drive_list_prepare(struct km_call *call)
 {
     static const char *const few[] = {"Serial", "Kind", "Alias 1", "Alias 2", "Sym Alias", NULL};
-    static const char *const all[] = {"Serial",        "Kind",         "Alias 1",     "Alias 2", "Sym Alias", "WWN",
-                                      "First Contact", "Last Contact", "Last VolSer", "Certificate", NULL};
+    static const char *const all[] = {
+        "Serial",        "Kind",         "Alias 1",     "Alias 2",     "Sym Alias", "WWN",
+        "First Contact", "Last Contact", "Last VolSer", "Certificate", NULL};
     const struct km_drive_req *req = call->req;
     struct listing listing = {call, req->verbose || req->drivename,
                               req->limit > 0 ? (size_t)req->limit : LIST_DEFAULT};
@@ -274,7 +276,7 @@ klm_rc km_drive_import_apply(struct km_call *call, struct st_change *change)
     rc = dt_file_import(change, file, req->rewrite, &merged);
     dt_file_free(&file);
     KLM_TRY(rc);
-    call->text = klm_pool_printf(call->pool, "%zu drives added, %zu changed, %zu removed", merged.added,
-                                 merged.changed, merged.removed);
+    call->text = klm_pool_printf(call->pool, "%zu drives added, %zu changed, %zu removed",
+                                 merged.added, merged.changed, merged.removed);
     return KLM_OK;
 }

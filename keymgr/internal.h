@@ -8,30 +8,33 @@
 #include <pthread.h>
 #include <time.h>
 
-#define KM_BATCH 32          /* changes in one transaction, at most (reference: 6 to 10 times as many durable puts) */
-#define KM_QUEUE_MAX 4096    /* changes that may wait for the writer */
+#define KM_BATCH                                                                                   \
+    32 /* changes in one transaction, at most (reference: 6 to 10 times as many durable puts) */
+#define KM_QUEUE_MAX 4096 /* changes that may wait for the writer */
 #define KM_WORKER_QUEUE 8192
-#define KM_OUTBOX 1024       /* outbox rows that may wait for the journal to be on disk */
+#define KM_OUTBOX 1024 /* outbox rows that may wait for the journal to be on disk */
 
 /* The writer's queue; the writer is the only thread that changes the store. */
 struct km_writer {
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock;    /* guards the queue below */
+    pthread_mutex_t lock; /* guards the queue below */
     pthread_cond_t wake;
     struct km_call *head, **tail;
     size_t waiting;
     atomic_bool stop;
     /* The writer's own */
-    uint64_t usage_last;     /* number of the newest key usage event */
+    uint64_t usage_last; /* number of the newest key usage event */
     struct {
-        uint64_t row, seq;   /* an outbox row, and the journal's number of its last event */
-    } outbox[KM_OUTBOX];     /* rows that wait to be deleted, oldest first from outbox_first on, as a ring */
+        uint64_t row, seq; /* an outbox row, and the journal's number of its last event */
+    } outbox
+        [KM_OUTBOX]; /* rows that wait to be deleted, oldest first from outbox_first on, as a ring */
     size_t outbox_first, outbox_n;
-    bool behind;             /* the journal refused events: rows are found by a scan until it takes them */
-    uint64_t last_flush;     /* monotonic ms of the last lazy flush */
-    uint64_t last_idle;      /* and of the last work of quiet moments */
-    bool index_left;         /* key usage events wait to be indexed */
+    bool behind; /* the journal refused events: rows are found by a scan until it takes them */
+    uint64_t last_flush; /* monotonic ms of the last lazy flush */
+    uint64_t last_idle;  /* and of the last work of quiet moments */
+    bool index_left;     /* key usage events wait to be indexed */
+    bool told;           /* the writer's own: that the store takes no more changes was said */
 };
 
 struct km_views;
@@ -46,8 +49,9 @@ struct km_seen {
 
 struct km_server {
     struct km_options options;
-    pthread_rwlock_t state_lock;  /* guards the pointers state and drives; held for a pointer copy only */
-    pthread_mutex_t config_lock;  /* one change of the configuration at a time */
+    pthread_rwlock_t
+        state_lock; /* guards the pointers state and drives; held for a pointer copy only */
+    pthread_mutex_t config_lock; /* one change of the configuration at a time */
     struct km_state *state;
     struct dt_table *drives;
     struct kr_master *master;
@@ -58,9 +62,10 @@ struct km_server {
     struct dt_contacts *contacts;
     struct km_writer writer;
     struct km_views *views;
-    struct km_seen table_seen;    /* filedrive.table as the server knows it; guarded by the lock of views */
-    bool audit_refuse;            /* Audit.failure.action=refuse */
-    bool audit_sync;              /* Audit.sync=always */
+    struct km_seen
+        table_seen;    /* filedrive.table as the server knows it; guarded by the lock of views */
+    bool audit_refuse; /* Audit.failure.action=refuse */
+    bool audit_sync;   /* Audit.sync=always */
     km_task_info_fn *task_info;
     void *task_arg;
     km_refreshed_fn *refreshed;
@@ -71,7 +76,8 @@ struct km_server {
 };
 
 /* server.c, state.c */
-klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag, struct km_state **out) KLM_MUST_USE;
+klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
+                     struct klm_diag *diag, struct km_state **out) KLM_MUST_USE;
 /* Put a new state in force; takes it over. Tells the task. */
 void km_state_swap(struct km_server *server, struct km_state *take_state);
 /* Is this state still the one in force? */
@@ -88,7 +94,7 @@ klm_rc km_writer_submit(struct km_server *server, struct km_call *call) KLM_MUST
 void km_writer_batch(struct km_server *server, struct km_call *list);
 /* outbox.c: audit events on their way from the store to the journal */
 struct km_events {
-    struct klm_buf row;      /* length, event, ... as it stands in the outbox */
+    struct klm_buf row; /* length, event, ... as it stands in the outbox */
     size_t n;
 };
 klm_rc km_events_add(struct km_events *events, struct km_call *call) KLM_MUST_USE;
@@ -124,12 +130,13 @@ void km_views_usage(struct km_server *server, size_t usage_events);
 /* An operator's edit of filedrive.table: read off the writer (start, prepare of a refresh), merged in a change, and then forgotten, so that the view may be
  * written again. A file that nobody edited makes an empty edit; a damaged one is set aside at start and refused (KLM_E_INVALID) at a refresh. */
 struct km_edit {
-    struct dt_file *file;      /* NULL: nothing to merge */
-    struct klm_buf base;       /* text of the generation that the edit began with */
+    struct dt_file *file; /* NULL: nothing to merge */
+    struct klm_buf base;  /* text of the generation that the edit began with */
     struct km_seen seen;
     char table[4096];
 };
-klm_rc km_edit_read(struct km_server *server, const struct parm_config *config, struct klm_diag *diag, struct km_edit **out) KLM_MUST_USE;
+klm_rc km_edit_read(struct km_server *server, const struct parm_config *config,
+                    struct klm_diag *diag, struct km_edit **out) KLM_MUST_USE;
 klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change) KLM_MUST_USE;
 void km_edit_taken(struct km_server *server, const struct km_edit *edit);
 void km_edit_free(struct km_edit **edit);
@@ -137,7 +144,7 @@ void km_edit_free(struct km_edit **edit);
 /* watch.c: certificates that expire, a clock that jumps */
 struct km_watch {
     bool started;
-    klm_time offset;         /* wall clock less monotonic clock, when last looked at */
+    klm_time offset; /* wall clock less monotonic clock, when last looked at */
     int64_t day;
 };
 void km_watch(struct km_server *server, struct km_watch *watch);
@@ -150,7 +157,8 @@ struct km_labels {
     const struct kr_label *key[KX_EEDKS];
     size_t n;
 };
-klm_rc km_labels_choose(struct km_call *call, const char *serial, const struct kx_label *given, size_t given_n, struct km_labels *out) KLM_MUST_USE;
+klm_rc km_labels_choose(struct km_call *call, const char *serial, const struct kx_label *given,
+                        size_t given_n, struct km_labels *out) KLM_MUST_USE;
 
 /* Steps named in verbs.def. */
 #include "keymgr/steps.h"

@@ -9,8 +9,9 @@
 static const char *resource(struct km_call *call, const char *what, const struct dt_drive *drive,
                             const char *volser)
 {
-    const char *out = klm_pool_printf(call->pool, "%s Request: Drive Serial Number: %s WWN:%s VolSer: %s",
-                                      what, drive->serial, drive->wwn, volser);
+    const char *out =
+        klm_pool_printf(call->pool, "%s Request: Drive Serial Number: %s WWN:%s VolSer: %s", what,
+                        drive->serial, drive->wwn, volser);
 
     for (size_t i = 0; out && i < call->keyed.labels_n; i++) {
         out = klm_pool_printf(call->pool, "%s Key Alias/Label[%zu]: %s", out, i,
@@ -38,7 +39,8 @@ static klm_rc check_actor(struct km_call *call, const char *serial)
 }
 
 /* The event's fields that all key verbs share; the drive as the table knows it. */
-static klm_rc describe(struct km_call *call, const char *what, const char *serial, const char *volser)
+static klm_rc describe(struct km_call *call, const char *what, const char *serial,
+                       const char *volser)
 {
     struct smf_event *event = &call->event;
     struct dt_table *drives = km_drives(call->server);
@@ -82,8 +84,8 @@ static uint8_t alg_of(const struct kr_label *label)
 }
 
 /* One EEDK: the key for one label, bound to everything the EEDK says before it. */
-static klm_rc make_eedk(struct km_call *call, const struct kx_label *name, const struct kr_label *to,
-                        struct klm_slice *out)
+static klm_rc make_eedk(struct km_call *call, const struct kx_label *name,
+                        const struct kr_label *to, struct klm_slice *out)
 {
     uint8_t wrapped[KR_WRAPPED_MAX];
     struct kx_eedk eedk = {.alg = alg_of(to), .encoding = name->encoding};
@@ -120,7 +122,8 @@ static klm_rc make_eedks(struct km_call *call, const struct km_labels *labels)
 }
 
 /* The label an EEDK names, if its private key is here. */
-static klm_rc eedk_label(struct km_call *call, const struct kx_eedk *eedk, const struct kr_label **out)
+static klm_rc eedk_label(struct km_call *call, const struct kx_eedk *eedk,
+                         const struct kr_label **out)
 {
     const struct kr_label *label;
 

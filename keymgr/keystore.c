@@ -14,22 +14,25 @@ static klm_rc row_of(struct km_call *call, const struct kr_label *label, bool ve
     klm_java_date(info.not_before, from);
     klm_java_date(info.not_after, to);
     if (!verbose) {
-        return km_rows_add(call, (const char *[]){label->label, label->key ? "certificate and private key"
-                                                                           : "certificate",
-                                                  size});
+        return km_rows_add(
+            call,
+            (const char *[]){label->label,
+                             label->key ? "certificate and private key" : "certificate", size});
     }
-    return km_rows_add(call, (const char *[]){label->label,
-                                              label->key ? "certificate and private key" : "certificate",
-                                              size, label->owner, label->usage,
-                                              label->deflt ? "YES" : "NO", from, to, info.subject,
-                                              info.fingerprint});
+    return km_rows_add(
+        call,
+        (const char *[]){label->label, label->key ? "certificate and private key" : "certificate",
+                         size, label->owner, label->usage, label->deflt ? "YES" : "NO", from, to,
+                         info.subject, info.fingerprint});
 }
 
 klm_rc km_keystore_list_prepare(struct km_call *call)
 {
     static const char *const few[] = {"Alias", "Entry", "Key", NULL};
-    static const char *const all[] = {"Alias",   "Entry", "Key", "Owner",   "Usage", "Default",
-                                      "Valid From", "Valid To", "Subject", "SHA-256 Fingerprint", NULL};
+    static const char *const all[] = {
+        "Alias",   "Entry",      "Key",      "Owner",   "Usage",
+        "Default", "Valid From", "Valid To", "Subject", "SHA-256 Fingerprint",
+        NULL};
     const struct km_list_req *req = call->req;
     const struct kr_open_ring *ring = call->state->keys;
 

@@ -26,7 +26,15 @@ struct km_edit;
 
 /* ---- Who asks, and what he may do (rights.def) */
 enum km_actor_kind { KM_ACTOR_SYSTEM, KM_ACTOR_OPERATOR, KM_ACTOR_DRIVE };
-enum km_role { KM_ROLE_SECADMIN = 1, KM_ROLE_OPERATOR = 2, KM_ROLE_AUDITOR = 4, KM_ROLE_BACKUP = 8, KM_ROLE_DRIVE = 16, KM_ROLE_SYSTEM = 32, KM_ROLE_ANYONE = 64 };
+enum km_role {
+    KM_ROLE_SECADMIN = 1,
+    KM_ROLE_OPERATOR = 2,
+    KM_ROLE_AUDITOR = 4,
+    KM_ROLE_BACKUP = 8,
+    KM_ROLE_DRIVE = 16,
+    KM_ROLE_SYSTEM = 32,
+    KM_ROLE_ANYONE = 64
+};
 enum km_right {
 #define KM_RIGHT(name, text, roles) name,
 #include "keymgr/rights.def"
@@ -35,10 +43,10 @@ enum km_right {
 };
 struct km_actor {
     enum km_actor_kind kind;
-    unsigned roles;            /* km_role bits */
-    const char *name;          /* user, drive serial number, "ISKLM" */
-    const char *address;       /* "192.0.2.7:40022", "console" or "" */
-    const char *fingerprint;   /* of the certificate shown, or "" */
+    unsigned roles;          /* km_role bits */
+    const char *name;        /* user, drive serial number, "ISKLM" */
+    const char *address;     /* "192.0.2.7:40022", "console" or "" */
+    const char *fingerprint; /* of the certificate shown, or "" */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -55,20 +63,23 @@ enum km_verb_id {
     KM_VERBS
 };
 enum km_verb_flag {
-    KM_READ = 0,       /* no apply */
-    KM_CHANGE = 1,     /* has an apply */
-    KM_WORKER = 2,     /* prepare may block or compute for long: on a worker */
-    KM_CONFIG = 64,    /* prepare changes configuration or rings: one at a time, on the newest state */
-    KM_QUIET = 4,      /* success of this verb is recorded only at debug: no audit event (a test exchange) */
-    KM_ACTS = 16,      /* prepare acts and cannot be taken back: refused beforehand while audit cannot be written */
-    KM_ANYWAY = 32     /* not refused while audit cannot be written: an operator must be able to look and to stop */
+    KM_READ = 0,    /* no apply */
+    KM_CHANGE = 1,  /* has an apply */
+    KM_WORKER = 2,  /* prepare may block or compute for long: on a worker */
+    KM_CONFIG = 64, /* prepare changes configuration or rings: one at a time, on the newest state */
+    KM_QUIET =
+        4, /* success of this verb is recorded only at debug: no audit event (a test exchange) */
+    KM_ACTS =
+        16, /* prepare acts and cannot be taken back: refused beforehand while audit cannot be written */
+    KM_ANYWAY =
+        32 /* not refused while audit cannot be written: an operator must be able to look and to stop */
 };
 struct km_verb {
     const char *name;
     enum km_right right;
     unsigned flags;
-    enum smf_kind kind;          /* kind of its audit event */
-    size_t request;              /* bytes of its request structure */
+    enum smf_kind kind; /* kind of its audit event */
+    size_t request;     /* bytes of its request structure */
     klm_rc (*prepare)(struct km_call *call);
     klm_rc (*apply)(struct km_call *call, struct st_change *change);
     void (*publish)(struct km_call *call);
@@ -78,14 +89,18 @@ const struct km_verb *km_verb(enum km_verb_id id);
 
 /* ---- Parameters: typed, limited, set by name into the verb's request structure */
 enum km_type { KM_T_STRING, KM_T_NUMBER, KM_T_FLAG, KM_T_BYTES };
-enum km_param_flag { KM_P_REQUIRED = 1, KM_P_SECRET = 2, KM_P_OBJECT = 4 /* names the object of the event */ };
+enum km_param_flag {
+    KM_P_REQUIRED = 1,
+    KM_P_SECRET = 2,
+    KM_P_OBJECT = 4 /* names the object of the event */
+};
 struct km_param {
     enum km_verb_id verb;
     const char *name;
     enum km_type type;
-    size_t max;          /* characters or bytes; highest number */
+    size_t max; /* characters or bytes; highest number */
     unsigned flags;
-    size_t offset;       /* in the request structure: const char *, int64_t, bool, struct klm_slice */
+    size_t offset; /* in the request structure: const char *, int64_t, bool, struct klm_slice */
     const char *help;
 };
 /* Rows of params.def; n is how many. */
@@ -94,122 +109,128 @@ const struct km_param *km_param_find(enum km_verb_id verb, const char *name);
 
 /* ---- Answers of listings: columns and rows of text, or named fields; the door lays them out */
 struct km_rows {
-    const char *title;          /* optional heading */
-    const char *const *column;  /* NULL-terminated column names */
-    const char ***row;          /* rows of as many texts */
+    const char *title;         /* optional heading */
+    const char *const *column; /* NULL-terminated column names */
+    const char ***row;         /* rows of as many texts */
     size_t n, cap, columns;
 };
 
 /* ---- Requests, by verb */
-struct km_none { char unused; };
-struct km_contact {              /* KM_DRIVE_CONTACT */
+struct km_none {
+    char unused;
+};
+struct km_contact { /* KM_DRIVE_CONTACT */
     const char *serial, *wwn;
     int64_t kind;
-    struct klm_slice cert;       /* DER shown in TLS or in the message */
-    struct klm_slice binding;    /* exporter value that was signed; empty: the certificate came in TLS */
+    struct klm_slice cert; /* DER shown in TLS or in the message */
+    struct klm_slice
+        binding; /* exporter value that was signed; empty: the certificate came in TLS */
     struct klm_slice signature;
 };
-struct km_key_create {           /* KM_KEY_CREATE; labels as the drive gave them */
+struct km_key_create { /* KM_KEY_CREATE; labels as the drive gave them */
     const char *serial, *volser;
     struct kx_label labels[KX_EEDKS];
     int64_t labels_n;
-    const uint8_t *session_key;  /* 32 bytes of the exporter */
+    const uint8_t *session_key; /* 32 bytes of the exporter */
 };
-struct km_key_get {              /* KM_KEY_GET */
+struct km_key_get { /* KM_KEY_GET */
     const char *serial, *volser;
     struct klm_slice eedk[KX_EEDKS];
     int64_t eedk_n;
     const uint8_t *session_key;
 };
-struct km_key_translate {        /* KM_KEY_TRANSLATE */
+struct km_key_translate { /* KM_KEY_TRANSLATE */
     const char *serial, *volser;
     struct klm_slice eedk[KX_EEDKS];
     int64_t eedk_n;
     struct kx_label labels[KX_EEDKS];
     int64_t labels_n;
 };
-struct km_verify {               /* KM_DRIVE_VERIFY */
+struct km_verify { /* KM_DRIVE_VERIFY */
     const char *serial;
 };
-struct km_drive_req {            /* KM_DRIVE_ADD, _MODIFY, _DELETE, _LIST */
+struct km_drive_req { /* KM_DRIVE_ADD, _MODIFY, _DELETE, _LIST */
     const char *drivename, *rec1, *rec2, *symrec, *wwn, *kind;
-    struct klm_slice cert;       /* DER or PEM to pin */
+    struct klm_slice cert; /* DER or PEM to pin */
     bool verbose;
     int64_t limit;
 };
-struct km_file_req {             /* KM_DRIVE_EXPORT/IMPORT, KM_CONFIG_EXPORT/IMPORT: the bytes travel with the call, doors do the files */
+struct
+    km_file_req { /* KM_DRIVE_EXPORT/IMPORT, KM_CONFIG_EXPORT/IMPORT: the bytes travel with the call, doors do the files */
     bool rewrite;
     struct klm_slice bytes;
 };
-struct km_pending_req {          /* KM_PENDING_LIST, _ACCEPT, _REJECT */
+struct km_pending_req { /* KM_PENDING_LIST, _ACCEPT, _REJECT */
     const char *drivename, *rec1, *rec2, *symrec;
     bool verbose;
 };
-struct km_config_req {           /* KM_CONFIG_LIST, KM_CONFIG_SET */
+struct km_config_req { /* KM_CONFIG_LIST, KM_CONFIG_SET */
     const char *property, *value;
     bool unset;
 };
-struct km_list_req {             /* KM_KEYSTORE_LIST: list, listcerts */
+struct km_list_req { /* KM_KEYSTORE_LIST: list, listcerts */
     const char *alias;
     bool cert, key, keysym, verbose;
 };
-struct km_usage_req {            /* KM_USAGE_QUERY */
+struct km_usage_req { /* KM_USAGE_QUERY */
     const char *volser, *alias, *drivename;
     int64_t limit;
 };
-struct km_ring_req {             /* KM_RING_ADD, _DELETE, _LIST, _CONNECT, _REMOVE */
+struct km_ring_req { /* KM_RING_ADD, _DELETE, _LIST, _CONNECT, _REMOVE */
     const char *owner, *ring;
     const char *cert_owner, *label, *usage;
     bool deflt;
 };
-struct km_cert_req {             /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
+struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     const char *owner, *label, *subject, *token_label;
-    const char *type;            /* "RSA", "NISTECC" */
+    const char *type; /* "RSA", "NISTECC" */
     int64_t size;
     int64_t not_before, not_after; /* klm_time, 0: default */
     const char *sign_owner, *sign_label;
-    const char *role;            /* "LABEL", "CA", "SERVER", "CLIENT", "DRIVE" */
+    const char *role; /* "LABEL", "CA", "SERVER", "CLIENT", "DRIVE" */
     const char *hosts;
-    const char *trust;           /* "TRUST", "NOTRUST", "HIGHTRUST" */
-    const char *format;          /* "CERTDER", "CERTB64" */
-    struct klm_slice bytes;      /* certificate or request */
+    const char *trust;      /* "TRUST", "NOTRUST", "HIGHTRUST" */
+    const char *format;     /* "CERTDER", "CERTB64" */
+    struct klm_slice bytes; /* certificate or request */
 };
-struct km_token_req {            /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from a file) */
+struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from a file) */
     const char *label;
     struct klm_slice bytes;
     bool overwrite;
 };
 
 /* ---- A call */
-struct km_state;                 /* what a call sees of configuration and rings; see km_state_* */
+struct km_state; /* what a call sees of configuration and rings; see km_state_* */
 struct km_call {
     struct km_server *server;
     enum km_verb_id id;
-    struct klm_pool *pool;       /* owned: request, answer and everything between live in it */
+    struct klm_pool *pool; /* owned: request, answer and everything between live in it */
     struct km_actor actor;
-    void *req;                   /* the verb's request structure, in the pool */
-    struct km_state *state;      /* held for the call */
-    struct smf_event event;      /* steps fill in what only they know */
+    void *req;              /* the verb's request structure, in the pool */
+    struct km_state *state; /* held for the call */
+    struct smf_event event; /* steps fill in what only they know */
 
     /* Answer */
     klm_rc rc;
-    uint16_t device_code;        /* for drives: 0xEE31, ...; 0 none */
-    struct klm_diag diag;        /* message that says why */
-    struct kx_keyed keyed;       /* key verbs */
-    struct dt_drive drive;       /* KM_DRIVE_CONTACT: the drive as admitted; drive verbs: the drive at hand */
-    struct km_rows rows;         /* listings */
-    struct klm_slice bytes;      /* exports */
-    const char *text;            /* one line for the operator, or NULL */
+    uint16_t device_code;  /* for drives: 0xEE31, ...; 0 none */
+    struct klm_diag diag;  /* message that says why */
+    struct kx_keyed keyed; /* key verbs */
+    struct dt_drive
+        drive; /* KM_DRIVE_CONTACT: the drive as admitted; drive verbs: the drive at hand */
+    struct km_rows rows;    /* listings */
+    struct klm_slice bytes; /* exports */
+    const char *text;       /* one line for the operator, or NULL */
 
     /* Between the steps */
-    void *work;                  /* a verb's own, in the pool */
-    bool no_apply;               /* prepare found that nothing needs to change */
-    struct kr_key *data_key;     /* freed with the call */
-    struct km_state *new_state;  /* config-refresh: what is to come in force; freed with the call */
-    struct km_edit *edit;        /* config-refresh: the operator's edit of the drive table; freed with the call */
+    void *work;                 /* a verb's own, in the pool */
+    bool no_apply;              /* prepare found that nothing needs to change */
+    struct kr_key *data_key;    /* freed with the call */
+    struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
+    struct km_edit
+        *edit; /* config-refresh: the operator's edit of the drive table; freed with the call */
 
     /* The caller's */
-    struct klm_loop *loop;       /* where done runs; NULL: on the thread that finishes */
+    struct klm_loop *loop; /* where done runs; NULL: on the thread that finishes */
     void (*done)(struct km_call *call);
     void *arg;
 
@@ -221,10 +242,12 @@ struct km_call {
 };
 
 /* A call with a zeroed request; wiping pool. KLM_E_NOMEM. */
-klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km_actor *actor, struct km_call **out) KLM_MUST_USE;
+klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km_actor *actor,
+                   struct km_call **out) KLM_MUST_USE;
 void km_call_free(struct km_call **call);
 /* Set a parameter by name as text (flags: "" or "true"); checks type and limit. Says which parameter and what is allowed. */
-klm_rc km_call_set(struct km_call *call, const char *name, const char *value, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc km_call_set(struct km_call *call, const char *name, const char *value, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* Required parameters are there? */
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out: done is called once, later or before this returns. The call belongs to km_run until then. */
@@ -233,21 +256,26 @@ void km_run(struct km_call *call);
 klm_rc km_run_wait(struct km_call *call);
 
 /* For steps. */
-klm_rc km_refuse(struct km_call *call, klm_rc rc, uint16_t device_code, enum klm_msg_id msg, const char *const *args);
+klm_rc km_refuse(struct km_call *call, klm_rc rc, uint16_t device_code, enum klm_msg_id msg,
+                 const char *const *args);
 #define KM_REFUSE(call, rc, code, ...) KM_REFUSE_PICK_(call, rc, code, __VA_ARGS__, NULL)
-#define KM_REFUSE_PICK_(call, rc, code, msg, ...) km_refuse(call, rc, code, msg, (const char *const[]){__VA_ARGS__})
-klm_rc km_rows_begin(struct km_call *call, const char *title, const char *const *columns) KLM_MUST_USE;
+#define KM_REFUSE_PICK_(call, rc, code, msg, ...)                                                  \
+    km_refuse(call, rc, code, msg, (const char *const[]){__VA_ARGS__})
+klm_rc km_rows_begin(struct km_call *call, const char *title, const char *const *columns)
+    KLM_MUST_USE;
 /* Texts are copied; as many as there are columns. KLM_E_LIMIT past 1,000,000 rows. */
 klm_rc km_rows_add(struct km_call *call, const char *const *texts) KLM_MUST_USE;
 
 /* ---- The server behind the doors */
 struct km_options {
     const char *config_path;
-    bool offline;                /* a tool while the task is down: no threads, no views, no text log of its own follows later */
-    struct klm_loop *loop;       /* the task's main loop, or NULL */
+    bool
+        offline; /* a tool while the task is down: no threads, no views, no text log of its own follows later */
+    struct klm_loop *loop; /* the task's main loop, or NULL */
 };
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */
-klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out) KLM_MUST_USE;
+klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
+    KLM_MUST_USE;
 /* Finish what is under way, write the views, checkpoint, close. */
 void km_close(struct km_server **server);
 
@@ -255,13 +283,13 @@ void km_close(struct km_server **server);
 struct km_state {
     atomic_uint refs;
     struct parm_config *config;
-    struct kr_open_ring *keys;        /* config.keystore.file: labels served */
-    struct kr_open_ring *tls;         /* TransportListener.ssl.keystore.name */
-    struct kr_open_ring *trust;       /* TransportListener.ssl.truststore.name */
-    struct kr_open_ring *authority;   /* drive.authority.ring */
-    struct klm_tls_ctx *tls_ctx;      /* server context made of them; NULL offline */
+    struct kr_open_ring *keys;      /* config.keystore.file: labels served */
+    struct kr_open_ring *tls;       /* TransportListener.ssl.keystore.name */
+    struct kr_open_ring *trust;     /* TransportListener.ssl.truststore.name */
+    struct kr_open_ring *authority; /* drive.authority.ring */
+    struct klm_tls_ctx *tls_ctx;    /* server context made of them; NULL offline */
 };
-struct km_state *km_state_get(struct km_server *server);   /* referenced */
+struct km_state *km_state_get(struct km_server *server); /* referenced */
 void km_state_put(struct km_state **state);
 
 /* Parts of the server, borrowed, as long as it is open. */
@@ -276,7 +304,7 @@ klm_rc km_audit(struct km_server *server, const struct smf_event *event) KLM_MUS
 
 /* What the task tells the status verb. */
 struct km_task_info {
-    const char *state;           /* "running", "starting", "stopping", "stopped" */
+    const char *state; /* "running", "starting", "stopping", "stopped" */
     unsigned tcp_port, ssl_port;
     unsigned sessions;
 };

@@ -65,7 +65,8 @@ static klm_rc check_label(struct km_call *call, const struct kr_label *label)
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE31, KLM_MSG_LABEL_WEAK, label->label,
                          KLM_NUM(label->spec.bits), KLM_NUM(least));
     }
-    if (parm_bool(config, PARM_cert_valiDATE) && (now < label->not_before || now > label->not_after)) {
+    if (parm_bool(config, PARM_cert_valiDATE) &&
+        (now < label->not_before || now > label->not_after)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE31, KLM_MSG_LABEL_DATES, label->label);
     }
     return KLM_OK;

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define EVENTS_A_ROW 256    /* event number = row number * 256 + place */
-#define PURGE_MAX 64        /* rows deleted with one change */
-#define REPLAY_MAX 1024     /* rows brought to the journal before it is synced and they are deleted */
+#define EVENTS_A_ROW 256 /* event number = row number * 256 + place */
+#define PURGE_MAX 64     /* rows deleted with one change */
+#define REPLAY_MAX 1024  /* rows brought to the journal before it is synced and they are deleted */
 
 static void row_key(uint64_t row, uint8_t out[8])
 {
@@ -186,7 +186,8 @@ void km_outbox_purged(struct km_server *server, size_t n)
     }
     smf_journal_forget(server->journal,
                        writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row *
-                               EVENTS_A_ROW + EVENTS_A_ROW - 1);
+                               EVENTS_A_ROW +
+                           EVENTS_A_ROW - 1);
     writer->outbox_first = (writer->outbox_first + n) % KM_OUTBOX;
     writer->outbox_n -= n;
 }

@@ -11,16 +11,16 @@ static klm_rc list_one(void *arg, const struct dt_pending *pending)
 
     klm_java_date(pending->first_contact, first);
     klm_java_date(pending->last_contact, last);
-    return km_rows_add(call, (const char *[]){pending->serial, dt_kind_name(pending->kind), pending->wwn,
-                                              pending->address, first, last,
+    return km_rows_add(call, (const char *[]){pending->serial, dt_kind_name(pending->kind),
+                                              pending->wwn, pending->address, first, last,
                                               KLM_NUM(pending->contacts), pending->fingerprint});
 }
 
 klm_rc km_pending_list_prepare(struct km_call *call)
 {
-    static const char *const columns[] = {"Serial",       "Kind",         "WWN",      "Address",
-                                          "First Contact", "Last Contact", "Contacts", "Certificate",
-                                          NULL};
+    static const char *const columns[] = {"Serial",   "Kind",          "WWN",
+                                          "Address",  "First Contact", "Last Contact",
+                                          "Contacts", "Certificate",   NULL};
     struct st_view *view;
     klm_rc rc;
 

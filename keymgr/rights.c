@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUPS_MAX 1024      /* groups of a user that are looked at */
-#define ROOM_MAX (4u << 20)  /* bytes of a group's entry */
+#define GROUPS_MAX 1024     /* groups of a user that are looked at */
+#define ROOM_MAX (4u << 20) /* bytes of a group's entry */
 
 static const struct {
     const char *name;

@@ -86,20 +86,21 @@ static klm_rc list_ring(void *arg, const struct kr_ring *ring)
     struct km_call *call = arg;
 
     if (ring->n == 0) {
-        return km_rows_add(call, (const char *[]){ring->owner, ring->name, "(no certificates)", "", "", ""});
+        return km_rows_add(
+            call, (const char *[]){ring->owner, ring->name, "(no certificates)", "", "", ""});
     }
     for (size_t i = 0; i < ring->n; i++) {
         const struct kr_connect *c = &ring->connect[i];
-        KLM_TRY(km_rows_add(call, (const char *[]){ring->owner, ring->name, c->label, c->owner, c->usage,
-                                                   c->deflt ? "YES" : "NO"}));
+        KLM_TRY(km_rows_add(call, (const char *[]){ring->owner, ring->name, c->label, c->owner,
+                                                   c->usage, c->deflt ? "YES" : "NO"}));
     }
     return KLM_OK;
 }
 
 klm_rc km_ring_list_prepare(struct km_call *call)
 {
-    static const char *const columns[] = {"Ring Owner", "Ring",    "Certificate Label",
-                                          "Cert Owner", "USAGE",   "DEFAULT", NULL};
+    static const char *const columns[] = {
+        "Ring Owner", "Ring", "Certificate Label", "Cert Owner", "USAGE", "DEFAULT", NULL};
     const struct km_ring_req *req = call->req;
     struct kr_ring ring;
     struct st_view *view;

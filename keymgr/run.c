@@ -29,7 +29,8 @@ void km_deliver(struct km_call *call)
 
 static void deliver_task(struct klm_task *task)
 {
-    struct km_call *call = (struct km_call *)(void *)((char *)task - offsetof(struct km_call, task));
+    struct km_call *call =
+        (struct km_call *)(void *)((char *)task - offsetof(struct km_call, task));
 
     call->done(call);
 }
@@ -49,7 +50,8 @@ static void not_audited(struct km_call *call, klm_rc rc)
     unsigned flags = km_verb(call->id)->flags;
 
     if (flags & KM_ACTS) {
-        call->rc = KM_REFUSE(call, rc, 0, KLM_MSG_AUDIT_LATE, km_verb(call->id)->name, klm_rc_text(rc));
+        call->rc =
+            KM_REFUSE(call, rc, 0, KLM_MSG_AUDIT_LATE, km_verb(call->id)->name, klm_rc_text(rc));
     } else if (!(flags & KM_ANYWAY)) {
         take_back(call, rc);
     }

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #define PATH_LEN 4096
-#define SEGMENT_BYTES (16u << 20) /* a start reads the last segment of the journal, so it is kept short */
+#define SEGMENT_BYTES                                                                              \
+    (16u << 20) /* a start reads the last segment of the journal, so it is kept short */
 
 static klm_rc open_master(struct km_server *server, const struct parm_config *config,
                           struct klm_diag *diag)
@@ -128,8 +129,10 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     if (server->options.offline) {
         return km_writer_start(server);
     }
-    KLM_TRY(klm_workers_new((unsigned)(n > 0 ? n : cores > 0 ? cores : 1), KM_WORKER_QUEUE,
-                            &server->workers));
+    KLM_TRY(klm_workers_new((unsigned)(n > 0       ? n
+                                       : cores > 0 ? cores
+                                                   : 1),
+                            KM_WORKER_QUEUE, &server->workers));
     KLM_TRY(open_text(server, config, diag));
     KLM_TRY(km_views_start(server, diag));
     return km_writer_start(server); /* last: it uses all of these */
@@ -139,9 +142,13 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
 {
     struct parm_config *config;
     struct km_state *state;
+    klm_rc rc = parm_load(server->options.config_path, diag, &config);
 
-    KLM_TRY(parm_load(server->options.config_path, diag, &config));
-    klm_rc rc = open_master(server, config, diag);
+    if (rc == KLM_E_INVALID && diag) {
+        diag->msg = KLM_MSG_NONE; /* every bad line has been said already */
+    }
+    KLM_TRY(rc);
+    rc = open_master(server, config, diag);
     if (rc == KLM_OK) {
         rc = open_store(server, config, diag);
     }
@@ -214,7 +221,8 @@ void km_close(struct km_server **server)
     }
     km_views_stop(s);
     if (s->text) {
-        KLM_IGNORE(smf_text_drain(s->text)); /* what is left stays in the journal and is written at the next start */
+        KLM_IGNORE(smf_text_drain(
+            s->text)); /* what is left stays in the journal and is written at the next start */
         smf_text_close(&s->text);
     }
     smf_journal_close(&s->journal);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define CHAIN_MAX 64
-#define WEAK_TLS_BITS 2048   /* below this OpenSSL's usual security level refuses the certificate */
+#define WEAK_TLS_BITS 2048 /* below this OpenSSL's usual security level refuses the certificate */
 
 static klm_rc open_ring(struct km_server *server, struct st_view *view, const char *value,
                         struct klm_diag *diag, struct kr_open_ring **out)
@@ -19,7 +19,8 @@ static klm_rc open_ring(struct km_server *server, struct st_view *view, const ch
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_RING_NAME, value ? value : "");
     }
     rc = kr_open_ring(view, server->master, name.owner, name.ring, diag, out);
-    return rc == KLM_E_NOTFOUND ? klm_fail(diag, rc, KLM_MSG_RING_MISSING, name.owner, name.ring) : rc;
+    return rc == KLM_E_NOTFOUND ? klm_fail(diag, rc, KLM_MSG_RING_MISSING, name.owner, name.ring)
+                                : rc;
 }
 
 static size_t authorities(const struct kr_open_ring *ring, struct x509_st **out)
@@ -73,7 +74,8 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
 }
 
 /* A property's ring, or the next one's when it is not set. */
-static const char *ring_of(const struct parm_config *config, enum parm_id first, enum parm_id second)
+static const char *ring_of(const struct parm_config *config, enum parm_id first,
+                           enum parm_id second)
 {
     const char *value = parm_str(config, first);
 
@@ -90,7 +92,8 @@ static klm_rc load_rings(struct km_server *server, struct km_state *state, struc
         struct kr_open_ring **ring;
     } rings[] = {
         {parm_str(config, PARM_config_keystore_file), &state->keys},
-        {ring_of(config, PARM_TransportListener_ssl_keystore_name, PARM_config_keystore_file), &state->tls},
+        {ring_of(config, PARM_TransportListener_ssl_keystore_name, PARM_config_keystore_file),
+         &state->tls},
         {ring_of(config, PARM_TransportListener_ssl_truststore_name,
                  PARM_TransportListener_ssl_keystore_name),
          &state->trust},
@@ -111,8 +114,8 @@ static klm_rc load_rings(struct km_server *server, struct km_state *state, struc
     return KLM_OK;
 }
 
-klm_rc km_state_load(struct km_server *server, struct parm_config *take_config, struct klm_diag *diag,
-                     struct km_state **out)
+klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
+                     struct klm_diag *diag, struct km_state **out)
 {
     struct km_state *state = calloc(1, sizeof *state);
     struct st_view *view;
@@ -172,6 +175,26 @@ void km_state_put(struct km_state **state)
     free(old);
 }
 
+/* Where traces go, and of which components; off while the file cannot be opened. */
+static void set_trace(const struct parm_config *config)
+{
+    const char *path = parm_has(config, PARM_debug_output, "console")
+                           ? NULL
+                           : parm_str(config, PARM_debug_output_file);
+    klm_rc rc;
+
+    klm_trace_on("");
+    if (parm_has(config, PARM_debug, "none")) {
+        return;
+    }
+    rc = klm_trace_to(path);
+    if (rc != KLM_OK) {
+        klm_say(KLM_MSG_FILE_OPEN, path, klm_rc_text(rc));
+        return;
+    }
+    klm_trace_on(parm_str(config, PARM_debug));
+}
+
 void km_state_swap(struct km_server *server, struct km_state *take_state)
 {
     struct km_state *old;
@@ -186,8 +209,8 @@ void km_state_swap(struct km_server *server, struct km_state *take_state)
         smf_text_filter(server->text, parm_str(take_state->config, PARM_Audit_event_types),
                         parm_str(take_state->config, PARM_Audit_event_outcome));
     }
-    klm_trace_on(parm_str(take_state->config, PARM_debug));
     if (!server->options.offline) {
+        set_trace(take_state->config);
         km_watch_certificates(take_state, true);
     }
     if (server->refreshed) {

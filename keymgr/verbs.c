@@ -7,14 +7,14 @@
 #include <strings.h>
 
 static const struct km_verb verbs[KM_VERBS] = {
-#define KM_VERB(id, name, right, flags, kind, request, prepare, apply, publish, help) \
+#define KM_VERB(id, name, right, flags, kind, request, prepare, apply, publish, help)              \
     [id] = {name, right, flags, kind, sizeof(request), prepare, apply, publish, help},
 #include "keymgr/verbs.def"
 #undef KM_VERB
 };
 
 static const struct km_param params[] = {
-#define KM_PARAM(verb, name, type, max, flags, structure, field, help) \
+#define KM_PARAM(verb, name, type, max, flags, structure, field, help)                             \
     {verb, name, type, max, flags, offsetof(structure, field), help},
 #include "keymgr/params.def"
 #undef KM_PARAM
@@ -48,9 +48,10 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
     call->actor = *actor;
     call->actor.name = klm_pool_str(call->pool, actor->name ? actor->name : "");
     call->actor.address = klm_pool_str(call->pool, actor->address ? actor->address : "");
-    call->actor.fingerprint = klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
+    call->actor.fingerprint =
+        klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
     return call->actor.name && call->actor.address && call->actor.fingerprint ? KLM_OK
-                                                                               : KLM_E_NOMEM;
+                                                                              : KLM_E_NOMEM;
 }
 
 klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km_actor *actor,
@@ -152,7 +153,7 @@ static bool is_set(const struct km_call *call, const struct km_param *param)
     case KM_T_STRING:
         return *(const char *const *)(const void *)field != NULL;
     case KM_T_BYTES:
-        return ((const struct klm_slice *)(const void *)field)->n > 0;
+        return ((const struct klm_slice *)(const void *)field)->p != NULL; /* an empty file is one, and refused as such */
     case KM_T_NUMBER:
     case KM_T_FLAG:
         break;

@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,20 +15,20 @@
 
 #define PATH_LEN 4096
 #define TABLE_MAX (64u << 20)
-#define LATE_MS 1000          /* how late a view may be */
-#define CONTACTS_MS 60000     /* how late when only contact dates changed */
+#define LATE_MS 1000      /* how late a view may be */
+#define CONTACTS_MS 60000 /* how late when only contact dates changed */
 #define SOON_MS 50
 
 struct km_views {
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock;     /* guards the flags below */
+    pthread_mutex_t lock; /* guards the flags below */
     pthread_cond_t wake;
     bool stop, drives, contacts;
-    size_t usage;             /* key usage events since the last update */
+    size_t usage; /* key usage events since the last update */
     unsigned cachecount;
     /* The thread's own */
-    uint64_t drives_written;  /* monotonic ms */
+    uint64_t drives_written;                     /* monotonic ms */
     bool table_held, table_failing, xml_failing; /* said once */
     struct md_xml *xml;
     char table[PATH_LEN], base[PATH_LEN];
@@ -39,7 +39,8 @@ static klm_rc table_paths(const struct parm_config *config, char *table, char *b
     char store[PATH_LEN];
 
     KLM_TRY(parm_store_dir(config, store, sizeof store));
-    if (snprintf(table, PATH_LEN, "%s", parm_str(config, PARM_config_drivetable_file_url)) >= PATH_LEN ||
+    if (snprintf(table, PATH_LEN, "%s", parm_str(config, PARM_config_drivetable_file_url)) >=
+            PATH_LEN ||
         snprintf(base, PATH_LEN, "%s/filedrive.base", store) >= PATH_LEN) {
         return KLM_E_LIMIT;
     }

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#define INDEX_MAX 128     /* key usage events indexed in one go when there is nothing else to do */
+#define INDEX_MAX 128 /* key usage events indexed in one go when there is nothing else to do */
 #define CONTACTS_MAX 1000
-#define IDLE_MS 100       /* how long the queue is empty before other work is looked at */
-#define FLUSH_MS 5000     /* between two flushes of contacts */
+#define IDLE_MS 100   /* how long the queue is empty before other work is looked at */
+#define FLUSH_MS 5000 /* between two flushes of contacts */
 #define CHECKPOINT_COMMITS 20000
 #define CHECKPOINT_SECONDS 30
 
@@ -20,7 +20,7 @@ struct batch {
     struct km_events events;
     uint64_t row;
     size_t purged;
-    struct km_call *rest;    /* calls whose events find no room in this batch's row */
+    struct km_call *rest; /* calls whose events find no room in this batch's row */
 };
 
 /* One call inside the batch. What it wrote is taken back when it fails. */
@@ -117,6 +117,15 @@ static klm_rc run_batch(struct batch *batch, struct km_call *list, struct klm_di
     return commit(batch, diag);
 }
 
+/* Once, for the operator; the requests that were refused carry it too. */
+static void tell_failed(struct km_server *server, const struct klm_diag *diag, klm_rc rc)
+{
+    if (st_failed(server->store) && !server->writer.told) {
+        server->writer.told = true;
+        klm_say(KLM_MSG_STORE_STOPPED, diag->text[0] ? diag->text : klm_rc_text(rc));
+    }
+}
+
 /* Carry out one batch; returns the calls that are left for another. */
 static struct km_call *one_batch(struct km_server *server, struct km_call *list)
 {
@@ -136,10 +145,12 @@ static struct km_call *one_batch(struct km_server *server, struct km_call *list)
             fail_all(list, rc, KLM_MSG_STORE_STOPPED, diag.text[0] ? diag.text : klm_rc_text(rc));
         }
     }
+    tell_failed(server, &diag, rc);
     st_change_drop(&batch.change);
     deliver_all(list);
     klm_buf_done(&batch.events.row);
-    KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS)); /* says its own failures */
+    KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS,
+                             CHECKPOINT_SECONDS)); /* says its own failures */
     return batch.rest;
 }
 

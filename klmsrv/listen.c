@@ -2,6 +2,8 @@
  * rests for a moment. */
 #include "klmsrv/srv.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -10,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ADDRESSES_MAX 4
 #define REST_MS 100
+#define SAY_EVERY_MS 60000
 #define ACCEPT_BURST 64
 
 struct srv_listener {
@@ -27,6 +31,7 @@ struct srv_listener {
     size_t n;
     unsigned port;
     int reserve;
+    uint64_t said; /* when the lack of descriptors was last said: it may last */
 };
 
 
@@ -52,7 +57,10 @@ static void refuse_one(struct srv_listener *listener, int fd)
 {
     int caller;
 
-    klm_say(KLM_MSG_DESCRIPTORS);
+    if (listener->said == 0 || klm_clock_mono_ms() - listener->said > SAY_EVERY_MS) {
+        listener->said = klm_clock_mono_ms();
+        klm_say(KLM_MSG_DESCRIPTORS);
+    }
     if (listener->reserve >= 0) {
         close(listener->reserve);
         listener->reserve = -1;
@@ -167,10 +175,12 @@ static klm_rc bind_all(struct srv_listener *listener, const struct addrinfo *lis
 static klm_rc open_all(struct srv_listener *listener, const char *host, unsigned port,
                        struct klm_diag *diag)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    /* localhost is the loopback addresses, with or without a resolver: no name and no AI_PASSIVE (getaddrinfo(3)). */
+    bool local = host && strcasecmp(host, "localhost") == 0;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = local ? 0 : AI_PASSIVE};
     struct addrinfo *list;
     char error[128] = "";
-    int err = getaddrinfo(host && *host ? host : NULL, "0", &hints, &list);
+    int err = getaddrinfo(host && *host && !local ? host : NULL, "0", &hints, &list);
     klm_rc rc;
 
     if (err != 0) {

@@ -381,6 +381,7 @@ int srv_run(const struct srv_options *options)
     klm_rc rc;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* a refresh asked for too early, until the loop takes it */
     signal(SIGXFSZ, SIG_IGN);
     early_user(options->config_path);
     if (klm_secret_init(SECRET_BYTES) != KLM_OK && klm_secret_init(SECRET_BYTES_LEAST) != KLM_OK) {

@@ -20,8 +20,8 @@
 
 struct console {
     struct con_client *client;
-    FILE *hardcopy;      /* every command and line with its time; NULL: none */
-    bool lost;           /* the task ended */
+    FILE *hardcopy; /* every command and line with its time; NULL: none */
+    bool lost;      /* the task ended */
 };
 
 static void copy_line(struct console *console, const char *mark, const char *line, size_t n)
@@ -61,7 +61,8 @@ static void copy_command(struct console *console, const char *line)
 /* Product commands may be typed as they are; F, P, D, RACDCERT and KEYXFER are the system's own. */
 static void full_command(const char *line, struct klm_buf *out)
 {
-    static const char *const own[] = {"F ", "MODIFY ", "P ", "STOP ", "D ", "DISPLAY ", "RACDCERT ", "KEYXFER "};
+    static const char *const own[] = {"F ", "MODIFY ",  "P ",        "STOP ",
+                                      "D ", "DISPLAY ", "RACDCERT ", "KEYXFER "};
 
     line += strspn(line, " \t");
     for (size_t i = 0; i < KLM_COUNT(own); i++) {
@@ -95,7 +96,8 @@ static int command(struct console *console, const char *line)
         rc = con_client_command(console->client, (const char *)text.p, &answer, &status, &diag);
     }
     if (rc == KLM_OK) {
-        fwrite(answer.p ? answer.p : (const uint8_t *)"", 1, answer.n, status == 0 ? stdout : stderr);
+        fwrite(answer.p ? answer.p : (const uint8_t *)"", 1, answer.n,
+               status == 0 ? stdout : stderr);
         fflush(stdout);
         copy_text(console, (const char *)answer.p, answer.n);
     } else {
@@ -189,7 +191,8 @@ static int dialogue(struct console *console, EditLine *el, History *past, HistEv
     if (con_client_attach(console->client, &diag) != KLM_OK) {
         return program_failed(&diag, KLM_E_CLOSED);
     }
-    printf("Commands as they are, or F ISKLM,APPL='...', P ISKLM, D A,ISKLM. help lists them; exit leaves.\n");
+    printf("Commands as they are, or F ISKLM,APPL='...', P ISKLM, D A,ISKLM. help lists them; exit "
+           "leaves.\n");
     while (!console->lost && (line = el_gets(el, &n)) != NULL && n > 0) {
         snprintf(text, sizeof text, "%s", line);
         text[strcspn(text, "\r\n")] = '\0';
@@ -268,7 +271,8 @@ static int run(struct console *console, const char **words)
     if (!words || !words[0]) {
         return isatty(STDIN_FILENO) ? interactive(console) : batch(console);
     }
-    klm_buf_init(&line, 2 * LINE_MAX_HERE); /* what is too long for a command is told by the answer */
+    klm_buf_init(&line,
+                 2 * LINE_MAX_HERE); /* what is too long for a command is told by the answer */
     for (size_t i = 0; words[i]; i++) {
         klm_buf_text(&line, i ? " " : "");
         klm_buf_text(&line, words[i]);
@@ -285,8 +289,10 @@ int main(int argc, const char **argv)
 {
     char *path = NULL, *hardcopy = NULL;
     const struct poptOption options[] = {
-        {"socket", 's', POPT_ARG_STRING, &path, 0, "operator socket (default: $KLM_OPER_SOCKET, /run/isklm/oper.sock)", "PATH"},
-        {"hardcopy", 'o', POPT_ARG_STRING, &hardcopy, 0, "append every command and line to FILE", "FILE"},
+        {"socket", 's', POPT_ARG_STRING, &path, 0,
+         "operator socket (default: $KLM_OPER_SOCKET, /run/isklm/oper.sock)", "PATH"},
+        {"hardcopy", 'o', POPT_ARG_STRING, &hardcopy, 0, "append every command and line to FILE",
+         "FILE"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("oper", argc, argv, options, POPT_CONTEXT_POSIXMEHARDER);
@@ -296,7 +302,8 @@ int main(int argc, const char **argv)
     klm_rc rc;
 
     setlocale(LC_CTYPE, "");
-    poptSetOtherOptionHelp(ctx, "[OPTION...] [\"F ISKLM,APPL='command'\" | \"P ISKLM\" | \"D A,ISKLM\" | command]");
+    poptSetOtherOptionHelp(
+        ctx, "[OPTION...] [\"F ISKLM,APPL='command'\" | \"P ISKLM\" | \"D A,ISKLM\" | command]");
     program_options(ctx, "oper");
     if (hardcopy && !(console.hardcopy = fopen(hardcopy, "ae"))) {
         perror(hardcopy);

@@ -75,7 +75,8 @@ static int use_store(const char *config, const char *command)
     klm_rc rc;
 
     if (klm_secret_init(SECRET_BYTES) != KLM_OK) {
-        (void)klm_fail(&diag, KLM_E_NOMEM, KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES), "see ulimit -l");
+        (void)klm_fail(&diag, KLM_E_NOMEM, KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES),
+                       "see ulimit -l");
         return program_failed(&diag, KLM_E_NOMEM);
     }
     rc = km_open(&options, &diag, &server);

@@ -30,14 +30,16 @@ int fdatasync(int fd)
 
 static int failed(const struct klm_diag *diag, klm_rc rc, const char *what)
 {
-    fprintf(stderr, "%s: %s: %s\n", what, klm_rc_text(rc), diag && diag->msg != KLM_MSG_NONE ? diag->text : "");
+    fprintf(stderr, "%s: %s: %s\n", what, klm_rc_text(rc),
+            diag && diag->msg != KLM_MSG_NONE ? diag->text : "");
     return 1;
 }
 
 static klm_rc print_usage(void *arg, const struct md_usage *usage)
 {
     (void)arg;
-    printf("usage\t%" PRIu64 "\t%s\t%s\t%s\t%s\n", usage->number, usage->volser, usage->drive, usage->alias1, usage->alias2);
+    printf("usage\t%" PRIu64 "\t%s\t%s\t%s\t%s\n", usage->number, usage->volser, usage->drive,
+           usage->alias1, usage->alias2);
     return KLM_OK;
 }
 
@@ -124,7 +126,8 @@ static klm_rc print_view(struct st_view *view)
 static void report(void *arg, enum st_table table, struct klm_slice key)
 {
     (void)arg;
-    fprintf(stderr, "damaged: a record of table %s, key of %zu bytes\n", st_table_name(table), key.n);
+    fprintf(stderr, "damaged: a record of table %s, key of %zu bytes\n", st_table_name(table),
+            key.n);
 }
 
 static klm_rc look(struct km_server *server)

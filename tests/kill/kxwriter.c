@@ -115,10 +115,11 @@ static void volser_of(long number, char out[7])
 }
 
 /* Send and wait. False: the session is lost. The answer borrows from the session; forget it. */
-static bool ask(struct worker *w, const struct klm_buf *message, struct kx_message *answer, size_t *used)
+static bool ask(struct worker *w, const struct klm_buf *message, struct kx_message *answer,
+                size_t *used)
 {
-    if (kill_session_send(&w->session, message) && kill_session_receive(&w->session, answer, used) &&
-        answer->id == w->session.id) {
+    if (kill_session_send(&w->session, message) &&
+        kill_session_receive(&w->session, answer, used) && answer->id == w->session.id) {
         return true;
     }
     lost++;
@@ -130,10 +131,12 @@ static void note_refusal(const char *volser, const struct kx_message *answer)
     const struct kx_error *error = &answer->u.error;
 
     refused++;
-    note("E %s %04X %s %s\n", volser, answer->type == KX_ERROR ? error->code : 0, error->message_id, error->text);
+    note("E %s %04X %s %s\n", volser, answer->type == KX_ERROR ? error->code : 0, error->message_id,
+         error->text);
 }
 
-static void keep(struct worker *w, const char *volser, const char *hash, const struct kx_keyed *keyed)
+static void keep(struct worker *w, const char *volser, const char *hash,
+                 const struct kx_keyed *keyed)
 {
     struct volume *volume = &w->kept[w->kept_n++ % KEPT];
 
@@ -189,11 +192,13 @@ static bool create(struct worker *w)
 }
 
 /* Does the answer hold the key that was given out at the write? */
-static bool right_key(const struct kill_session *session, const struct kx_message *answer, const char *hash)
+static bool right_key(const struct kill_session *session, const struct kx_message *answer,
+                      const char *hash)
 {
     char got[65];
 
-    return answer->type == KX_GOT && kill_session_key_hash(session, answer->u.keyed.wrapped, got) && strcmp(got, hash) == 0;
+    return answer->type == KX_GOT && kill_session_key_hash(session, answer->u.keyed.wrapped, got) &&
+           strcmp(got, hash) == 0;
 }
 
 static bool get(struct worker *w)
@@ -302,7 +307,8 @@ static bool parse(char *line, struct volume *out)
     memcpy(out->volser, volser, 7);
     memcpy(out->hash, hash, 65);
     while ((one = strsep(&eedks, ",")) != NULL) {
-        if (out->n == KX_EEDKS || klm_unhex(one, out->eedk[out->n], KX_EEDK_MAX, &out->eedk_n[out->n]) != KLM_OK) {
+        if (out->n == KX_EEDKS ||
+            klm_unhex(one, out->eedk[out->n], KX_EEDK_MAX, &out->eedk_n[out->n]) != KLM_OK) {
             return false;
         }
         out->n++;
@@ -323,7 +329,8 @@ static bool check_one(struct worker *w, const struct volume *volume)
         request.eedk[i] = KLM_SLICE(volume->eedk[i], volume->eedk_n[i]);
     }
     klm_buf_init(&message, KX_MESSAGE_MAX);
-    ok = kx_encode_get(&request, ++w->session.id, &message) == KLM_OK && ask(w, &message, &answer, &used);
+    ok = kx_encode_get(&request, ++w->session.id, &message) == KLM_OK &&
+         ask(w, &message, &answer, &used);
     if (ok) {
         ok = right_key(&w->session, &answer, volume->hash);
         kill_session_forget(&w->session, used);
@@ -377,7 +384,8 @@ static int run(const char *verb)
     opt.drive.wwn = opt.wwn;
     if (!opt.folder || !opt.serial || !opt.wwn || opt.sessions < 1 || opt.sessions > SESSIONS_MAX ||
         !kill_drive_load(opt.folder, &opt.drive)) {
-        fprintf(stderr, "kxwriter: --drive, --serial and --wwn are needed, and 1 to %d sessions\n", SESSIONS_MAX);
+        fprintf(stderr, "kxwriter: --drive, --serial and --wwn are needed, and 1 to %d sessions\n",
+                SESSIONS_MAX);
         return 2;
     }
     if (verb && strcmp(verb, "check") == 0) {
@@ -385,7 +393,8 @@ static int run(const char *verb)
     }
     opt.list_fd = opt.list ? open(opt.list, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     opt.trace_fd = opt.trace_path ? open(opt.trace_path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
-    if (!verb || strcmp(verb, "load") != 0 || opt.list_fd < 0 || (opt.trace_path && opt.trace_fd < 0)) {
+    if (!verb || strcmp(verb, "load") != 0 || opt.list_fd < 0 ||
+        (opt.trace_path && opt.trace_fd < 0)) {
         fprintf(stderr, "kxwriter: load --list FILE, or check\n");
         return 2;
     }
@@ -395,7 +404,8 @@ static int run(const char *verb)
 int main(int argc, const char **argv)
 {
     const struct poptOption options[] = {
-        {"drive", 0, POPT_ARG_STRING, &opt.folder, 0, "folder of the drive's key and certificate", "DIR"},
+        {"drive", 0, POPT_ARG_STRING, &opt.folder, 0, "folder of the drive's key and certificate",
+         "DIR"},
         {"serial", 0, POPT_ARG_STRING, &opt.serial, 0, "its serial number", "SERIAL"},
         {"wwn", 0, POPT_ARG_STRING, &opt.wwn, 0, "its world wide name", "WWN"},
         {"tcp", 0, POPT_ARG_INT, &opt.tcp, 0, "the server's TCP port", "PORT"},

@@ -28,7 +28,8 @@ bool kill_drive_load(const char *folder, struct kill_drive *out)
 
     if (!tls || SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) != 1 ||
         SSL_CTX_use_certificate_chain_file(tls, path_of(path, folder, "drive.crt")) != 1 ||
-        SSL_CTX_use_PrivateKey_file(tls, path_of(path, folder, "drive.key"), SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls, path_of(path, folder, "drive.key"), SSL_FILETYPE_PEM) !=
+            1 ||
         SSL_CTX_load_verify_file(tls, path_of(path, folder, "ca.crt")) != 1) {
         ERR_print_errors_fp(stderr);
         SSL_CTX_free(tls);
@@ -41,14 +42,16 @@ bool kill_drive_load(const char *folder, struct kill_drive *out)
 
 static int connect_to(uint16_t port)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
     if (fd < 0) {
         return -1;
     }
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
         close(fd);
         return -1;
@@ -75,7 +78,8 @@ static bool read_more(struct kill_session *session)
     int got;
 
     if (!session->ssl) {
-        got = (int)recv(session->fd, to, KX_HELLO_SIZE - session->in_n, 0); /* not a byte of TLS behind the hello */
+        got = (int)recv(session->fd, to, KX_HELLO_SIZE - session->in_n,
+                        0); /* not a byte of TLS behind the hello */
     } else {
         ERR_clear_error();
         got = SSL_read(session->ssl, to, (int)room);
@@ -89,7 +93,8 @@ bool kill_session_receive(struct kill_session *session, struct kx_message *out, 
     size_t need;
     klm_rc rc;
 
-    while ((rc = kx_decode(KLM_SLICE(session->in, session->in_n), out, used, &need)) == KLM_E_AGAIN) {
+    while ((rc = kx_decode(KLM_SLICE(session->in, session->in_n), out, used, &need)) ==
+           KLM_E_AGAIN) {
         if (!read_more(session)) {
             return false;
         }
@@ -114,7 +119,8 @@ static struct kx_hello hello_of(const struct kill_drive *drive)
     return hello;
 }
 
-static bool clear_hellos(const struct kill_drive *drive, struct kill_session *session, uint8_t hash[32])
+static bool clear_hellos(const struct kill_drive *drive, struct kill_session *session,
+                         uint8_t hash[32])
 {
     const struct kx_hello hello = hello_of(drive);
     uint8_t both[2 * KX_HELLO_SIZE];
@@ -125,7 +131,8 @@ static bool clear_hellos(const struct kill_drive *drive, struct kill_session *se
 
     klm_buf_init(&buf, KX_MESSAGE_MAX);
     ok = kx_encode_hello(KX_HELLO, &hello, &buf) == KLM_OK && kill_session_send(session, &buf) &&
-         kill_session_receive(session, &answer, &used) && answer.type == KX_HELLO_SERVER && used == KX_HELLO_SIZE;
+         kill_session_receive(session, &answer, &used) && answer.type == KX_HELLO_SERVER &&
+         used == KX_HELLO_SIZE;
     if (ok) {
         memcpy(both, buf.p, KX_HELLO_SIZE);
         memcpy(both + KX_HELLO_SIZE, session->in, KX_HELLO_SIZE);
@@ -139,12 +146,15 @@ static bool clear_hellos(const struct kill_drive *drive, struct kill_session *se
 static bool secure(const struct kill_drive *drive, struct kill_session *session)
 {
     session->ssl = SSL_new(drive->tls);
-    return session->ssl && SSL_set_fd(session->ssl, session->fd) == 1 && SSL_connect(session->ssl) == 1 &&
-           SSL_export_keying_material(session->ssl, session->key, sizeof session->key, KX_EXPORTER_LABEL,
-                                      strlen(KX_EXPORTER_LABEL), NULL, 0, 1) == 1;
+    return session->ssl && SSL_set_fd(session->ssl, session->fd) == 1 &&
+           SSL_connect(session->ssl) == 1 &&
+           SSL_export_keying_material(session->ssl, session->key, sizeof session->key,
+                                      KX_EXPORTER_LABEL, strlen(KX_EXPORTER_LABEL), NULL, 0,
+                                      1) == 1;
 }
 
-static bool confirm(const struct kill_drive *drive, struct kill_session *session, const uint8_t hellos[32])
+static bool confirm(const struct kill_drive *drive, struct kill_session *session,
+                    const uint8_t hellos[32])
 {
     struct kx_confirm confirm = {.hello = hello_of(drive)};
     struct kx_message answer;
@@ -161,13 +171,15 @@ static bool confirm(const struct kill_drive *drive, struct kill_session *session
     return ok;
 }
 
-bool kill_session_open(const struct kill_drive *drive, uint16_t port, bool tcp, struct kill_session *out)
+bool kill_session_open(const struct kill_drive *drive, uint16_t port, bool tcp,
+                       struct kill_session *out)
 {
     uint8_t hellos[32] = {0};
 
     memset(out, 0, sizeof *out);
     out->fd = connect_to(port);
-    return out->fd >= 0 && (!tcp || clear_hellos(drive, out, hellos)) && secure(drive, out) && confirm(drive, out, hellos);
+    return out->fd >= 0 && (!tcp || clear_hellos(drive, out, hellos)) && secure(drive, out) &&
+           confirm(drive, out, hellos);
 }
 
 void kill_session_close(struct kill_session *session)
@@ -180,7 +192,8 @@ void kill_session_close(struct kill_session *session)
     session->fd = -1;
 }
 
-bool kill_session_key_hash(const struct kill_session *session, const uint8_t wrapped[40], char out[65])
+bool kill_session_key_hash(const struct kill_session *session, const uint8_t wrapped[40],
+                           char out[65])
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t key[48], hash[32];
@@ -190,7 +203,8 @@ bool kill_session_key_hash(const struct kill_session *session, const uint8_t wra
     if (ctx) {
         EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
         ok = EVP_DecryptInit_ex(ctx, EVP_aes_256_wrap(), NULL, session->key, NULL) == 1 &&
-             EVP_DecryptUpdate(ctx, key, &n, wrapped, 40) == 1 && n == 32 && EVP_DecryptFinal_ex(ctx, key + n, &last) == 1;
+             EVP_DecryptUpdate(ctx, key, &n, wrapped, 40) == 1 && n == 32 &&
+             EVP_DecryptFinal_ex(ctx, key + n, &last) == 1;
     }
     EVP_CIPHER_CTX_free(ctx);
     if (ok) {

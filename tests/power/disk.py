@@ -297,6 +297,7 @@ class Disk:
             self.changes.append((index, [self.entry(path, key)]))
         elif path in self.paths:
             self.current[record.inode] = self.paths[path]
+            self.idle.add(index)
         elif record.inode not in self.current:
             self.unseen.append(f"{path} came from nowhere")
 

@@ -141,7 +141,7 @@ def states(options):
 def crash(options):
     records = tr.read(options.trace)
     idle = model_at(options.trace, records, len(records), options.names).idle
-    points = choose_points(records, idle, options.points, options.seed)
+    points = [point for point in choose_points(records, idle, options.points, options.seed) if point > options.begin]
     deadline = time.monotonic() + options.seconds if options.seconds else None
     verifier, failures, reached = Verifier(options), [], 0
     model, at = disk.Disk(options.trace, options.names, options.whole), 0
@@ -227,6 +227,7 @@ def options_of():
         if name == "crash":
             verb.add_argument("--verify", required=True, help="shell command")
             verb.add_argument("--points", type=int, default=0, help="sample so many crash points; 0: all")
+            verb.add_argument("--begin", type=int, default=0, help="only crash points behind this record")
             verb.add_argument("--seconds", type=float, default=0, help="stop after so many seconds; 0: never")
             verb.add_argument("--random", type=int, default=3, help="random states for each crash point")
             verb.add_argument("--limit", type=float, default=60, help="seconds that one verify may take")

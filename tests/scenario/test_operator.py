@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -464,6 +465,8 @@ class Terminal:
         return got
 
     def type(self, text):
+        """Keys, once the program reads them one by one."""
+        wait_until("raw mode", 5, lambda: not termios.tcgetattr(self.fd)[3] & termios.ICANON)
         os.write(self.fd, text.encode())
 
     def end(self):

@@ -47,7 +47,7 @@ def the_user_of_the_unit_is_made_and_may_set_up_keys():
 
 
 @test
-def the_sample_starts_unchanged_but_for_its_paths_and_says_no_warning():
+def the_sample_starts_unchanged_but_for_its_places_and_says_no_warning():
     with Folder() as folder:
         text = read(SAMPLE)
         for path in ("/etc/isklm", "/var/lib/isklm", "/var/log/isklm"):
@@ -59,6 +59,8 @@ def the_sample_starts_unchanged_but_for_its_paths_and_says_no_warning():
         os.makedirs(f"{folder}/etc/isklm")
         os.makedirs(f"{folder}/log")
         write(server.config, text)
+        # A bare container has no name localhost.
+        server.set("TransportListener.tcp.host=127.0.0.1", "TransportListener.ssl.host=127.0.0.1")
         server.set(f"console.socket={server.socket}", f"TransportListener.tcp.port={free_port()}", f"TransportListener.ssl.port={free_port()}")
         master = f"{folder}/etc/isklm/masterkey/masterkey.sealed"
         tool("klmsrv", "--make-master", master)

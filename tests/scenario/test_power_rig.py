@@ -131,6 +131,26 @@ def earlier_content_is_kept_and_later_content_is_lost_without_sync():
 
 
 @test
+def a_file_written_in_whole_pages_is_never_torn_within_one():
+    for unit, torn in ((disk.SECTOR, True), (disk.PAGE, False)):
+        file = disk.File(b"0" * 8192, unit=unit)
+        file.write(1, 0, b"1" * 8192, False)
+        seen = {disk.content_of(file, disk.Choice(name, seed)) for name in ("random", "torn") for seed in range(60)}
+        halves = {content[start:start + disk.PAGE] for content in seen for start in (0, disk.PAGE)}
+        expect(torn == bool(halves - {b"0" * disk.PAGE, b"1" * disk.PAGE}), f"unit {unit}: {len(halves)} kinds of pages")
+        expect(len(halves) >= 2, "nothing was lost or kept")
+
+
+@test
+def a_write_of_what_is_there_already_is_no_change():
+    file = disk.File(bytes(8192))
+    expect(not file.write(1, 100, bytes(5000), False) and not file.pending, "zeroes over zeroes")
+    expect(file.write(2, 100, b"x", False) and file.write(3, 8190, bytes(3), False), "changes")
+    expect(file.write(4, 100, bytes(1), False) and len(file.pending) == 3, "back to what it was before")
+    expect(file.write(5, 0, bytes(10), True), "a synchronous write makes certain what is there")
+
+
+@test
 def a_synchronous_write_is_certain_while_others_are_not():
     file = disk.File(b"0" * 8192)
     file.write(1, 0, b"1" * 100, False)

@@ -7,12 +7,14 @@
 #include "console/con.h"
 
 /* Carry out a line; the answer stays until the next but three. */
-static UNUSED const char *say_as(const struct house *house, const struct km_actor *actor, const char *line, int *status)
+static UNUSED const char *say_as(const struct house *house, const struct km_actor *actor,
+                                 const char *line, int *status)
 {
     static char text[4][1 << 17];
     static unsigned turn;
     char *out = text[turn = (turn + 1) % 4];
-    const struct con_context context = {.server = house->server, .actor = *actor, .files = house->files};
+    const struct con_context context = {
+        .server = house->server, .actor = *actor, .files = house->files};
     struct klm_buf answer;
 
     *status = -1;
@@ -24,8 +26,9 @@ static UNUSED const char *say_as(const struct house *house, const struct km_acto
     return out;
 }
 
-static UNUSED void check_answer(const struct house *house, const struct km_actor *actor, const char *line, int status,
-                                const char *has, const char *file, int at)
+static UNUSED void check_answer(const struct house *house, const struct km_actor *actor,
+                                const char *line, int status, const char *has, const char *file,
+                                int at)
 {
     int got;
     const char *answer = say_as(house, actor, line, &got);
@@ -43,6 +46,7 @@ static UNUSED const struct km_actor both = {.kind = KM_ACTOR_OPERATOR,
                                             .roles = KM_ROLE_SECADMIN | KM_ROLE_OPERATOR,
                                             .name = "MYUSER",
                                             .address = "console"};
-#define SAY(line, status, has) check_answer(&house, &both, (line), (status), (has), __FILE__, __LINE__)
+#define SAY(line, status, has)                                                                     \
+    check_answer(&house, &both, (line), (status), (has), __FILE__, __LINE__)
 
 #endif

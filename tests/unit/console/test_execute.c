@@ -43,11 +43,27 @@ TEST(wrong_forms_are_told_with_the_right_one)
     serving();
     static const struct {
         const char *line, *id;
-    } wrong[] = {{"", "KLM0967E"}, {"X ISKLM", "KLM0967E"}, {"FISKLM,APPL='status'", "KLM0967E"}, {"F OTHER,APPL='status'", "KLM0964E"},
-                 {"F ISKLM", "KLM0964E"}, {"F ISKLM,STATUS", "KLM0965E"}, {"F ISKLM,APPL=status", "KLM0965E"}, {"F ISKLM,APPL='status", "KLM0965E"},
-                 {"F ISKLM,APPL=''status''", "KLM0965E"}, {"F ISKLM,APPL='status' more", "KLM0965E"}, {"F ISKLM,APPL", "KLM0965E"}, {"P", "KLM0964E"},
-                 {"P ISKLM2", "KLM0964E"}, {"P ISKLM,NOW", "KLM0964E"}, {"D A,L", "KLM0966E"}, {"D", "KLM0966E"}, {"D T", "KLM0966E"}, {"D A,ISKLM,X", "KLM0966E"},
-                 {"F ISKLM,APPL=''", "KLM0969E"}, {"F ISKLM,APPL='   '", "KLM0969E"}, {"F ISKLM,APPL='nonsense'", "KLM0969E"}};
+    } wrong[] = {{"", "KLM0967E"},
+                 {"X ISKLM", "KLM0967E"},
+                 {"FISKLM,APPL='status'", "KLM0967E"},
+                 {"F OTHER,APPL='status'", "KLM0964E"},
+                 {"F ISKLM", "KLM0964E"},
+                 {"F ISKLM,STATUS", "KLM0965E"},
+                 {"F ISKLM,APPL=status", "KLM0965E"},
+                 {"F ISKLM,APPL='status", "KLM0965E"},
+                 {"F ISKLM,APPL=''status''", "KLM0965E"},
+                 {"F ISKLM,APPL='status' more", "KLM0965E"},
+                 {"F ISKLM,APPL", "KLM0965E"},
+                 {"P", "KLM0964E"},
+                 {"P ISKLM2", "KLM0964E"},
+                 {"P ISKLM,NOW", "KLM0964E"},
+                 {"D A,L", "KLM0966E"},
+                 {"D", "KLM0966E"},
+                 {"D T", "KLM0966E"},
+                 {"D A,ISKLM,X", "KLM0966E"},
+                 {"F ISKLM,APPL=''", "KLM0969E"},
+                 {"F ISKLM,APPL='   '", "KLM0969E"},
+                 {"F ISKLM,APPL='nonsense'", "KLM0969E"}};
 
     for (size_t i = 0; i < KLM_COUNT(wrong); i++) {
         SAY(wrong[i].line, 2, wrong[i].id);
@@ -65,10 +81,13 @@ TEST(a_quote_inside_the_quotes_is_written_twice)
 TEST(case_of_values_is_kept_case_of_words_is_not)
 {
     serving();
-    SAY("f isklm,appl='ADDDRIVE -DriveName 0000000000c1 -REC1 MixedCase -rec2 \"With Blank\"'", 0, "");
+    SAY("f isklm,appl='ADDDRIVE -DriveName 0000000000c1 -REC1 MixedCase -rec2 \"With Blank\"'", 0,
+        "");
     int status;
-    const char *answer = say_as(&house, &oper, "F ISKLM,APPL='LISTDRIVES -V -drivename 0000000000C1'", &status);
-    CHECK(strstr(answer, ": MixedCase\n") && strstr(answer, ": With Blank\n") && strstr(answer, "0000000000C1"));
+    const char *answer =
+        say_as(&house, &oper, "F ISKLM,APPL='LISTDRIVES -V -drivename 0000000000C1'", &status);
+    CHECK(strstr(answer, ": MixedCase\n") && strstr(answer, ": With Blank\n") &&
+          strstr(answer, "0000000000C1"));
 }
 
 /* ---- Every command */
@@ -93,7 +112,8 @@ TEST(each_command_of_the_table_is_explained_and_does_not_fall_over_without_optio
         CHECK(answer[0] != '\0');
         snprintf(line, sizeof line, "F ISKLM,APPL='%s -nooption x'", names[i]);
         answer = say_as(&house, &nobody, line, &status);
-        CHECK(status != 0 || strstr(answer, "login") || strstr(answer, "exit") || strcmp(names[i], "help") == 0);
+        CHECK(status != 0 || strstr(answer, "login") || strstr(answer, "exit") ||
+              strcmp(names[i], "help") == 0);
     }
     SAY("F ISKLM,APPL='help'", 0, "listdrives");
     SAY("F ISKLM,APPL='?'", 0, "modconfig");
@@ -166,13 +186,17 @@ TEST(listings_have_a_title_columns_and_a_count)
 TEST(modconfig_sets_and_unsets)
 {
     serving();
-    SAY("F ISKLM,APPL='modconfig -set -property drive.default.alias1 -value \"My Label\"'", 0, "in memory and in the file");
+    SAY("F ISKLM,APPL='modconfig -set -property drive.default.alias1 -value \"My Label\"'", 0,
+        "in memory and in the file");
     SAY("F ISKLM,APPL='listconfig -property drive.default.alias1'", 0, "My Label");
     SAY("F ISKLM,APPL='modconfig -unset -property drive.default.alias1'", 0, "");
-    SAY("F ISKLM,APPL='modconfig -set -unset -property drive.default.alias1 -value x'", 2, "Usage: modconfig");
+    SAY("F ISKLM,APPL='modconfig -set -unset -property drive.default.alias1 -value x'", 2,
+        "Usage: modconfig");
     SAY("F ISKLM,APPL='modconfig -set -property drive.default.alias1'", 2, "KLM0908E");
     SAY("F ISKLM,APPL='modconfig -set -property Drive.default.alias1 -value x'", 1, "KLM0958E");
-    check_answer(&house, &oper, "F ISKLM,APPL='modconfig -set -property key.minimum.rsa.write -value 1024'", 1, "KLM0959E", __FILE__, __LINE__);
+    check_answer(&house, &oper,
+                 "F ISKLM,APPL='modconfig -set -property key.minimum.rsa.write -value 1024'", 1,
+                 "KLM0959E", __FILE__, __LINE__);
     SAY("F ISKLM,APPL='listconfig'", 0, "TransportListener.tcp.port");
     SAY("F ISKLM,APPL='refresh'", 0, "read again");
     SAY("F ISKLM,APPL='refreshks'", 0, "opened again");
@@ -196,14 +220,16 @@ TEST(drive_table_and_configuration_go_to_files_and_come_back)
     SAY("F ISKLM,APPL='import -merge -rewrite -drivetab -url drives.out'", 2, "Usage: import");
     SAY("F ISKLM,APPL='import -merge -drivetab -url nothere'", 1, "nothere");
     SAY("F ISKLM,APPL='import -merge -drivetab -url config.out'", 1, "KLM0210E");
-    check_answer(&house, &nobody, "F ISKLM,APPL='export -drivetab -url stolen'", 1, "KLM0900E", __FILE__, __LINE__);
+    check_answer(&house, &nobody, "F ISKLM,APPL='export -drivetab -url stolen'", 1, "KLM0900E",
+                 __FILE__, __LINE__);
     CHECK(strcmp(text_of(test_path("execute/files/stolen")), "") == 0);
 }
 
 TEST(somebody_without_a_role_is_told_and_recorded)
 {
     serving();
-    check_answer(&house, &nobody, "F ISKLM,APPL='status'", 1, "KLM0900E NOBODY is not authorised to server-status", __FILE__, __LINE__);
+    check_answer(&house, &nobody, "F ISKLM,APPL='status'", 1,
+                 "KLM0900E NOBODY is not authorised to server-status", __FILE__, __LINE__);
     check_answer(&house, &nobody, "P ISKLM", 1, "KLM0900E", __FILE__, __LINE__);
     check_answer(&house, &nobody, "D A,ISKLM", 1, "KLM0900E", __FILE__, __LINE__);
     check_answer(&house, &nobody, "RACDCERT CERTAUTH LIST", 1, "KLM0900E", __FILE__, __LINE__);
@@ -261,7 +287,8 @@ TEST(a_foreign_name_with_control_characters_cannot_write_to_the_terminal)
 
     klm_buf_init(&out, 4096);
     run.out = &out;
-    con_rows(&run, &(struct km_rows){.title = "T", .column = columns, .row = rows, .n = 1, .columns = 1});
+    con_rows(&run,
+             &(struct km_rows){.title = "T", .column = columns, .row = rows, .n = 1, .columns = 1});
     klm_buf_u8(&out, 0);
     CHECK(strchr((const char *)out.p, 0x1b) == NULL);
     CHECK(strstr((const char *)out.p, "\nBPXM") == NULL);
@@ -272,7 +299,8 @@ TEST(a_foreign_name_with_control_characters_cannot_write_to_the_terminal)
 TEST(an_answer_that_finds_no_room_is_refused_as_a_whole)
 {
     serving();
-    const struct con_context context = {.server = house.server, .actor = both, .files = house.files};
+    const struct con_context context = {
+        .server = house.server, .actor = both, .files = house.files};
     struct klm_buf small;
     int status = -1;
 
@@ -301,9 +329,12 @@ static void shown(const char *line, const char *expected)
 TEST(passwords_are_stars_wherever_a_command_is_shown)
 {
     shown("F ISKLM,APPL='status'", "F ISKLM,APPL='status'");
-    shown("modconfig -set -property config.keystore.password -value geheim", "modconfig -set -property config.keystore.password -value ****");
-    shown("modconfig -value \"ge heim\" -property X.Password", "modconfig -value **** -property X.Password");
-    shown("F ISKLM,APPL='createkeygroup -password geheim'", "F ISKLM,APPL='createkeygroup -password ****");
+    shown("modconfig -set -property config.keystore.password -value geheim",
+          "modconfig -set -property config.keystore.password -value ****");
+    shown("modconfig -value \"ge heim\" -property X.Password",
+          "modconfig -value **** -property X.Password");
+    shown("F ISKLM,APPL='createkeygroup -password geheim'",
+          "F ISKLM,APPL='createkeygroup -password ****");
     shown("login -ekmuser EKMAdmin -ekmpassword x", "login -ekmuser EKMAdmin -ekmpassword ****");
     shown("modconfig -set -property debug -value all", "modconfig -set -property debug -value all");
     shown("a\x1b[2Jb\nc", "a.[2Jb.c");

@@ -48,7 +48,8 @@ static void refused(const char *name, int line)
     test_int((int64_t)slice.n, 9, name, __FILE__, line);
     CHECK(out.n > 0 && run.status > 0);
     ready();
-    test_int(con_file_write(&run, name, KLM_SLICE("overwritten", 11)) != KLM_OK, 1, name, __FILE__, line);
+    test_int(con_file_write(&run, name, KLM_SLICE("overwritten", 11)) != KLM_OK, 1, name, __FILE__,
+             line);
     CHECK(out.n > 0 && run.status > 0);
     CHECK_STR(text_of(test_path("secret")), "do not read");
 }
@@ -69,7 +70,8 @@ TEST(names_in_all_their_forms_mean_files_in_the_folder)
     reads("CRYPTOR2.PARMS(KLM20)", "three", __LINE__);
     reads("CRYPTOR2.PARMS/KLM20", "three", __LINE__);
     reads("./plain", "one", __LINE__);
-    reads("fourth", "", __LINE__);
+    struct klm_slice none = {0};
+    CHECK_RC(con_file_read(&run, "fourth", 100, &none), KLM_E_INVALID); /* empty is no file to take over */
     snprintf(path, sizeof path, "FILE://%s/plain", context.files);
     reads(path, "one", __LINE__);
     snprintf(path, sizeof path, "%s/plain", context.files);
@@ -123,7 +125,8 @@ TEST(only_plain_files_are_read_and_nothing_waits)
     REQUIRE(mkfifo(test_path("files/pipe"), 0600) == 0);
     REQUIRE(mkdir(test_path("files/folder"), 0700) == 0);
     struct klm_slice slice = {0};
-    CHECK(con_file_read(&run, "pipe", 100, &slice) != KLM_OK); /* would hang if it waited for a writer */
+    CHECK(con_file_read(&run, "pipe", 100, &slice) !=
+          KLM_OK); /* would hang if it waited for a writer */
     CHECK(con_file_read(&run, "folder", 100, &slice) != KLM_OK);
     CHECK(con_file_read(&run, "missing", 100, &slice) == KLM_E_NOTFOUND);
     CHECK(con_file_write(&run, "folder", KLM_SLICE("x", 1)) != KLM_OK);
@@ -135,8 +138,12 @@ TEST(a_file_over_the_limit_is_refused_at_the_limit_it_is_read)
     struct klm_slice slice = {0};
 
     ready();
-    CHECK_RC(con_file_write(&run, "hundred", KLM_SLICE("0123456789012345678901234567890123456789012345678901234567890123456789"
-                                                        "012345678901234567890123456789", 100)), KLM_OK);
+    CHECK_RC(con_file_write(
+                 &run, "hundred",
+                 KLM_SLICE("0123456789012345678901234567890123456789012345678901234567890123456789"
+                           "012345678901234567890123456789",
+                           100)),
+             KLM_OK);
     CHECK_RC(con_file_read(&run, "hundred", 100, &slice), KLM_OK);
     CHECK_INT(slice.n, 100);
     ready();

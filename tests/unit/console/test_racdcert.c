@@ -28,10 +28,13 @@ static const char *const set_up[] = {
     "SIZE(1024) SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))",
     "RACDCERT ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(KeyStore4758))",
     "RACDCERT ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20')  \nRING(KeyStore4758))",
-    "RACDCERT ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_21')  \nRING(KeyStore4758))"};
+    "RACDCERT ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_21')  "
+    "\nRING(KeyStore4758))"};
 static const char *const carry_out[] = {
-    "RACDCERT ID(TAPEKMS) EXPORT (LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20'))\nDSN('TAPEKMS.LBL20.PUBKEY') FORMAT(CERTDER)",
-    "RACDCERT ID(TAPEKMS) EXPORT (LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_21'))\nDSN('TAPEKMS.LBL21.PUBKEY') FORMAT(CERTDER)",
+    "RACDCERT ID(TAPEKMS) EXPORT "
+    "(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20'))\nDSN('TAPEKMS.LBL20.PUBKEY') FORMAT(CERTDER)",
+    "RACDCERT ID(TAPEKMS) EXPORT "
+    "(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_21'))\nDSN('TAPEKMS.LBL21.PUBKEY') FORMAT(CERTDER)",
     "RACDCERT CERTAUTH EXPORT (LABEL('MyLocalRACFCA')) DSN('TAPEKMS.CA.CERT')\nFORMAT(CERTDER)",
     "KEYXFER WRITE,-\nITOPS.KLM20.CERT,-\nCRYPTOR2.CCATEST.PARMS(KLM20)",
     "KEYXFER WRITE,-\nITOPS.KLM21.CERT,-\nCRYPTOR2.CCATEST.PARMS(KLM21)"};
@@ -39,11 +42,14 @@ static const char *const bring_in[] = {
     "KEYXFER READ,-\nITOPS.KLM20.CERT,-\nCRYPTOR2.CCATEST.PARMS(KLM20),-\nOVERWRITE",
     "KEYXFER READ,-\nITOPS.KLM21.CERT,-\nCRYPTOR2.CCATEST.PARMS(KLM21),-\nOVERWRITE",
     "RACDCERT CERTAUTH ADD('TAPEKMS.CA.CERT') WITHLABEL('MyLocalRACFCA')",
-    "RACDCERT ID(TAPEKMS) ADD('TAPEKMS.LBL20.PUBKEY') TRUST\nWITHLABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20')\nPCICC(ITOPS.KLM20.CERT)",
-    "RACDCERT ID(TAPEKMS) ADD('TAPEKMS.LBL21.PUBKEY') TRUST\nWITHLABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21')\nPCICC(ITOPS.KLM21.CERT)",
+    "RACDCERT ID(TAPEKMS) ADD('TAPEKMS.LBL20.PUBKEY') "
+    "TRUST\nWITHLABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20')\nPCICC(ITOPS.KLM20.CERT)",
+    "RACDCERT ID(TAPEKMS) ADD('TAPEKMS.LBL21.PUBKEY') "
+    "TRUST\nWITHLABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21')\nPCICC(ITOPS.KLM21.CERT)",
     "RACDCERT ID(TAPEKMS) ADDRING(KeyStore4758)",
     "RACDCERT ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(KeyStore4758))",
-    "RACDCERT ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20')  \nRING(KeyStore4758))"};
+    "RACDCERT ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20')  "
+    "\nRING(KeyStore4758))"};
 
 static void all(const struct house *at, const char *const *lines, size_t n)
 {
@@ -73,7 +79,9 @@ static void copy_file(const char *from, const char *to, const char *name)
 TEST(the_examples_of_the_slides_work_as_they_stand_on_both_sites)
 {
     opened();
-    static const char *const files[] = {"TAPEKMS.LBL20.PUBKEY", "TAPEKMS.LBL21.PUBKEY", "TAPEKMS.CA.CERT", "CRYPTOR2.CCATEST.PARMS/KLM20", "CRYPTOR2.CCATEST.PARMS/KLM21"};
+    static const char *const files[] = {"TAPEKMS.LBL20.PUBKEY", "TAPEKMS.LBL21.PUBKEY",
+                                        "TAPEKMS.CA.CERT", "CRYPTOR2.CCATEST.PARMS/KLM20",
+                                        "CRYPTOR2.CCATEST.PARMS/KLM21"};
 
     all(&house, set_up, KLM_COUNT(set_up));
     all(&house, carry_out, KLM_COUNT(carry_out));
@@ -89,7 +97,9 @@ TEST(the_examples_of_the_slides_work_as_they_stand_on_both_sites)
         copy_file(house.files, backup.files, files[i]);
     }
     all(&backup, bring_in, KLM_COUNT(bring_in));
-    check_answer(&backup, &admin, "RACDCERT ID(TAPEKMS) LIST(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20'))", 0, "ITOPS.KLM20.CERT", __FILE__, __LINE__);
+    check_answer(&backup, &admin,
+                 "RACDCERT ID(TAPEKMS) LIST(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20'))", 0,
+                 "ITOPS.KLM20.CERT", __FILE__, __LINE__);
     /* The private key came along: it opens and fits. */
     struct st_view *view = NULL;
     struct klm_pool *pool = NULL;
@@ -115,10 +125,13 @@ TEST(twice_is_refused_once_each)
     SAY("RACDCERT ID(u1) ADDRING(R1)", 1, "KLM0936E");
     SAY("RACDCERT ID(U1) DELRING(R1)", 0, "");
     SAY("RACDCERT ID(U1) DELRING(R1)", 1, "KLM0935E");
-    SAY("RACDCERT ID(U1) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('TwiceX') NISTECC PCICC(T.TWICE)", 0, "");
+    SAY("RACDCERT ID(U1) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('TwiceX') NISTECC PCICC(T.TWICE)", 0,
+        "");
     SAY("RACDCERT ID(U1) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('TwiceX') NISTECC", 1, "KLM0944E");
-    SAY("RACDCERT ID(U1) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('TwiceY') NISTECC PCICC(T.TWICE)", 1, "KLM0945E");
-    SAY("KEYXFER WRITE,T.TWICE,TWICE.PARMS(M)", 0, "KEY TOKEN T.TWICE WAS WRITTEN TO TWICE.PARMS(M)");
+    SAY("RACDCERT ID(U1) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('TwiceY') NISTECC PCICC(T.TWICE)", 1,
+        "KLM0945E");
+    SAY("KEYXFER WRITE,T.TWICE,TWICE.PARMS(M)", 0,
+        "KEY TOKEN T.TWICE WAS WRITTEN TO TWICE.PARMS(M)");
     SAY("KEYXFER READ,T.TWICE,TWICE.PARMS(M)", 1, "KLM0945E");
     SAY("KEYXFER READ,T.TWICE,TWICE.PARMS(M),OVERWRITE", 0, "WAS READ FROM");
     SAY("KEYXFER READ,T.OTHER,TWICE.PARMS(M),OVERWRITE", 1, "KLM0951E");
@@ -130,14 +143,17 @@ TEST(listings_show_rings_and_certificates)
 {
     opened();
     SAY("RACDCERT ID(U2) ADDRING(Ring.Two)", 0, "");
-    SAY("RACDCERT ID(U2) GENCERT SUBJECTSDN(CN('two') O('A, B+C') C('DE')) WITHLABEL('Two''s') NISTECC(PKDS(T.TWO)) SIZE(384)", 0, "");
+    SAY("RACDCERT ID(U2) GENCERT SUBJECTSDN(CN('two') O('A, B+C') C('DE')) WITHLABEL('Two''s') "
+        "NISTECC(PKDS(T.TWO)) SIZE(384)",
+        0, "");
     SAY("RACDCERT ID(U2) CONNECT(LABEL('Two''s') RING(Ring.Two) USAGE(personal) DEFAULT)", 0, "");
     SAY("RACDCERT ID(U2) LISTRING(Ring.Two)", 0, "Two's");
     SAY("RACDCERT ID(U2) LISTRING(*)", 0, "Ring.Two");
     SAY("RACDCERT ID(U2) LISTRING", 0, "YES");
     SAY("RACDCERT ID(U2) LIST", 0, "T.TWO");
     SAY("RACDCERT ID(U2) LIST(LABEL('Two''s'))", 0, "NISTECC 384");
-    SAY("RACDCERT ID(U2) LIST(LABEL('Two''s'))", 0, "A\\, B\\+C"); /* RFC 4514: the comma is no separator */
+    SAY("RACDCERT ID(U2) LIST(LABEL('Two''s'))", 0,
+        "A\\, B\\+C"); /* RFC 4514: the comma is no separator */
     SAY("RACDCERT ID(U2) REMOVE(LABEL('Two''s') RING(Ring.Two))", 0, "");
     SAY("RACDCERT ID(U2) REMOVE(LABEL('Two''s') RING(Ring.Two))", 1, "KLM0939E");
     SAY("RACDCERT ID(U2) LISTRING(Ring.Two)", 0, "(no certificates)");
@@ -148,14 +164,26 @@ TEST(what_racdcert_cannot_read_is_told_with_its_place)
     opened();
     static const struct {
         const char *line, *has;
-    } wrong[] = {{"RACDCERT", "KLM0978E"}, {"RACDCERT ID(U)", "KLM0978E"}, {"RACDCERT ID(U) NONSENSE(X)", "KLM0978E"},
-                 {"RACDCERT ID(U) ADDRING(R", "KLM0973E"}, {"RACDCERT ID(U) ADDRING('R)", "KLM0973E"}, {"RACDCERT ID(U) )", "position 7"},
-                 {"RACDCERT ID(U) ADDRING", "KLM0974E"}, {"RACDCERT ID() ADDRING(R)", "KLM0974E"}, {"RACDCERT ID(U) ADDRING(R) MORE(X)", "KLM0975E"},
-                 {"RACDCERT ID(TOOLONGUSER) ADDRING(R)", "KLM0905E"}, {"RACDCERT ID(U) CONNECT(LABEL('x'))", "KLM0908E"},
-                 {"RACDCERT ID(U) CONNECT(RING(R) COLOUR(RED))", "KLM0975E"}, {"RACDCERT ID(U) REMOVE(LABEL('x') RING(R) DEFAULT)", "KLM0975E"},
-                 {"RACDCERT ID(U) GENCERT WITHLABEL('a' 'b')", "KLM0973E"}, {"RACDCERT ID(U) GENCERT SUBJECTSDN(XX('y')) WITHLABEL('a')", "KLM0975E"},
-                 {"RACDCERT ID(U) GENCERT WITHLABEL('a') SIZE(big)", "KLM0904E"}, {"RACDCERT ID(U) EXPORT(LABEL('a'))", "KLM0976E"},
-                 {"RACDCERT ID(U) DELETE", "KLM0908E"}, {"RACDCERT ID(U) ADD WITHLABEL('x')", "KLM0974E"}, {"RACDCERT 'ID' ADDRING(R)", "KLM0975E"}};
+    } wrong[] = {{"RACDCERT", "KLM0978E"},
+                 {"RACDCERT ID(U)", "KLM0978E"},
+                 {"RACDCERT ID(U) NONSENSE(X)", "KLM0978E"},
+                 {"RACDCERT ID(U) ADDRING(R", "KLM0973E"},
+                 {"RACDCERT ID(U) ADDRING('R)", "KLM0973E"},
+                 {"RACDCERT ID(U) )", "position 7"},
+                 {"RACDCERT ID(U) ADDRING", "KLM0974E"},
+                 {"RACDCERT ID() ADDRING(R)", "KLM0974E"},
+                 {"RACDCERT ID(U) ADDRING(R) MORE(X)", "KLM0975E"},
+                 {"RACDCERT ID(TOOLONGUSER) ADDRING(R)", "KLM0905E"},
+                 {"RACDCERT ID(U) CONNECT(LABEL('x'))", "KLM0908E"},
+                 {"RACDCERT ID(U) CONNECT(RING(R) COLOUR(RED))", "KLM0975E"},
+                 {"RACDCERT ID(U) REMOVE(LABEL('x') RING(R) DEFAULT)", "KLM0975E"},
+                 {"RACDCERT ID(U) GENCERT WITHLABEL('a' 'b')", "KLM0973E"},
+                 {"RACDCERT ID(U) GENCERT SUBJECTSDN(XX('y')) WITHLABEL('a')", "KLM0975E"},
+                 {"RACDCERT ID(U) GENCERT WITHLABEL('a') SIZE(big)", "KLM0904E"},
+                 {"RACDCERT ID(U) EXPORT(LABEL('a'))", "KLM0976E"},
+                 {"RACDCERT ID(U) DELETE", "KLM0908E"},
+                 {"RACDCERT ID(U) ADD WITHLABEL('x')", "KLM0974E"},
+                 {"RACDCERT 'ID' ADDRING(R)", "KLM0975E"}};
 
     for (size_t i = 0; i < KLM_COUNT(wrong); i++) {
         SAY(wrong[i].line, 2, wrong[i].has);
@@ -168,26 +196,46 @@ TEST(what_racdcert_cannot_read_is_told_with_its_place)
 TEST(dates_are_days_that_exist)
 {
     opened();
-    static const char *const wrong[] = {"2030-02-30", "2030-13-01", "2030-00-10", "30-01-01", "2030-1-1", "2030-01-01x", "1969-12-31", "tomorrow"};
+    static const char *const wrong[] = {"2030-02-30", "2030-13-01",  "2030-00-10", "30-01-01",
+                                        "2030-1-1",   "2030-01-01x", "1969-12-31", "tomorrow"};
     char line[256];
 
     for (size_t i = 0; i < KLM_COUNT(wrong); i++) {
-        snprintf(line, sizeof line, "RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC NOTAFTER(DATE(%s))", wrong[i]);
+        snprintf(line, sizeof line,
+                 "RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC "
+                 "NOTAFTER(DATE(%s))",
+                 wrong[i]);
         SAY(line, 2, "KLM0977E");
     }
-    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC NOTAFTER(DATE(2030-01-01) TIME(24:00:00))", 2, "KLM0977E");
-    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC NOTAFTER(TIME(10:00:00))", 2, "KLM0977E");
-    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC NOTBEFORE(DATE(2026/01/02)) NOTAFTER(DATE(2030-02-28) TIME(12:34:56))", 0, "");
+    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC "
+        "NOTAFTER(DATE(2030-01-01) TIME(24:00:00))",
+        2, "KLM0977E");
+    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC "
+        "NOTAFTER(TIME(10:00:00))",
+        2, "KLM0977E");
+    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date') NISTECC "
+        "NOTBEFORE(DATE(2026/01/02)) NOTAFTER(DATE(2030-02-28) TIME(12:34:56))",
+        0, "");
     SAY("RACDCERT ID(U) LIST(LABEL('Date'))", 0, "2030-02-28");
     SAY("RACDCERT ID(U) LIST(LABEL('Date'))", 0, "2026-01-02");
-    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date2') NISTECC NOTBEFORE(DATE(2031-01-01)) NOTAFTER(DATE(2030-01-01))", 1, "KLM");
+    SAY("RACDCERT ID(U) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Date2') NISTECC "
+        "NOTBEFORE(DATE(2031-01-01)) NOTAFTER(DATE(2030-01-01))",
+        1, "KLM");
 }
 
 TEST(what_keyxfer_cannot_read_is_refused)
 {
     opened();
-    static const char *const wrong[] = {"KEYXFER", "KEYXFER WRITE", "KEYXFER WRITE,LABEL", "KEYXFER WRITE,,X", "KEYXFER WRITE,LABEL,", "KEYXFER WRITE,L,X,OVERWRITE",
-                                        "KEYXFER READ,L,X,REPLACE", "KEYXFER READ,L,X,OVERWRITE,MORE", "KEYXFER COPY,L,X", "KEYXFERWRITE,L,X"};
+    static const char *const wrong[] = {"KEYXFER",
+                                        "KEYXFER WRITE",
+                                        "KEYXFER WRITE,LABEL",
+                                        "KEYXFER WRITE,,X",
+                                        "KEYXFER WRITE,LABEL,",
+                                        "KEYXFER WRITE,L,X,OVERWRITE",
+                                        "KEYXFER READ,L,X,REPLACE",
+                                        "KEYXFER READ,L,X,OVERWRITE,MORE",
+                                        "KEYXFER COPY,L,X",
+                                        "KEYXFERWRITE,L,X"};
 
     for (size_t i = 0; i < KLM_COUNT(wrong); i++) {
         SAY(wrong[i], 2, i + 1 < KLM_COUNT(wrong) ? "KLM0979E" : "KLM0967E");

@@ -115,7 +115,8 @@ TEST(a_long_answer_arrives_whole)
         DO(&house, KM_DRIVE_ADD, &oper, "drivename", serial, "rec1", "L1");
     }
     klm_buf_init(&answer, CON_ANSWER_MAX);
-    CHECK_RC(con_client_command(client, "F ISKLM,APPL='listdrives -v'", &answer, &status, NULL), KLM_OK);
+    CHECK_RC(con_client_command(client, "F ISKLM,APPL='listdrives -v'", &answer, &status, NULL),
+             KLM_OK);
     for (size_t i = 0; i < answer.n; i++) {
         lines += answer.p[i] == '\n';
     }
@@ -135,7 +136,8 @@ TEST(attached_operators_get_console_lines_between_their_answers)
     char got[3][64] = {"", "", ""};
 
     REQUIRE_OK(con_client_attach(client, NULL));
-    command(client, "F ISKLM,APPL='version'", 0, "klmsrv"); /* the attach before it is done by then */
+    command(client, "F ISKLM,APPL='version'", 0,
+            "klmsrv"); /* the attach before it is done by then */
     command(other, "F ISKLM,APPL='version'", 0, "klmsrv");
     con_socket_broadcast(sock, "first line");
     con_socket_broadcast(sock, "second line");
@@ -144,7 +146,8 @@ TEST(attached_operators_get_console_lines_between_their_answers)
     for (size_t i = 0; i < 2; i++) {
         klm_rc rc = KLM_E_AGAIN;
 
-        WAIT_FOR((rc = con_client_message(client, &line)) != KLM_E_AGAIN, 10) {
+        WAIT_FOR((rc = con_client_message(client, &line)) != KLM_E_AGAIN, 10)
+        {
         }
         CHECK_RC(rc, KLM_OK);
         snprintf(got[i], sizeof got[i], "%.*s", (int)line.n, line.p ? (const char *)line.p : "");
@@ -202,8 +205,11 @@ TEST(each_command_is_heard_without_its_secrets)
     struct con_client *client = client_of();
 
     con_socket_on_command(sock, hear_command, NULL);
-    command(client, "F ISKLM,APPL='modconfig -set -property config.keystore.password -value geheim '", 0, "");
-    CHECK_STR(heard.text, "F ISKLM,APPL='modconfig -set -property config.keystore.password -value **** '");
+    command(client,
+            "F ISKLM,APPL='modconfig -set -property config.keystore.password -value geheim '", 0,
+            "");
+    CHECK_STR(heard.text,
+              "F ISKLM,APPL='modconfig -set -property config.keystore.password -value **** '");
     CHECK_STR(heard.user, user());
     con_socket_on_command(sock, NULL, NULL);
     con_client_close(&client);
@@ -260,7 +266,8 @@ static void answered(int fd, const char *id)
 TEST(F32_frames_that_are_none_are_answered_and_end_the_connection)
 {
     serving();
-    static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff, 1, 'x'}, zero[] = {0, 0, 0, 0, 1}, type[] = {0, 0, 0, 2, 99, 'x'}, over[] = {0, 1, 0, 3, 1};
+    static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff, 1, 'x'}, zero[] = {0, 0, 0, 0, 1},
+                         type[] = {0, 0, 0, 2, 99, 'x'}, over[] = {0, 1, 0, 3, 1};
     int fd = raw();
 
     send_bytes(fd, huge, sizeof huge);
@@ -321,7 +328,8 @@ TEST(F32_commands_of_64_KiB_binary_and_in_pieces_are_answered)
     CHECK(strncmp(text, "KLM0967E", 8) == 0);
     CHECK_INT(exchange(fd, payload, CON_COMMAND_MAX + 1, text, sizeof text), 1);
     CHECK(strncmp(text, "KLM0968E", 8) == 0);
-    CHECK_INT(exchange(fd, (const uint8_t *)"F ISKLM,APPL='version'\0 rm -rf", 30, text, sizeof text), 2);
+    CHECK_INT(
+        exchange(fd, (const uint8_t *)"F ISKLM,APPL='version'\0 rm -rf", 30, text, sizeof text), 2);
     CHECK(strncmp(text, "KLM0992E", 8) == 0); /* nothing behind a NUL is lost unseen */
     CHECK_INT(exchange(fd, (const uint8_t *)"", 0, text, sizeof text), 2);
     CHECK_INT(exchange(fd, (const uint8_t *)"\xff\xfe\x80", 3, text, sizeof text), 2);
@@ -369,7 +377,8 @@ TEST(the_client_refuses_a_command_that_is_too_long_and_notices_the_end)
     command(client, "F ISKLM,APPL='version'", 0, "klmsrv"); /* the connection is as before */
     free(line);
     con_socket_close(&sock);
-    CHECK_RC(con_client_command(client, "F ISKLM,APPL='version'", &answer, &status, &diag), KLM_E_CLOSED);
+    CHECK_RC(con_client_command(client, "F ISKLM,APPL='version'", &answer, &status, &diag),
+             KLM_E_CLOSED);
     CHECK_STR(klm_msg(diag.msg)->id, "KLM0982E");
     klm_buf_done(&answer);
     con_client_close(&client);
@@ -395,18 +404,21 @@ TEST(the_seventeenth_operator_is_turned_away_and_the_place_is_free_again_later)
         CHECK(recv(fd, &byte, 1, 0) == 0); /* closed at once */
         close(fd);
     }
-    WAIT_FOR(times_said("KLM0983W") > 0, 5) {
+    WAIT_FOR(times_said("KLM0983W") > 0, 5)
+    {
     }
     CHECK_INT(times_said("KLM0983W"), 1); /* not once for each of a flood */
     command(client[15], "F ISKLM,APPL='version'", 0, "klmsrv");
     con_client_close(&client[3]);
     bool in = false;
-    WAIT_FOR(in, 10) {
+    WAIT_FOR(in, 10)
+    {
         struct con_client *next = client_of();
         struct klm_buf answer;
         int status = -1;
         klm_buf_init(&answer, 65536);
-        in = con_client_command(next, "F ISKLM,APPL='version'", &answer, &status, NULL) == KLM_OK && status == 0;
+        in = con_client_command(next, "F ISKLM,APPL='version'", &answer, &status, NULL) == KLM_OK &&
+             status == 0;
         klm_buf_done(&answer);
         con_client_close(&next);
     }
@@ -441,7 +453,8 @@ TEST(a_peer_without_a_role_is_refused_recorded_and_let_go)
     struct klm_buf line;
     klm_rc rc = KLM_E_AGAIN;
     klm_buf_init(&line, 4096);
-    WAIT_FOR((rc = con_client_message(client, &line)) == KLM_E_CLOSED, 10) {
+    WAIT_FOR((rc = con_client_message(client, &line)) == KLM_E_CLOSED, 10)
+    {
         con_socket_broadcast(sock, "not for strangers");
     }
     CHECK_RC(rc, KLM_E_CLOSED);

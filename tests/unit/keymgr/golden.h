@@ -43,7 +43,8 @@ static inline klm_rc golden_options(const char *home, struct st_options *out)
 /* Drive i, from 1 on. */
 static inline struct dt_drive golden_drive(unsigned i)
 {
-    struct dt_drive d = {.kind = DT_3592, .first_contact = GOLDEN_TIME, .last_contact = GOLDEN_TIME + i};
+    struct dt_drive d = {
+        .kind = DT_3592, .first_contact = GOLDEN_TIME, .last_contact = GOLDEN_TIME + i};
 
     snprintf(d.serial, sizeof d.serial, "0000013%05u", i % 100000);
     snprintf(d.wwn, sizeof d.wwn, "50050763124B%04X", i % 0x10000);

@@ -89,11 +89,12 @@ static UNUSED double slowness(void)
 
 static UNUSED void nap_ms(unsigned ms)
 {
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L}, NULL);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L},
+              NULL);
 }
 
-#define WAIT_FOR(condition, seconds)                                                                \
-    for (uint64_t wait_end_ = klm_clock_mono_ms() + (uint64_t)((seconds) * 1000 * slowness());      \
+#define WAIT_FOR(condition, seconds)                                                               \
+    for (uint64_t wait_end_ = klm_clock_mono_ms() + (uint64_t)((seconds)*1000 * slowness());       \
          !(condition) && klm_clock_mono_ms() < wait_end_; nap_ms(10))
 
 /* ---- Folders and configuration */
@@ -227,15 +228,17 @@ static UNUSED struct km_call *run_call(const struct house *house, enum km_verb_i
 }
 
 /* The same, checked for outcome and message, and freed. */
-static UNUSED void expect(struct km_call *call, klm_rc rc, enum klm_msg_id msg, const char *file, int line)
+static UNUSED void expect(struct km_call *call, klm_rc rc, enum klm_msg_id msg, const char *file,
+                          int line)
 {
     test_rc(call->rc, rc, km_verb(call->id)->name, file, line, false);
     test_str(klm_msg(call->diag.msg)->id, klm_msg(msg)->id, call->diag.text, file, line);
     km_call_free(&call);
 }
-#define DO(house, verb, actor, ...) \
-    expect(run_call((house), (verb), (actor), __VA_ARGS__, NULL), KLM_OK, KLM_MSG_NONE, __FILE__, __LINE__)
-#define REFUSED(rc, msg, house, verb, actor, ...) \
+#define DO(house, verb, actor, ...)                                                                \
+    expect(run_call((house), (verb), (actor), __VA_ARGS__, NULL), KLM_OK, KLM_MSG_NONE, __FILE__,  \
+           __LINE__)
+#define REFUSED(rc, msg, house, verb, actor, ...)                                                  \
     expect(run_call((house), (verb), (actor), __VA_ARGS__, NULL), (rc), (msg), __FILE__, __LINE__)
 
 /* A cell of a listing; "" when it is not there. */
@@ -250,8 +253,8 @@ static UNUSED const char *cell(const struct km_call *call, size_t row, const cha
 }
 
 /* ---- Certificates */
-static UNUSED void gencert(const struct house *house, const char *owner, const char *label, const char *role,
-                           const char *type, const char *size, const char *signer)
+static UNUSED void gencert(const struct house *house, const char *owner, const char *label,
+                           const char *role, const char *type, const char *size, const char *signer)
 {
     struct km_call *call = new_call(house, KM_CERT_GENERATE, &admin);
     char subject[128];
@@ -276,7 +279,8 @@ static UNUSED void gencert(const struct house *house, const char *owner, const c
 
 static UNUSED void connect_cert(const struct house *house, const char *owner, const char *label)
 {
-    DO(house, KM_RING_CONNECT, &admin, "owner", OWNER, "ring", RING, "cert_owner", owner, "label", label);
+    DO(house, KM_RING_CONNECT, &admin, "owner", OWNER, "ring", RING, "cert_owner", owner, "label",
+       label);
 }
 
 /* An authority, a server certificate, and EC labels L1 and L2, connected to the ring. EC, since tests make many. */
@@ -312,7 +316,8 @@ struct drive {
     char fingerprint[65];
 };
 
-static UNUSED void put_extension(STACK_OF(X509_EXTENSION) *list, const char *name, const char *value)
+static UNUSED void put_extension(STACK_OF(X509_EXTENSION) * list, const char *name,
+                                 const char *value)
 {
     X509V3_CTX ctx;
     X509_EXTENSION *ext;
@@ -334,7 +339,8 @@ static UNUSED size_t drive_request(const struct drive *drive, uint8_t *out, size
     uint8_t *p = out;
     int n;
 
-    X509_NAME_add_entry_by_txt(name, "serialNumber", MBSTRING_UTF8, (const uint8_t *)drive->serial, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "serialNumber", MBSTRING_UTF8, (const uint8_t *)drive->serial,
+                               -1, -1, 0);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)"drive", -1, -1, 0);
     X509_REQ_set_subject_name(req, name);
     snprintf(wwn, sizeof wwn, "ASN1:UTF8String:%s", drive->wwn);
@@ -399,7 +405,10 @@ static UNUSED void drive_done(struct drive *drive)
 
 static UNUSED struct km_actor drive_actor(const struct drive *drive, unsigned roles)
 {
-    return (struct km_actor){.kind = KM_ACTOR_DRIVE, .roles = roles, .name = drive->serial, .address = "192.0.2.7:40022"};
+    return (struct km_actor){.kind = KM_ACTOR_DRIVE,
+                             .roles = roles,
+                             .name = drive->serial,
+                             .address = "192.0.2.7:40022"};
 }
 
 /* The drive says who it is, its certificate having come in TLS. */
@@ -416,23 +425,28 @@ static UNUSED struct km_call *contact(const struct house *house, const struct dr
     return call;
 }
 
-static UNUSED void check_contact(struct km_call *call, klm_rc rc, uint16_t code, enum klm_msg_id msg,
-                                 const char *file, int line)
+static UNUSED void check_contact(struct km_call *call, klm_rc rc, uint16_t code,
+                                 enum klm_msg_id msg, const char *file, int line)
 {
     test_int(call->device_code, code, "device code", file, line);
     expect(call, rc, msg, file, line);
 }
-#define CONTACT(house, drive, rc, code, msg) \
+#define CONTACT(house, drive, rc, code, msg)                                                       \
     check_contact(contact((house), (drive)), (rc), (code), (msg), __FILE__, __LINE__)
 
-static const uint8_t session_key[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
-                                        17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
+static const uint8_t session_key[32] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                                        12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+                                        23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
 
 /* A write of a volume under labels (NULL: none given). */
-static UNUSED struct km_call *create_key(const struct house *house, const char *serial, const char *volser,
-                                         const char *label1, const char *label2, uint8_t encoding)
+static UNUSED struct km_call *create_key(const struct house *house, const char *serial,
+                                         const char *volser, const char *label1, const char *label2,
+                                         uint8_t encoding)
 {
-    const struct km_actor actor = {.kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = serial, .address = "192.0.2.7:40022"};
+    const struct km_actor actor = {.kind = KM_ACTOR_DRIVE,
+                                   .roles = KM_ROLE_DRIVE,
+                                   .name = serial,
+                                   .address = "192.0.2.7:40022"};
     struct km_call *call = new_call(house, KM_KEY_CREATE, &actor);
     struct km_key_create *req = call->req;
     const char *label[] = {label1, label2};
@@ -449,10 +463,13 @@ static UNUSED struct km_call *create_key(const struct house *house, const char *
     return call;
 }
 
-static UNUSED struct km_call *get_key(const struct house *house, const char *serial, const char *volser,
-                                      const struct klm_slice *eedk, size_t n)
+static UNUSED struct km_call *get_key(const struct house *house, const char *serial,
+                                      const char *volser, const struct klm_slice *eedk, size_t n)
 {
-    const struct km_actor actor = {.kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = serial, .address = "192.0.2.7:40022"};
+    const struct km_actor actor = {.kind = KM_ACTOR_DRIVE,
+                                   .roles = KM_ROLE_DRIVE,
+                                   .name = serial,
+                                   .address = "192.0.2.7:40022"};
     struct km_call *call = new_call(house, KM_KEY_GET, &actor);
     struct km_key_get *req = call->req;
 
@@ -495,8 +512,8 @@ static UNUSED klm_rc count_record(void *arg, const struct smf_record *record)
 }
 
 /* Events of a verb with an outcome, a message and a text in any field (NULL: any). */
-static UNUSED size_t events(const struct house *house, const char *verb, int outcome, const char *message_id,
-                            const char *needle)
+static UNUSED size_t events(const struct house *house, const char *verb, int outcome,
+                            const char *message_id, const char *needle)
 {
     struct counted counted = {verb, message_id, needle, outcome, 0};
 

@@ -30,7 +30,8 @@ static bool file_has(const char *what)
 TEST(a_property_is_set_in_memory_and_in_the_file_whose_comments_stay)
 {
     serving();
-    DO(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias1", "value", "L 1: with = signs");
+    DO(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias1", "value",
+       "L 1: with = signs");
     is("drive.default.alias1", "L 1: with = signs", "file");
     CHECK(file_has("# a comment that stays\n"));
     struct parm_config *config = NULL;
@@ -48,15 +49,20 @@ TEST(wrong_names_and_values_change_nothing)
     char before[8192];
 
     snprintf(before, sizeof before, "%s", text_of(house.config));
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PROPERTY_UNKNOWN, &house, KM_CONFIG_SET, &admin, "property", "no.such", "value", "1");
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PROPERTY_UNKNOWN, &house, KM_CONFIG_LIST, &admin, "property", "no.such");
-    REFUSED(KLM_E_INVALID, KLM_MSG_PARM_SET_VALUE, &house, KM_CONFIG_SET, &admin, "property", "drive.acceptUnknownDrives", "value", "maybe");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PROPERTY_UNKNOWN, &house, KM_CONFIG_SET, &admin, "property",
+            "no.such", "value", "1");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PROPERTY_UNKNOWN, &house, KM_CONFIG_LIST, &admin, "property",
+            "no.such");
+    REFUSED(KLM_E_INVALID, KLM_MSG_PARM_SET_VALUE, &house, KM_CONFIG_SET, &admin, "property",
+            "drive.acceptUnknownDrives", "value", "maybe");
     REFUSED(KLM_E_USAGE, KLM_MSG_PARAM_MISSING, &house, KM_CONFIG_SET, &admin, "property", "debug");
     REFUSED(KLM_E_USAGE, KLM_MSG_PARAM_MISSING, &house, KM_CONFIG_SET, &admin, "value", "debug");
-    struct km_call *required = run_call(&house, KM_CONFIG_SET, &admin, "property", "config.keystore.file", "unset", "", NULL);
+    struct km_call *required = run_call(&house, KM_CONFIG_SET, &admin, "property",
+                                        "config.keystore.file", "unset", "", NULL);
     CHECK(required->rc != KLM_OK);
     km_call_free(&required);
-    struct km_call *ring = run_call(&house, KM_CONFIG_SET, &admin, "property", "drive.authority.ring", "value", "safkeyring://X/NONE", NULL);
+    struct km_call *ring = run_call(&house, KM_CONFIG_SET, &admin, "property",
+                                    "drive.authority.ring", "value", "safkeyring://X/NONE", NULL);
     CHECK_STR(klm_msg(ring->diag.msg)->id, "KLM0929E"); /* a ring that is not there */
     km_call_free(&ring);
     CHECK_STR(text_of(house.config), before);
@@ -66,20 +72,26 @@ TEST(wrong_names_and_values_change_nothing)
 TEST(each_property_needs_its_own_right)
 {
     serving();
-    static const struct km_actor auditor = {.kind = KM_ACTOR_OPERATOR, .roles = KM_ROLE_AUDITOR, .name = "AUDIT"};
+    static const struct km_actor auditor = {
+        .kind = KM_ACTOR_OPERATOR, .roles = KM_ROLE_AUDITOR, .name = "AUDIT"};
 
-    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &oper, "property", "Audit.event.types", "value", "none");
+    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &oper, "property",
+            "Audit.event.types", "value", "none");
     DO(&house, KM_CONFIG_SET, &auditor, "property", "Audit.event.types", "value", "all");
-    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &auditor, "property", "drive.default.alias1", "value", "L1");
-    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &oper, "property", "key.minimum.rsa.write", "value", "1024");
-    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &oper, "property", "console.role.SECADMIN", "value", "me");
+    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &auditor, "property",
+            "drive.default.alias1", "value", "L1");
+    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &oper, "property",
+            "key.minimum.rsa.write", "value", "1024");
+    REFUSED(KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, &house, KM_CONFIG_SET, &oper, "property",
+            "console.role.SECADMIN", "value", "me");
     CHECK_INT(events(&house, "config-set", SMF_FAILURE, "KLM0959E", "console.role.SECADMIN"), 1);
 }
 
 TEST(a_secret_is_stars_in_listing_export_answer_and_audit)
 {
     serving();
-    struct km_call *set = run_call(&house, KM_CONFIG_SET, &admin, "property", "config.keystore.password", "value", "neuesGeheimnis", NULL);
+    struct km_call *set = run_call(&house, KM_CONFIG_SET, &admin, "property",
+                                   "config.keystore.password", "value", "neuesGeheimnis", NULL);
     CHECK_RC(set->rc, KLM_OK);
     CHECK_STR(set->event.field[SMF_F_OLD], "****");
     CHECK_STR(set->event.field[SMF_F_NEW], "****");
@@ -114,8 +126,10 @@ TEST(every_secret_property_has_password_in_its_name)
 TEST(a_property_that_waits_for_a_restart_says_so)
 {
     serving();
-    struct km_call *now = run_call(&house, KM_CONFIG_SET, &oper, "property", "debug", "value", "none", NULL);
-    struct km_call *later = run_call(&house, KM_CONFIG_SET, &oper, "property", "TransportListener.tcp.port", "value", "3802", NULL);
+    struct km_call *now =
+        run_call(&house, KM_CONFIG_SET, &oper, "property", "debug", "value", "none", NULL);
+    struct km_call *later = run_call(&house, KM_CONFIG_SET, &oper, "property",
+                                     "TransportListener.tcp.port", "value", "3802", NULL);
 
     CHECK_STR(now->text, "The property is set, in memory and in the file");
     CHECK_STR(later->text, "The property is set; it takes effect at the next start");
@@ -151,7 +165,8 @@ static const char *exported(const char *more)
 TEST(what_was_exported_imports_without_a_change)
 {
     serving();
-    DO(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias2", "value", " leading blank \\ and \xc3\xa4");
+    DO(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias2", "value",
+       " leading blank \\ and \xc3\xa4");
     for (int rewrite = 0; rewrite < 2; rewrite++) {
         struct km_call *call = import_config(exported(""), rewrite, &oper);
         CHECK_RC(call->rc, KLM_OK);
@@ -165,9 +180,10 @@ TEST(what_was_exported_imports_without_a_change)
 TEST(an_import_takes_shared_properties_and_leaves_local_and_secret_ones)
 {
     serving();
-    struct km_call *call = import_config(exported("drive.default.alias1=Imported\nserver.id=STRANGER\n"
-                                                  "config.keystore.password=stolen\nconsole.role.SECADMIN=mallory\n"),
-                                         false, &admin);
+    struct km_call *call =
+        import_config(exported("drive.default.alias1=Imported\nserver.id=STRANGER\n"
+                               "config.keystore.password=stolen\nconsole.role.SECADMIN=mallory\n"),
+                      false, &admin);
     CHECK_RC(call->rc, KLM_OK);
     CHECK_STR(call->text, "1 properties changed; local and secret ones stay");
     km_call_free(&call);
@@ -189,9 +205,11 @@ TEST(an_import_is_whole_or_nothing)
 
     snprintf(before, sizeof before, "%s", text_of(house.config));
     /* The operator may change the first, not the second. */
-    struct km_call *right = import_config(exported("drive.default.alias1=New\nkey.minimum.rsa.write=1024\n"), false, &oper);
+    struct km_call *right = import_config(
+        exported("drive.default.alias1=New\nkey.minimum.rsa.write=1024\n"), false, &oper);
     expect(right, KLM_E_DENIED, KLM_MSG_PROPERTY_RIGHT, __FILE__, __LINE__);
-    struct km_call *bad = import_config(exported("drive.default.alias1=New\ndrive.pending.max=many\n"), false, &admin);
+    struct km_call *bad = import_config(
+        exported("drive.default.alias1=New\ndrive.pending.max=many\n"), false, &admin);
     CHECK_RC(bad->rc, KLM_E_INVALID);
     km_call_free(&bad);
     struct km_call *broken = import_config("\\u12", false, &admin);
@@ -224,7 +242,8 @@ TEST(a_broken_file_leaves_the_old_state_in_force)
     struct km_state *state = km_state_get(house.server);
 
     snprintf(before, sizeof before, "%s", text_of(house.config));
-    static const char *const broken[] = {"drive.acceptUnknownDrives=perhaps\n", "config.keystore.file=safkeyring://TAPEKMS/Missing\n",
+    static const char *const broken[] = {"drive.acceptUnknownDrives=perhaps\n",
+                                         "config.keystore.file=safkeyring://TAPEKMS/Missing\n",
                                          "TransportListener.ssl.port=70000\n"};
     for (size_t i = 0; i < KLM_COUNT(broken); i++) {
         char text[16500];
@@ -277,7 +296,8 @@ TEST(a_certificate_connected_later_is_served_after_refreshks)
     struct km_call *after = create_key(&house, SERIAL, "KS0001", "L3", NULL, KX_ENC_LABEL);
     CHECK_RC(after->rc, KLM_OK);
     km_call_free(&after);
-    struct km_call *list = run_call(&house, KM_KEYSTORE_LIST, &oper, "alias", "L3", "verbose", "", NULL);
+    struct km_call *list =
+        run_call(&house, KM_KEYSTORE_LIST, &oper, "alias", "L3", "verbose", "", NULL);
     CHECK_INT(list->rows.n, 1);
     CHECK_STR(cell(list, 0, "Entry"), "certificate and private key");
     CHECK_STR(cell(list, 0, "Key"), "NISTECC 256");
@@ -290,7 +310,8 @@ TEST(a_certificate_connected_later_is_served_after_refreshks)
 
 /* ---- Several at a time */
 
-static const char *const properties[] = {"drive.default.alias1", "drive.default.alias2", "drive.pending.max", "TransportListener.tcp.timeout"};
+static const char *const properties[] = {"drive.default.alias1", "drive.default.alias2",
+                                         "drive.pending.max", "TransportListener.tcp.timeout"};
 
 static void *set_thread(void *arg)
 {

@@ -15,7 +15,8 @@ static void serving(void)
         listen_now();
         start_house(&house, "contact", "drive.pending.max=2\nds8k.acceptUnknownDrives=false\n");
         make_drive(&house, &drive, SERIAL, WWN, CA_LABEL);
-        gencert(&house, "CERTAUTH", "OtherCA", "CA", "NISTECC", "256", NULL); /* connected to no ring */
+        gencert(&house, "CERTAUTH", "OtherCA", "CA", "NISTECC", "256",
+                NULL); /* connected to no ring */
     }
 }
 
@@ -53,7 +54,8 @@ TEST(an_unknown_drive_is_refused_with_EF01_and_recorded)
     size_t before = events(&house, "drive-contact", SMF_FAILURE, "KLM0204E", SERIAL);
 
     CONTACT(&house, &drive, KLM_E_DENIED, 0xEF01, KLM_MSG_DRIVE_UNKNOWN);
-    CHECK_INT(events(&house, "drive-contact", SMF_FAILURE, "KLM0204E", drive.fingerprint), before + 1);
+    CHECK_INT(events(&house, "drive-contact", SMF_FAILURE, "KLM0204E", drive.fingerprint),
+              before + 1);
     CHECK_INT(pending(), 0);
     CHECK_INT(in_table(SERIAL), 0);
 }
@@ -69,7 +71,8 @@ TEST(a_waiting_drive_is_listed_once_and_noted_again_after_a_minute)
     uint64_t number = st_number(km_store(house.server));
     klm_clock_set(now + 59 * 1000000LL);
     CONTACT(&house, &drive, KLM_OK, 0xEF01, KLM_MSG_DRIVE_PENDING);
-    CHECK_INT(events(&house, "drive-contact", SMF_FAILURE, "KLM0926W", SERIAL), 2); /* each is recorded */
+    CHECK_INT(events(&house, "drive-contact", SMF_FAILURE, "KLM0926W", SERIAL),
+              2); /* each is recorded */
     struct km_call *call = run_call(&house, KM_PENDING_LIST, &oper, NULL);
     CHECK_INT(call->rows.n, 1);
     CHECK_STR(cell(call, 0, "Contacts"), "1"); /* but the store is left alone */
@@ -100,9 +103,11 @@ TEST(the_pending_list_is_bounded_and_rejecting_makes_room)
     CHECK_INT(pending(), 2);
     CONTACT(&house, &more[1], KLM_E_LIMIT, 0xEF01, KLM_MSG_PENDING_FULL);
     CHECK_INT(pending(), 2);
-    REFUSED(KLM_E_DENIED, KLM_MSG_NOT_AUTHORISED, &house, KM_PENDING_REJECT, &nobody, "drivename", "0000000000P1");
+    REFUSED(KLM_E_DENIED, KLM_MSG_NOT_AUTHORISED, &house, KM_PENDING_REJECT, &nobody, "drivename",
+            "0000000000P1");
     DO(&house, KM_PENDING_REJECT, &oper, "drivename", "0000000000p1");
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_REJECT, &oper, "drivename", "0000000000P1");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_REJECT, &oper,
+            "drivename", "0000000000P1");
     CONTACT(&house, &more[1], KLM_OK, 0xEF01, KLM_MSG_DRIVE_PENDING);
     DO(&house, KM_PENDING_REJECT, &oper, "drivename", "0000000000P2");
     drive_done(&more[0]);
@@ -114,11 +119,14 @@ TEST(an_accepted_drive_is_served_under_the_certificate_it_waited_with)
     serving();
     policy("pending");
     CONTACT(&house, &drive, KLM_OK, 0xEF01, KLM_MSG_DRIVE_PENDING);
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_ACCEPT, &oper, "drivename", "0000000000ZZ");
-    DO(&house, KM_PENDING_ACCEPT, &oper, "drivename", "0007888422", "rec1", "L1"); /* 10 digits get two zeros */
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_ACCEPT, &oper,
+            "drivename", "0000000000ZZ");
+    DO(&house, KM_PENDING_ACCEPT, &oper, "drivename", "0007888422", "rec1",
+       "L1"); /* 10 digits get two zeros */
     CHECK_INT(in_table(SERIAL), 1);
     CHECK_INT(pending(), 0);
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_ACCEPT, &oper, "drivename", SERIAL);
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_ACCEPT, &oper,
+            "drivename", SERIAL);
     CONTACT(&house, &drive, KLM_OK, 0, KLM_MSG_NONE);
     struct km_call *key = create_key(&house, SERIAL, "ACC001", NULL, NULL, 0);
     CHECK_RC(key->rc, KLM_OK);
@@ -134,7 +142,8 @@ TEST(another_certificate_for_a_pinned_drive_is_refused)
     serving();
     struct drive twin;
 
-    make_drive(&house, &twin, SERIAL, WWN, CA_LABEL); /* the authority made two for one serial number */
+    make_drive(&house, &twin, SERIAL, WWN,
+               CA_LABEL); /* the authority made two for one serial number */
     enter();
     CONTACT(&house, &drive, KLM_OK, 0, KLM_MSG_NONE);
     CONTACT(&house, &twin, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT);
@@ -164,7 +173,8 @@ TEST(a_drive_in_the_table_without_a_certificate_is_pinned_at_its_first_contact)
     CONTACT(&house, &first, KLM_OK, 0, KLM_MSG_NONE);
     CONTACT(&house, &first, KLM_OK, 0, KLM_MSG_NONE);
     CONTACT(&house, &second, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT);
-    struct km_call *list = run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "0000000000F1", NULL);
+    struct km_call *list =
+        run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "0000000000F1", NULL);
     CHECK_STR(cell(list, 0, "Certificate"), first.fingerprint);
     CHECK_STR(cell(list, 0, "WWN"), "5005076302400021");
     CHECK(strcmp(cell(list, 0, "First Contact"), "never") != 0);
@@ -289,8 +299,8 @@ TEST(a_drive_whose_authority_is_not_in_the_ring_is_refused)
 }
 
 /* A contact with any certificate, claimed identity and proof. */
-static struct km_call *claim(const char *serial, const char *wwn, struct klm_slice cert, struct klm_slice binding,
-                             struct klm_slice signature)
+static struct km_call *claim(const char *serial, const char *wwn, struct klm_slice cert,
+                             struct klm_slice binding, struct klm_slice signature)
 {
     const struct km_actor actor = {.kind = KM_ACTOR_DRIVE, .name = serial, .address = "a"};
     struct km_call *call = new_call(&house, KM_DRIVE_CONTACT, &actor);
@@ -312,11 +322,16 @@ TEST(a_drive_must_be_the_one_its_certificate_names)
     serving();
     struct klm_slice cert = KLM_SLICE(drive.der, drive.n);
 
-    check_contact(claim(SERIAL, WWN, NO_BYTES, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_NO_CERT, __FILE__, __LINE__);
-    check_contact(claim("000007888423", WWN, cert, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
-    check_contact(claim(SERIAL, "500507630240FBCD", cert, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
-    check_contact(claim(SERIAL, WWN, KLM_SLICE(drive.der, drive.n - 1), NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
-    check_contact(claim(SERIAL, WWN, KLM_SLICE("rubbish", 7), NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, NO_BYTES, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2B,
+                  KLM_MSG_DRIVE_NO_CERT, __FILE__, __LINE__);
+    check_contact(claim("000007888423", WWN, cert, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C,
+                  KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, "500507630240FBCD", cert, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C,
+                  KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, KLM_SLICE(drive.der, drive.n - 1), NO_BYTES, NO_BYTES),
+                  KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, KLM_SLICE("rubbish", 7), NO_BYTES, NO_BYTES), KLM_E_DENIED,
+                  0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
 }
 
 TEST(a_key_label_or_a_server_is_never_a_drive)
@@ -326,9 +341,11 @@ TEST(a_key_label_or_a_server_is_never_a_drive)
 
     policy("true");
     for (size_t i = 0; i < KLM_COUNT(labels); i++) {
-        struct km_call *out = run_call(&house, KM_CERT_EXPORT, &admin, "owner", OWNER, "label", labels[i], "format", "CERTDER", NULL);
+        struct km_call *out = run_call(&house, KM_CERT_EXPORT, &admin, "owner", OWNER, "label",
+                                       labels[i], "format", "CERTDER", NULL);
         REQUIRE_OK(out->rc);
-        check_contact(claim(SERIAL, WWN, out->bytes, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C, KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
+        check_contact(claim(SERIAL, WWN, out->bytes, NO_BYTES, NO_BYTES), KLM_E_DENIED, 0xEE2C,
+                      KLM_MSG_DRIVE_NOT_ITS_CERT, __FILE__, __LINE__);
         km_call_free(&out);
     }
     policy("false");
@@ -347,12 +364,16 @@ TEST(a_signature_proves_the_drive_for_this_session_only)
     REQUIRE(EVP_DigestSign(ctx, signature, &n, binding, sizeof binding) == 1);
     EVP_MD_CTX_free(ctx);
     enter();
-    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), KLM_SLICE(signature, n)), KLM_OK, 0, KLM_MSG_NONE, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), KLM_SLICE(signature, n)), KLM_OK,
+                  0, KLM_MSG_NONE, __FILE__, __LINE__);
     binding[31] ^= 1;
-    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), KLM_SLICE(signature, n)), KLM_E_DENIED, 0xEE29, KLM_MSG_DRIVE_SIGNATURE, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), KLM_SLICE(signature, n)),
+                  KLM_E_DENIED, 0xEE29, KLM_MSG_DRIVE_SIGNATURE, __FILE__, __LINE__);
     binding[31] ^= 1;
-    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), KLM_SLICE(signature, n - 1)), KLM_E_DENIED, 0xEE29, KLM_MSG_DRIVE_SIGNATURE, __FILE__, __LINE__);
-    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), NO_BYTES), KLM_E_DENIED, 0xEE29, KLM_MSG_DRIVE_SIGNATURE, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), KLM_SLICE(signature, n - 1)),
+                  KLM_E_DENIED, 0xEE29, KLM_MSG_DRIVE_SIGNATURE, __FILE__, __LINE__);
+    check_contact(claim(SERIAL, WWN, cert, KLM_SLICE(binding, 32), NO_BYTES), KLM_E_DENIED, 0xEE29,
+                  KLM_MSG_DRIVE_SIGNATURE, __FILE__, __LINE__);
 }
 
 TEST(an_expired_drive_certificate_is_refused)
@@ -378,7 +399,8 @@ TEST(last_contact_and_volume_of_a_drive_come_to_the_listing)
     WAIT_FOR(shown, 20)
     {
         struct km_call *list = run_call(&house, KM_DRIVE_LIST, &oper, "drivename", SERIAL, NULL);
-        shown = strcmp(cell(list, 0, "Last VolSer"), "LAST01") == 0 && strcmp(cell(list, 0, "Last Contact"), "never") != 0;
+        shown = strcmp(cell(list, 0, "Last VolSer"), "LAST01") == 0 &&
+                strcmp(cell(list, 0, "Last Contact"), "never") != 0;
         km_call_free(&list);
     }
     CHECK(shown);

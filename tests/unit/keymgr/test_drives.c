@@ -31,8 +31,8 @@ static void is(const char *serial, const char *column, const char *value)
 TEST(a_drive_is_added_once_with_what_the_command_says)
 {
     serving();
-    DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0007888422", "rec1", "L1", "rec2", "L2", "symrec", "LTOGROUP", "wwn",
-       "50:05:07:63:02:40:fb:cc", "kind", "lto");
+    DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0007888422", "rec1", "L1", "rec2", "L2", "symrec",
+       "LTOGROUP", "wwn", "50:05:07:63:02:40:fb:cc", "kind", "lto");
     is(SERIAL, "Alias 1", "L1");
     is(SERIAL, "Alias 2", "L2");
     is(SERIAL, "Sym Alias", "LTOGROUP");
@@ -41,10 +41,13 @@ TEST(a_drive_is_added_once_with_what_the_command_says)
     is(SERIAL, "Last Contact", "never");
     REFUSED(KLM_E_EXISTS, KLM_MSG_DRIVE_IN_TABLE, &house, KM_DRIVE_ADD, &oper, "drivename", SERIAL);
     REFUSED(KLM_E_INVALID, KLM_MSG_DRIVE_SERIAL, &house, KM_DRIVE_ADD, &oper, "drivename", "12345");
-    REFUSED(KLM_E_INVALID, KLM_MSG_DRIVE_WWN, &house, KM_DRIVE_ADD, &oper, "drivename", "0000000000B1", "wwn", "123");
-    REFUSED(KLM_E_USAGE, KLM_MSG_KIND_UNKNOWN, &house, KM_DRIVE_ADD, &oper, "drivename", "0000000000B1", "kind", "DLT");
+    REFUSED(KLM_E_INVALID, KLM_MSG_DRIVE_WWN, &house, KM_DRIVE_ADD, &oper, "drivename",
+            "0000000000B1", "wwn", "123");
+    REFUSED(KLM_E_USAGE, KLM_MSG_KIND_UNKNOWN, &house, KM_DRIVE_ADD, &oper, "drivename",
+            "0000000000B1", "kind", "DLT");
     REFUSED(KLM_E_USAGE, KLM_MSG_PARAM_MISSING, &house, KM_DRIVE_ADD, &oper, "rec1", "L1");
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_LIST, &oper, "drivename", "0000000000B1");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_LIST, &oper, "drivename",
+            "0000000000B1");
 }
 
 TEST(an_alias_that_the_ring_does_not_have_is_stored_and_said)
@@ -68,14 +71,18 @@ TEST(a_drive_is_modified_in_what_is_named_and_nothing_else)
     DO(&house, KM_DRIVE_MODIFY, &oper, "drivename", "0000000000M1", "kind", "DS8000");
     is("0000000000M1", "Kind", "DS8000");
     is("0000000000M1", "Alias 1", "L1");
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_MODIFY, &oper, "drivename", "0000000000M2", "rec1", "L1");
-    REFUSED(KLM_E_INVALID, KLM_MSG_DRIVE_WWN, &house, KM_DRIVE_MODIFY, &oper, "drivename", "0000000000M1", "wwn", "x");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_MODIFY, &oper, "drivename",
+            "0000000000M2", "rec1", "L1");
+    REFUSED(KLM_E_INVALID, KLM_MSG_DRIVE_WWN, &house, KM_DRIVE_MODIFY, &oper, "drivename",
+            "0000000000M1", "wwn", "x");
     DO(&house, KM_DRIVE_DELETE, &oper, "drivename", "0000000000M1");
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_DELETE, &oper, "drivename", "0000000000M1");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_DELETE, &oper, "drivename",
+            "0000000000M1");
     CHECK_INT(events(&house, "drive-delete", SMF_FAILURE, "KLM0204E", "0000000000M1"), 1);
 }
 
-static void with_cert(enum km_verb_id verb, const char *serial, const char *wwn, const struct drive *drive, klm_rc rc, enum klm_msg_id msg)
+static void with_cert(enum km_verb_id verb, const char *serial, const char *wwn,
+                      const struct drive *drive, klm_rc rc, enum klm_msg_id msg)
 {
     struct km_call *call = new_call(&house, verb, &oper);
     struct km_drive_req *req = call->req;
@@ -94,8 +101,10 @@ TEST(adddrive_with_a_certificate_pins_the_drive_before_its_first_contact)
 
     make_drive(&house, &drive, "0000000000C1", "5005076302400071", CA_LABEL);
     make_drive(&house, &other, "0000000000C2", "5005076302400072", CA_LABEL);
-    with_cert(KM_DRIVE_ADD, "0000000000C1", NULL, &other, KLM_E_INVALID, KLM_MSG_DRIVE_NOT_ITS_CERT);
-    with_cert(KM_DRIVE_ADD, "0000000000C1", "5005076302400079", &drive, KLM_E_INVALID, KLM_MSG_DRIVE_OTHER_WWN);
+    with_cert(KM_DRIVE_ADD, "0000000000C1", NULL, &other, KLM_E_INVALID,
+              KLM_MSG_DRIVE_NOT_ITS_CERT);
+    with_cert(KM_DRIVE_ADD, "0000000000C1", "5005076302400079", &drive, KLM_E_INVALID,
+              KLM_MSG_DRIVE_OTHER_WWN);
     with_cert(KM_DRIVE_ADD, "0000000000C1", NULL, &drive, KLM_OK, KLM_MSG_NONE);
     is("0000000000C1", "Certificate", drive.fingerprint);
     is("0000000000C1", "WWN", "5005076302400071");
@@ -104,7 +113,8 @@ TEST(adddrive_with_a_certificate_pins_the_drive_before_its_first_contact)
     struct drive renewed;
     make_drive(&house, &renewed, "0000000000C1", "5005076302400071", CA_LABEL);
     CONTACT(&house, &renewed, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT);
-    with_cert(KM_DRIVE_MODIFY, "0000000000C1", NULL, &other, KLM_E_INVALID, KLM_MSG_DRIVE_NOT_ITS_CERT);
+    with_cert(KM_DRIVE_MODIFY, "0000000000C1", NULL, &other, KLM_E_INVALID,
+              KLM_MSG_DRIVE_NOT_ITS_CERT);
     with_cert(KM_DRIVE_MODIFY, "0000000000C1", NULL, &renewed, KLM_OK, KLM_MSG_NONE);
     CONTACT(&house, &renewed, KLM_OK, 0, KLM_MSG_NONE);
     CONTACT(&house, &drive, KLM_E_DENIED, 0xEE2B, KLM_MSG_DRIVE_OTHER_CERT);
@@ -125,7 +135,8 @@ TEST(a_listing_stops_at_its_limit)
     km_call_free(&all);
     CHECK(n >= 2);
     snprintf(limit, sizeof limit, "%zu", n);
-    struct km_call *exact = run_call(&house, KM_DRIVE_LIST, &oper, "limit", limit, "verbose", "", NULL);
+    struct km_call *exact =
+        run_call(&house, KM_DRIVE_LIST, &oper, "limit", limit, "verbose", "", NULL);
     CHECK_RC(exact->rc, KLM_OK);
     CHECK_INT(exact->rows.n, n);
     CHECK_INT(exact->rows.columns, 10);
@@ -167,7 +178,8 @@ TEST(an_exported_table_comes_back_by_merge_and_by_rewrite)
     CHECK_RC(rewrite->rc, KLM_OK);
     CHECK_STR(rewrite->text, "0 drives added, 0 changed, 1 removed");
     km_call_free(&rewrite);
-    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_LIST, &oper, "drivename", "0000000000E2");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_LIST, &oper, "drivename",
+            "0000000000E2");
     /* The table in memory, which serves, follows too. */
     struct dt_table *table = km_drives(house.server);
     const struct dt_drive *found = NULL;
@@ -221,11 +233,13 @@ TEST(the_file_follows_the_table_within_seconds)
 {
     serving();
     DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0000000000V1", "rec1", "VIEWALIAS");
-    WAIT_FOR(table_has("VIEWALIAS"), 10) {
+    WAIT_FOR(table_has("VIEWALIAS"), 10)
+    {
     }
     CHECK(table_has("0000000000V1"));
     DO(&house, KM_DRIVE_DELETE, &oper, "drivename", "0000000000V1");
-    WAIT_FOR(!table_has("0000000000V1"), 10) {
+    WAIT_FOR(!table_has("0000000000V1"), 10)
+    {
     }
     CHECK(!table_has("0000000000V1"));
 }
@@ -234,13 +248,15 @@ TEST(an_operators_edit_is_not_written_over_and_comes_in_at_refresh)
 {
     serving();
     DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0000000000G1", "rec1", "BEFORE_G1");
-    WAIT_FOR(table_has("BEFORE_G1"), 10) {
+    WAIT_FOR(table_has("BEFORE_G1"), 10)
+    {
     }
     REQUIRE(table_has("BEFORE_G1"));
     listen_now();
     edit("BEFORE_G1", "L2");
     DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0000000000G2"); /* makes the view due */
-    WAIT_FOR(times_said("KLM0990W") > 0, 10) {
+    WAIT_FOR(times_said("KLM0990W") > 0, 10)
+    {
     }
     nap_ms(1500);
     CHECK_INT(times_said("KLM0990W"), 1); /* once, not every second */
@@ -248,7 +264,8 @@ TEST(an_operators_edit_is_not_written_over_and_comes_in_at_refresh)
     is("0000000000G1", "Alias 1", "BEFORE_G1");
     DO(&house, KM_CONFIG_REFRESH, &oper, NULL);
     is("0000000000G1", "Alias 1", "L2");
-    WAIT_FOR(table_has("0000000000G2"), 10) {
+    WAIT_FOR(table_has("0000000000G2"), 10)
+    {
     }
     CHECK(table_has("0000000000G2")); /* the view is written again */
     struct km_call *key = create_key(&house, "0000000000G1", "EDIT01", NULL, NULL, 0);
@@ -261,7 +278,8 @@ TEST(a_damaged_edit_is_refused_at_refresh_and_the_drives_stay)
 {
     serving();
     DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0000000000H1", "rec1", "L1");
-    WAIT_FOR(table_has("0000000000H1"), 10) {
+    WAIT_FOR(table_has("0000000000H1"), 10)
+    {
     }
     REQUIRE(table_has("0000000000H1"));
     edit("0000000000H1", "00000000H1");
@@ -274,7 +292,8 @@ TEST(a_damaged_edit_is_refused_at_refresh_and_the_drives_stay)
     CHECK(table_has("\nH1")); /* still there for the operator to mend */
     REQUIRE(unlink(house.table) == 0);
     DO(&house, KM_DRIVE_ADD, &oper, "drivename", "0000000000H2");
-    WAIT_FOR(table_has("0000000000H2"), 10) {
+    WAIT_FOR(table_has("0000000000H2"), 10)
+    {
     }
     CHECK(table_has("0000000000H1"));
 }
@@ -290,7 +309,8 @@ TEST(an_edit_made_while_the_server_was_down_comes_in_at_start)
     open_house(&house, false);
     CHECK_INT(times_said("KLM0933I"), 1);
     is("0000000000S1", "Alias 1", "L1");
-    WAIT_FOR(!table_has("BEFORE_S1"), 10) {
+    WAIT_FOR(!table_has("BEFORE_S1"), 10)
+    {
     }
     CHECK(!table_has("BEFORE_S1"));
 }

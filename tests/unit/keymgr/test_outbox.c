@@ -172,7 +172,8 @@ TEST(after_kill_9_under_load_each_acknowledged_write_is_recorded_exactly_once)
     kill(pid, SIGKILL);
     REQUIRE(waitpid(pid, &status, 0) == pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    while (n < 4096 && read(fds[0], volsers[n], 6) == 6) { /* acknowledged while the signal was on its way */
+    while (n < 4096 &&
+           read(fds[0], volsers[n], 6) == 6) { /* acknowledged while the signal was on its way */
         n++;
     }
     close(fds[0]);
@@ -249,8 +250,10 @@ TEST(while_audit_cannot_be_written_no_key_leaves_and_afterwards_all_is_recorded_
     CHECK_RC(last->rc, KLM_OK);
     km_call_free(&last);
     expect_refused(create_key(&house, SERIAL, "FULL03", NULL, NULL, 0));
-    struct km_call *set = run_call(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias1", "value", "L2", NULL);
-    CHECK_STR(klm_msg(set->diag.msg)->id, "KLM0903E"); /* nothing that acts at once is begun either */
+    struct km_call *set = run_call(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias1",
+                                   "value", "L2", NULL);
+    CHECK_STR(klm_msg(set->diag.msg)->id,
+              "KLM0903E"); /* nothing that acts at once is begun either */
     CHECK(strstr(text_of(house.config), "drive.default.alias1") == NULL);
     km_call_free(&set);
     struct km_call *status = run_call(&house, KM_STATUS, &oper, NULL);
@@ -287,7 +290,8 @@ TEST(an_action_whose_event_then_cannot_be_written_is_told_as_it_is)
     open_house(&house, false);
     REQUIRE_OK(fill_journal());
     device_full(true);
-    struct km_call *set = run_call(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias1", "value", "L2", NULL);
+    struct km_call *set = run_call(&house, KM_CONFIG_SET, &oper, "property", "drive.default.alias1",
+                                   "value", "L2", NULL);
     device_full(false);
     CHECK_STR(klm_msg(set->diag.msg)->id, "KLM0991E"); /* not "refused": it happened */
     CHECK(strstr(text_of(house.config), "drive.default.alias1=L2") != NULL);
@@ -313,7 +317,8 @@ TEST(with_action_continue_keys_are_served_and_changes_recorded_later)
     }
     CHECK_INT(events(&house, "key-create", SMF_SUCCESS, NULL, "CONT01"), 0);
     device_full(false);
-    WAIT_FOR(events(&house, "key-create", SMF_SUCCESS, NULL, "CONT01") == 5, 10) {
+    WAIT_FOR(events(&house, "key-create", SMF_SUCCESS, NULL, "CONT01") == 5, 10)
+    {
     }
     CHECK_INT(events(&house, "key-create", SMF_SUCCESS, NULL, "CONT01"), 5);
     CHECK_INT(usage_events(&house, "CONT01"), 5);

@@ -24,7 +24,8 @@ static void serving(void)
     connect_cert(&house, OWNER, "RSA_20");
     connect_cert(&house, OWNER, "RSA_weak");
     /* The certificate of a partner, whose private key is elsewhere: exported, deleted with its token, added. */
-    struct km_call *out = run_call(&house, KM_CERT_EXPORT, &admin, "owner", OWNER, "label", "Partner", NULL);
+    struct km_call *out =
+        run_call(&house, KM_CERT_EXPORT, &admin, "owner", OWNER, "label", "Partner", NULL);
     REQUIRE_OK(out->rc);
     klm_buf_init(&pem, 65536);
     klm_buf_slice(&pem, out->bytes);
@@ -222,7 +223,8 @@ TEST(a_translation_wraps_the_same_key_for_new_labels_and_gives_no_key_away)
 
 /* ---- Labels */
 
-static void refuse_labels(const char *one, const char *two, klm_rc rc, enum klm_msg_id msg, int line)
+static void refuse_labels(const char *one, const char *two, klm_rc rc, enum klm_msg_id msg,
+                          int line)
 {
     struct km_call *call = create_key(&house, SERIAL, "LABELS", one, two, KX_ENC_LABEL);
     static const uint8_t zero[40];
@@ -255,14 +257,16 @@ TEST(one_label_given_is_used_for_both_places)
     CHECK_STR(call->keyed.labels[0].label, "L2");
     CHECK_STR(call->keyed.labels[1].label, "L2");
     CHECK_INT(call->keyed.labels[1].encoding, KX_ENC_HASH);
-    CHECK(!klm_slice_equal(call->keyed.eedk[0], call->keyed.eedk[1])); /* wrapped twice, not copied */
+    CHECK(
+        !klm_slice_equal(call->keyed.eedk[0], call->keyed.eedk[1])); /* wrapped twice, not copied */
     km_call_free(&call);
 }
 
 TEST(a_weak_rsa_label_is_refused_for_writes_but_still_reads)
 {
     serving();
-    struct km_call *set = run_call(&house, KM_CONFIG_SET, &admin, "property", "key.minimum.rsa.write", "value", "1024", NULL);
+    struct km_call *set = run_call(&house, KM_CONFIG_SET, &admin, "property",
+                                   "key.minimum.rsa.write", "value", "1024", NULL);
     REQUIRE_OK(set->rc);
     km_call_free(&set);
     struct km_call *write = create_key(&house, SERIAL, "WEAK01", "RSA_weak", NULL, KX_ENC_LABEL);
@@ -303,7 +307,8 @@ TEST(a_label_outside_its_dates_is_refused_when_dates_count)
     struct km_call *call;
 
     DO(&house, KM_CONFIG_SET, &admin, "property", "cert.valiDATE", "value", "true");
-    klm_clock_set(klm_clock() + 400LL * 86400 * 1000000); /* certificates last a year unless asked otherwise */
+    klm_clock_set(klm_clock() +
+                  400LL * 86400 * 1000000); /* certificates last a year unless asked otherwise */
     call = create_key(&house, SERIAL, "DATES1", "L1", NULL, KX_ENC_LABEL);
     klm_clock_set(0);
     CHECK_INT(call->device_code, 0xEE31);
@@ -331,10 +336,12 @@ TEST(each_write_is_one_usage_event_and_one_audit_event)
     CHECK_STR(cell(rows, 0, "Drive"), SERIAL);
     CHECK_STR(cell(rows, 0, "WWN"), WWN);
     km_call_free(&rows);
-    struct km_call *limited = run_call(&house, KM_USAGE_QUERY, &oper, "alias", "L2", "limit", "2", NULL);
+    struct km_call *limited =
+        run_call(&house, KM_USAGE_QUERY, &oper, "alias", "L2", "limit", "2", NULL);
     CHECK_INT(limited->rows.n, 2);
     km_call_free(&limited);
-    REFUSED(KLM_E_USAGE, KLM_MSG_QUERY_ONE, &house, KM_USAGE_QUERY, &oper, "alias", "L2", "volser", "COUNT1");
+    REFUSED(KLM_E_USAGE, KLM_MSG_QUERY_ONE, &house, KM_USAGE_QUERY, &oper, "alias", "L2", "volser",
+            "COUNT1");
 }
 
 TEST(the_record_of_a_write_names_drive_volume_and_labels_as_the_product_words_it)
@@ -418,8 +425,10 @@ TEST(a_test_exchange_is_quiet_but_its_refusal_is_not)
 
     DO(&house, KM_DRIVE_VERIFY, &actor, "serial", SERIAL);
     CHECK_INT(events(&house, "drive-verify", -1, NULL, NULL), before);
-    const struct km_actor stranger = {.kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = "XXXXXXXXXXXX", .address = ""};
-    REFUSED(KLM_E_DENIED, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_VERIFY, &stranger, "serial", "XXXXXXXXXXXX");
+    const struct km_actor stranger = {
+        .kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = "XXXXXXXXXXXX", .address = ""};
+    REFUSED(KLM_E_DENIED, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_VERIFY, &stranger, "serial",
+            "XXXXXXXXXXXX");
     CHECK_INT(events(&house, "drive-verify", SMF_FAILURE, NULL, NULL), before + 1);
 }
 

@@ -32,7 +32,8 @@ static void *serve_drive(void *arg)
         w->created += create->rc == KLM_OK;
         if (create->rc == KLM_OK) {
             struct km_call *get = get_key(&house, w->serial, volser, &create->keyed.eedk[i % 2], 1);
-            w->got += get->rc == KLM_OK && memcmp(get->keyed.wrapped, create->keyed.wrapped, 40) == 0;
+            w->got +=
+                get->rc == KLM_OK && memcmp(get->keyed.wrapped, create->keyed.wrapped, 40) == 0;
             km_call_free(&get);
         }
         km_call_free(&create);
@@ -106,13 +107,15 @@ static void count_done(struct km_call *call)
     pthread_mutex_lock(&gate.lock);
     gate.done++;
     gate.failed += call->rc != KLM_OK;
-    gate.busy += call->diag.msg == KLM_MSG_BUSY && call->device_code == 0xEE0F && call->rc == KLM_E_LIMIT;
+    gate.busy +=
+        call->diag.msg == KLM_MSG_BUSY && call->device_code == 0xEE0F && call->rc == KLM_E_LIMIT;
     pthread_cond_broadcast(&gate.changed);
     pthread_mutex_unlock(&gate.lock);
     km_call_free(&call);
 }
 
-static void start_call(enum km_verb_id verb, const char *serial, const char *alias, void (*done)(struct km_call *call))
+static void start_call(enum km_verb_id verb, const char *serial, const char *alias,
+                       void (*done)(struct km_call *call))
 {
     struct km_call *call = new_call(&house, verb, &oper);
 
@@ -157,13 +160,15 @@ TEST(a_call_that_fails_in_a_batch_does_not_undo_its_neighbours)
     start_call(KM_DRIVE_ADD, "00000000N001", "L1", count_done);
     start_call(KM_DRIVE_ADD, "00000000N001", "L2", count_done); /* exists by then */
     start_call(KM_DRIVE_ADD, "00000000N002", "L1", count_done);
-    start_call(KM_DRIVE_MODIFY, "00000000N002", "L2", count_done); /* sees what its neighbour wrote */
+    start_call(KM_DRIVE_MODIFY, "00000000N002", "L2",
+               count_done); /* sees what its neighbour wrote */
     start_call(KM_DRIVE_DELETE, "00000000N003", NULL, count_done);
     start_call(KM_DRIVE_ADD, "00000000N003", "L1", count_done);
     let_go_until(6);
     CHECK_INT(gate.failed, 2);
     CHECK_INT(st_number(km_store(house.server)), number + 1); /* one transaction for all */
-    struct km_call *list = run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "00000000N001", NULL);
+    struct km_call *list =
+        run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "00000000N001", NULL);
     CHECK_STR(cell(list, 0, "Alias 1"), "L1");
     km_call_free(&list);
     list = run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "00000000N002", NULL);
@@ -216,7 +221,8 @@ TEST(closing_finishes_what_waits)
     CHECK_INT(gate.done, 100);
     CHECK_INT(gate.failed, 0);
     open_house(&house, false);
-    struct km_call *list = run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "000000C00099", NULL);
+    struct km_call *list =
+        run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "000000C00099", NULL);
     CHECK_RC(list->rc, KLM_OK);
     km_call_free(&list);
     close_house(&house);

@@ -45,7 +45,8 @@ static void refused(enum km_verb_id id, const struct km_actor *actor)
     CHECK_INT(call->rows.n, 0);
     CHECK_INT(call->bytes.n, 0);
     expect(call, KLM_E_DENIED, KLM_MSG_NOT_AUTHORISED, __FILE__, __LINE__);
-    test_int((int64_t)events(&house, name, SMF_FAILURE, "KLM0900E", actor->name), (int64_t)before + 1, name, __FILE__, __LINE__);
+    test_int((int64_t)events(&house, name, SMF_FAILURE, "KLM0900E", actor->name),
+             (int64_t)before + 1, name, __FILE__, __LINE__);
     CHECK_INT(st_number(km_store(house.server)), number);
 }
 
@@ -65,11 +66,16 @@ TEST(each_verb_is_refused_to_each_role_that_does_not_have_its_right)
     static const struct {
         unsigned role;
         const char *name;
-    } roles[] = {{KM_ROLE_SECADMIN, "R1"}, {KM_ROLE_OPERATOR, "R2"}, {KM_ROLE_AUDITOR, "R3"}, {KM_ROLE_BACKUP, "R4"}, {KM_ROLE_DRIVE, "R5"}};
+    } roles[] = {{KM_ROLE_SECADMIN, "R1"},
+                 {KM_ROLE_OPERATOR, "R2"},
+                 {KM_ROLE_AUDITOR, "R3"},
+                 {KM_ROLE_BACKUP, "R4"},
+                 {KM_ROLE_DRIVE, "R5"}};
     size_t n = 0;
 
     for (size_t r = 0; r < KLM_COUNT(roles); r++) {
-        const struct km_actor actor = {.kind = KM_ACTOR_OPERATOR, .roles = roles[r].role, .name = roles[r].name};
+        const struct km_actor actor = {
+            .kind = KM_ACTOR_OPERATOR, .roles = roles[r].role, .name = roles[r].name};
 
         for (int id = 0; id < KM_VERBS; id++) {
             if (!km_may(roles[r].role, km_verb((enum km_verb_id)id)->right)) {
@@ -84,7 +90,9 @@ TEST(each_verb_is_refused_to_each_role_that_does_not_have_its_right)
 TEST(the_rights_table_gives_nobody_more_than_his_role)
 {
     CHECK(km_may(KM_ROLE_DRIVE, KM_RIGHT_SERVE));
-    CHECK(!km_may(KM_ROLE_SECADMIN | KM_ROLE_OPERATOR | KM_ROLE_AUDITOR | KM_ROLE_BACKUP | KM_ROLE_SYSTEM, KM_RIGHT_SERVE));
+    CHECK(!km_may(KM_ROLE_SECADMIN | KM_ROLE_OPERATOR | KM_ROLE_AUDITOR | KM_ROLE_BACKUP |
+                      KM_ROLE_SYSTEM,
+                  KM_RIGHT_SERVE));
     CHECK(km_may(0, KM_RIGHT_CONTACT));
     CHECK(!km_may(KM_ROLE_OPERATOR, KM_RIGHT_SECURITY));
     CHECK(!km_may(KM_ROLE_OPERATOR, KM_RIGHT_AUDIT));
@@ -158,7 +166,8 @@ TEST(parameters_are_set_by_name_within_their_limits)
     CHECK_STR(klm_msg(diag.msg)->id, "KLM0906E");
     CHECK_RC(km_call_set(call, "size", "16384", &diag), KLM_OK);
     CHECK_INT(req->size, 16384);
-    static const char *const wrong[] = {"16385", "-1", "", "0x10", "12 ", "99999999999999999999", "ten"};
+    static const char *const wrong[] = {"16385", "-1", "", "0x10", "12 ", "99999999999999999999",
+                                        "ten"};
     for (size_t i = 0; i < KLM_COUNT(wrong); i++) {
         CHECK_RC(km_call_set(call, "size", wrong[i], &diag), KLM_E_INVALID);
         CHECK_STR(klm_msg(diag.msg)->id, "KLM0904E");
@@ -254,8 +263,10 @@ TEST(status_tells_what_an_operator_asks_first)
     CHECK_RC(call->rc, KLM_OK);
     CHECK_STR(call->text, "Server is not started.");
     for (size_t i = 0; i < call->rows.n; i++) {
-        vp = vp || (strcmp(cell(call, i, "Item"), "Master key verification pattern") == 0 && strlen(cell(call, i, "Value")) == 16);
-        journal = journal || (strcmp(cell(call, i, "Item"), "Audit journal") == 0 && strcmp(cell(call, i, "Value"), "writing") == 0);
+        vp = vp || (strcmp(cell(call, i, "Item"), "Master key verification pattern") == 0 &&
+                    strlen(cell(call, i, "Value")) == 16);
+        journal = journal || (strcmp(cell(call, i, "Item"), "Audit journal") == 0 &&
+                              strcmp(cell(call, i, "Value"), "writing") == 0);
     }
     CHECK(vp && journal);
     km_call_free(&call);
