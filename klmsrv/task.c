@@ -171,7 +171,9 @@ static void control_task(struct klm_task *task)
     struct control *control = (struct control *)task;
     struct srv_task *srv = control->srv;
 
-    if (strcmp(control->what, "stop") == 0) {
+    if (!srv->sessions) {
+        /* A refresh that ended with the task: this is the last turn of the loop, in klm_loop_free. */
+    } else if (strcmp(control->what, "stop") == 0) {
         stop_task(srv);
     } else if (strcmp(control->what, "stopekm") == 0 && srv->tcp) {
         stop_serving(srv);

@@ -1,13 +1,18 @@
 /* Preloaded into the task by scenario tests: while a file stands in the folder of FAULT_SWITCHES, the calls it is named
  * after fail. sync: fsync and fdatasync say EIO; thread: no thread is made. Only one sync fails when the file is called
- * sync-once. Files below other folders than FAULT_BELOW are spared. */
+ * sync-once. Files below other folders than FAULT_BELOW are spared. A file called clock moves the wall clock by as many
+ * seconds as it holds; the monotonic clock goes on as it does when somebody sets the time. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static int on(const char *name)
@@ -79,4 +84,55 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)
         (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
 
     return on("thread") ? EAGAIN : real(thread, attr, start, arg);
+}
+
+static time_t moved(void)
+{
+    char path[4096], text[32] = "";
+    const char *folder = getenv("FAULT_SWITCHES");
+    ssize_t n = -1;
+    int fd;
+
+    if (!folder) {
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/clock", folder);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, text, sizeof text - 1);
+        close(fd);
+    }
+    return n > 0 ? (time_t)strtoll(text, NULL, 10) : 0;
+}
+
+int clock_gettime(clockid_t which, struct timespec *out)
+{
+    int before = errno, rc = (int)syscall(SYS_clock_gettime, which, out);
+
+    if (rc == 0 && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE)) {
+        out->tv_sec += moved();
+        errno = before;
+    }
+    return rc;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}
+
+int gettimeofday(struct timeval *restrict out, void *restrict zone)
+{
+    struct timespec now = {0};
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *out = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+    return 0;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# time-limit: 400
+# time-limit: 600
 """Power loss under the running server: a mixed run is recorded, the folder is rebuilt as a disk may hold it at its crash points, and each
 state must open with all that was acknowledged before, exactly once. The same of a server that never syncs must be found wanting.
 

@@ -230,10 +230,10 @@ TEST(deleting_takes_a_certificate_from_rings_and_its_token_unless_another_uses_i
 TEST(a_certificate_that_would_outlive_its_issuer_is_cut_and_said)
 {
     opened();
-    klm_time year = 366LL * 86400 * 1000000;
+    const long long year = 366LL * 86400 * 1000000, now = klm_clock();
     char until[32];
 
-    snprintf(until, sizeof until, "%lld", (long long)(klm_clock() + 3 * year));
+    snprintf(until, sizeof until, "%lld", now + 3 * year);
     struct km_call *call = run_call(&house, KM_CERT_GENERATE, &admin, "owner", OWNER, "label",
                                     "Long", "subject", "CN=l", "type", "NISTECC", "not_after",
                                     until, "sign_owner", "CERTAUTH", "sign_label", CA_LABEL, NULL);
@@ -241,7 +241,7 @@ TEST(a_certificate_that_would_outlive_its_issuer_is_cut_and_said)
     CHECK(call->text &&
           strstr(call->text, klm_msg(KLM_MSG_CERT_CAPPED)->id)); /* done, with a warning */
     km_call_free(&call);
-    snprintf(until, sizeof until, "%lld", (long long)(klm_clock() + 60 * year));
+    snprintf(until, sizeof until, "%lld", now + 60 * year);
     struct km_call *ever =
         run_call(&house, KM_CERT_GENERATE, &admin, "owner", OWNER, "label", "Ever", "subject",
                  "CN=e", "type", "NISTECC", "not_after", until, NULL);
