@@ -47,7 +47,8 @@ void klm_buf_lp32(struct klm_buf *buf, struct klm_slice s);
 /* A string as length-prefixed bytes; NULL is written as empty. */
 void klm_buf_str16(struct klm_buf *buf, const char *s);
 void klm_buf_text(struct klm_buf *buf, const char *s);
-void klm_buf_printf(struct klm_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void klm_buf_printf(struct klm_buf *buf, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Overwrite four bytes at an offset already written (a length known later). */
 void klm_buf_set_u32(struct klm_buf *buf, size_t at, uint32_t v);
 struct klm_slice klm_buf_as_slice(const struct klm_buf *buf);

@@ -9,12 +9,15 @@
 #include <sys/types.h>
 
 /* Append a whole file to buf. KLM_E_NOTFOUND, KLM_E_LIMIT (longer than max), KLM_E_IO with a message. */
-klm_rc klm_file_read(const char *path, size_t max, struct klm_buf *buf, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc klm_file_read(const char *path, size_t max, struct klm_buf *buf, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* Replace a file as a whole, durably: temporary name in the same folder, write, fsync, rename, fsync of
  * the folder. On failure the old file stands and the temporary one is gone. */
-klm_rc klm_file_replace(const char *path, struct klm_slice content, mode_t mode, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc klm_file_replace(const char *path, struct klm_slice content, mode_t mode,
+                        struct klm_diag *diag) KLM_MUST_USE;
 /* Create a file that must not exist yet, durably, with the same steps (link instead of rename). KLM_E_EXISTS. */
-klm_rc klm_file_create(const char *path, struct klm_slice content, mode_t mode, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc klm_file_create(const char *path, struct klm_slice content, mode_t mode,
+                       struct klm_diag *diag) KLM_MUST_USE;
 /* Write all of p; restarts after signals. KLM_E_NOSPACE, KLM_E_IO. */
 klm_rc klm_write_all(int fd, const void *p, size_t n) KLM_MUST_USE;
 klm_rc klm_pwrite_all(int fd, const void *p, size_t n, off_t at) KLM_MUST_USE;

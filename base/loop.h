@@ -36,14 +36,16 @@ void klm_loop_post(struct klm_loop *loop, struct klm_task *task);
 enum { KLM_IO_READ = 1, KLM_IO_WRITE = 2 };
 typedef void klm_io_fn(void *arg, unsigned ready);
 /* Watch a descriptor; it is not owned. Starts with no interest. */
-klm_rc klm_io_new(struct klm_loop *loop, int fd, klm_io_fn *fn, void *arg, struct klm_io **out) KLM_MUST_USE;
+klm_rc klm_io_new(struct klm_loop *loop, int fd, klm_io_fn *fn, void *arg, struct klm_io **out)
+    KLM_MUST_USE;
 /* Set the interest: KLM_IO_READ | KLM_IO_WRITE, 0 for none. Cheap when nothing changes. */
 void klm_io_want(struct klm_io *io, unsigned what);
 void klm_io_free(struct klm_io **io);
 
 typedef void klm_timer_fn(void *arg);
 /* A timer of the loop, not set yet; fn is called on the loop. KLM_E_NOMEM. */
-klm_rc klm_timer_new(struct klm_loop *loop, klm_timer_fn *fn, void *arg, struct klm_timer **out) KLM_MUST_USE;
+klm_rc klm_timer_new(struct klm_loop *loop, klm_timer_fn *fn, void *arg, struct klm_timer **out)
+    KLM_MUST_USE;
 /* Fire once in ms milliseconds, replacing an earlier setting; 0 ends it. */
 void klm_timer_set(struct klm_timer *timer, uint64_t ms);
 void klm_timer_free(struct klm_timer **timer);

@@ -18,12 +18,12 @@ enum klm_msg_id {
 };
 
 struct klm_msg {
-    const char *id;       /* "KLM0204E" */
-    char severity;        /* I information, W warning, E error, A immediate action */
-    const char *text;     /* with inserts */
-    const char *explain;  /* why it is said */
-    const char *action;   /* what to do */
-    unsigned inserts;     /* how many arguments it takes */
+    const char *id;      /* "KLM0204E" */
+    char severity;       /* I information, W warning, E error, A immediate action */
+    const char *text;    /* with inserts */
+    const char *explain; /* why it is said */
+    const char *action;  /* what to do */
+    unsigned inserts;    /* how many arguments it takes */
 };
 
 /* The row of a message; never NULL. */
@@ -57,7 +57,8 @@ static inline klm_rc klm_fail_(struct klm_diag *diag, klm_rc rc, enum klm_msg_id
     return rc;
 }
 #define klm_fail(diag, rc, ...) KLM_FAIL_PICK_(diag, rc, __VA_ARGS__, NULL)
-#define KLM_FAIL_PICK_(diag, rc, id, ...) klm_fail_(diag, rc, id, (const char *const[]){__VA_ARGS__})
+#define KLM_FAIL_PICK_(diag, rc, id, ...)                                                          \
+    klm_fail_(diag, rc, id, (const char *const[]){__VA_ARGS__})
 
 /* Say a message through the process's log: operator console, journal, stderr. Any thread. */
 #define klm_say(...) KLM_SAY_PICK_(__VA_ARGS__, NULL)

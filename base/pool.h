@@ -38,6 +38,7 @@ void *klm_pool_copy(struct klm_pool *pool, const void *p, size_t n);
 char *klm_pool_printf(struct klm_pool *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Copies a slice into the pool. KLM_E_NOMEM when it cannot. */
-klm_rc klm_pool_slice(struct klm_pool *pool, struct klm_slice in, struct klm_slice *out) KLM_MUST_USE;
+klm_rc klm_pool_slice(struct klm_pool *pool, struct klm_slice in, struct klm_slice *out)
+    KLM_MUST_USE;
 
 #endif

@@ -22,12 +22,12 @@ klm_rc klm_rc_errno(int err);
 #define KLM_MUST_USE __attribute__((warn_unused_result))
 
 /* Leave the function when the call fails: the only macro that hides a return. */
-#define KLM_TRY(call)                     \
-    do {                                  \
-        klm_rc klm_try_rc_ = (call);      \
-        if (klm_try_rc_ != KLM_OK) {      \
-            return klm_try_rc_;           \
-        }                                 \
+#define KLM_TRY(call)                                                                              \
+    do {                                                                                           \
+        klm_rc klm_try_rc_ = (call);                                                               \
+        if (klm_try_rc_ != KLM_OK) {                                                               \
+            return klm_try_rc_;                                                                    \
+        }                                                                                          \
     } while (0)
 
 /* Free a local when it leaves scope: KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
@@ -35,10 +35,10 @@ klm_rc klm_rc_errno(int err);
 #define KLM_AUTO(free_fn) __attribute__((cleanup(free_fn)))
 
 /* Ignore an outcome on purpose; a comment beside it says why. */
-#define KLM_IGNORE(call)                \
-    do {                                \
-        klm_rc klm_ignore_rc_ = (call); \
-        (void)klm_ignore_rc_;           \
+#define KLM_IGNORE(call)                                                                           \
+    do {                                                                                           \
+        klm_rc klm_ignore_rc_ = (call);                                                            \
+        (void)klm_ignore_rc_;                                                                      \
     } while (0)
 
 #define KLM_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -13,24 +13,27 @@ struct klm_stream;
 struct klm_stream_config {
     struct klm_loop *loop;
     struct klm_workers *workers;
-    size_t max_input;        /* most unread bytes kept; reading stops there until some are dropped */
-    size_t max_output;       /* most unsent bytes kept; more fails with KLM_E_LIMIT */
-    uint32_t handshake_ms;   /* deadline of a TLS handshake, 0: none */
-    uint32_t idle_ms;        /* close after this long without input while nothing is under way, 0: never */
-    uint32_t message_ms;     /* deadline from the first byte of a message (klm_stream_message_begun) to its end */
-    uint32_t write_ms;       /* deadline for the peer to take what we send */
+    size_t max_input;      /* most unread bytes kept; reading stops there until some are dropped */
+    size_t max_output;     /* most unsent bytes kept; more fails with KLM_E_LIMIT */
+    uint32_t handshake_ms; /* deadline of a TLS handshake, 0: none */
+    uint32_t idle_ms; /* close after this long without input while nothing is under way, 0: never */
+    uint32_t
+        message_ms; /* deadline from the first byte of a message (klm_stream_message_begun) to its end */
+    uint32_t write_ms; /* deadline for the peer to take what we send */
 };
 
 /* What the owner hears. After closed the stream may be freed, and nothing more is called. */
 struct klm_stream_owner {
     void (*data)(void *arg, struct klm_stream *stream);    /* input grew; read klm_stream_input */
     void (*secured)(void *arg, struct klm_stream *stream); /* the TLS handshake is done */
-    void (*closed)(void *arg, struct klm_stream *stream, klm_rc why); /* KLM_E_CLOSED: cleanly by the peer */
+    void (*closed)(void *arg, struct klm_stream *stream,
+                   klm_rc why); /* KLM_E_CLOSED: cleanly by the peer */
     void *arg;
 };
 
 /* Take over a connected, non-blocking descriptor (owned from now on, also on failure). Reading starts at once. */
-klm_rc klm_stream_new(int take_fd, const struct klm_stream_config *cfg, const struct klm_stream_owner *owner, struct klm_stream **out) KLM_MUST_USE;
+klm_rc klm_stream_new(int take_fd, const struct klm_stream_config *cfg,
+                      const struct klm_stream_owner *owner, struct klm_stream **out) KLM_MUST_USE;
 /* Start TLS, as the server or the client that ctx is for. KLM_E_STATE when unread clear bytes are there: nothing is buffered across the upgrade. */
 klm_rc klm_stream_secure(struct klm_stream *stream, struct klm_tls_ctx *ctx) KLM_MUST_USE;
 /* Unread input; drop with klm_buf_drop what was used, then call klm_stream_message_done when a whole message was. */

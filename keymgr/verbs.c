@@ -153,7 +153,8 @@ static bool is_set(const struct km_call *call, const struct km_param *param)
     case KM_T_STRING:
         return *(const char *const *)(const void *)field != NULL;
     case KM_T_BYTES:
-        return ((const struct klm_slice *)(const void *)field)->p != NULL; /* an empty file is one, and refused as such */
+        return ((const struct klm_slice *)(const void *)field)->p !=
+               NULL; /* an empty file is one, and refused as such */
     case KM_T_NUMBER:
     case KM_T_FLAG:
         break;

@@ -172,7 +172,8 @@ struct kr_gencert {
     struct kr_spec spec;            /* of the new key; ignored with a request */
     klm_time not_before, not_after; /* 0: now, one year */
     enum kr_role role;
-    bool role_stands; /* someone chose the role: a request that asks for a drive's is refused unless it is that */
+    bool
+        role_stands; /* someone chose the role: a request that asks for a drive's is refused unless it is that */
     struct klm_slice request; /* PKCS#10, DER or PEM, to sign instead of making a key; or empty */
     const char *hosts;        /* comma list for subjectAltName (server role); NULL: none */
 };

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static struct {
-    pthread_mutex_t lock;       /* guards all of this */
+    pthread_mutex_t lock; /* guards all of this */
     char user[16];
     int hardcopy;
     struct con_socket *socket;

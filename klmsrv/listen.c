@@ -34,7 +34,6 @@ struct srv_listener {
     uint64_t said; /* when the lack of descriptors was last said: it may last */
 };
 
-
 static void want_all(struct srv_listener *listener, unsigned what)
 {
     for (size_t i = 0; i < listener->n; i++) {
@@ -144,7 +143,7 @@ static unsigned port_of(int fd)
         return 0;
     }
     return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                                : ((struct sockaddr_in *)&address)->sin_port);
+                                               : ((struct sockaddr_in *)&address)->sin_port);
 }
 
 static klm_rc bind_all(struct srv_listener *listener, const struct addrinfo *list, unsigned port,
@@ -199,8 +198,8 @@ static klm_rc open_all(struct srv_listener *listener, const char *host, unsigned
     return KLM_OK;
 }
 
-klm_rc srv_listen(struct klm_loop *loop, const char *host, unsigned port, srv_accept_fn *fn, void *arg,
-                  struct klm_diag *diag, struct srv_listener **out)
+klm_rc srv_listen(struct klm_loop *loop, const char *host, unsigned port, srv_accept_fn *fn,
+                  void *arg, struct klm_diag *diag, struct srv_listener **out)
 {
     KLM_AUTO(srv_listener_free) struct srv_listener *listener = calloc(1, sizeof *listener);
 

@@ -24,8 +24,8 @@ static void send_buf(struct srv_session *session, struct klm_buf *buf, klm_rc rc
     klm_buf_done(buf);
 }
 
-static void send_error(struct srv_session *session, uint32_t id, uint16_t code, const char *message_id,
-                       const char *text)
+static void send_error(struct srv_session *session, uint32_t id, uint16_t code,
+                       const char *message_id, const char *text)
 {
     struct kx_error error = {.code = code};
     struct klm_buf buf;
@@ -40,8 +40,8 @@ static void send_error(struct srv_session *session, uint32_t id, uint16_t code, 
 }
 
 /* A refusal of the session itself: told, then closed. A flood of them is said in part only. */
-static void fail_session(struct srv_session *session, uint32_t id, uint16_t code, enum klm_msg_id msg,
-                         const char *const *args)
+static void fail_session(struct srv_session *session, uint32_t id, uint16_t code,
+                         enum klm_msg_id msg, const char *const *args)
 {
     char text[KLM_MSG_TEXT_MAX];
 
@@ -52,14 +52,14 @@ static void fail_session(struct srv_session *session, uint32_t id, uint16_t code
     send_error(session, id, code, klm_msg(msg)->id, text);
     srv_session_end(session);
 }
-#define FAIL_SESSION(session, id, code, msg, ...) \
+#define FAIL_SESSION(session, id, code, msg, ...)                                                  \
     fail_session(session, id, code, msg, (const char *const[]){name_of(session), __VA_ARGS__, NULL})
 
 /* "000007888422 at 192.0.2.7:40022" */
 static const char *name_of(struct srv_session *session)
 {
-    snprintf(session->name, sizeof session->name, "%s at %s", session->serial[0] ? session->serial : "?",
-             session->address);
+    snprintf(session->name, sizeof session->name, "%s at %s",
+             session->serial[0] ? session->serial : "?", session->address);
     return session->name;
 }
 
@@ -94,7 +94,8 @@ struct request {
     enum kx_type answer;
 };
 
-static void send_keyed(struct srv_session *session, const struct request *request, struct km_call *call)
+static void send_keyed(struct srv_session *session, const struct request *request,
+                       struct km_call *call)
 {
     struct klm_buf buf;
 
@@ -322,7 +323,8 @@ static klm_rc fill_contact(struct srv_session *session, struct km_call *call,
     if (klm_tls_peer_cert(ssl, call->pool, &req->cert) == KLM_OK || confirm->cert.n == 0) {
         return KLM_OK;
     }
-    KLM_TRY(klm_tls_exporter(ssl, KX_BINDING_LABEL, (struct klm_slice){0}, binding, sizeof binding));
+    KLM_TRY(
+        klm_tls_exporter(ssl, KX_BINDING_LABEL, (struct klm_slice){0}, binding, sizeof binding));
     KLM_TRY(klm_pool_slice(call->pool, KLM_SLICE(binding, sizeof binding), &req->binding));
     KLM_TRY(klm_pool_slice(call->pool, confirm->signature, &req->signature));
     return klm_pool_slice(call->pool, confirm->cert, &req->cert);
@@ -365,7 +367,8 @@ static klm_rc dispatch(struct srv_session *session, const struct kx_message *mes
     enum kx_state next;
 
     if (kx_next(session->state, message->type, &next) != KLM_OK) {
-        FAIL_SESSION(session, message->id, 0xEE2D, KLM_MSG_KX_SEQUENCE, kx_type_name(message->type));
+        FAIL_SESSION(session, message->id, 0xEE2D, KLM_MSG_KX_SEQUENCE,
+                     kx_type_name(message->type));
         return KLM_OK;
     }
     switch (session->state) {
@@ -474,7 +477,8 @@ static void on_closed(void *arg, struct klm_stream *stream, klm_rc why)
     srv_session_gone(session);
 }
 
-const struct klm_stream_owner srv_session_owner = {.data = on_data, .secured = on_secured, .closed = on_closed};
+const struct klm_stream_owner srv_session_owner = {
+    .data = on_data, .secured = on_secured, .closed = on_closed};
 
 klm_rc srv_session_begin(struct srv_session *session)
 {

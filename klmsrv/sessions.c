@@ -61,7 +61,8 @@ static void host_of(int fd, char *out, size_t cap)
     socklen_t n = sizeof address;
 
     if (getpeername(fd, (struct sockaddr *)&address, &n) != 0 ||
-        getnameinfo((struct sockaddr *)&address, n, out, (socklen_t)cap, NULL, 0, NI_NUMERICHOST) != 0) {
+        getnameinfo((struct sockaddr *)&address, n, out, (socklen_t)cap, NULL, 0, NI_NUMERICHOST) !=
+            0) {
         snprintf(out, cap, "?");
     }
 }

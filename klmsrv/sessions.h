@@ -6,44 +6,45 @@
 
 #include <stdatomic.h>
 
-#define SRV_KEY 32        /* bytes of a session's wrapping key */
-#define SRV_IN_FLIGHT 8   /* requests of a session without an answer (PROTOCOL.md 1.6) */
+#define SRV_KEY 32      /* bytes of a session's wrapping key */
+#define SRV_IN_FLIGHT 8 /* requests of a session without an answer (PROTOCOL.md 1.6) */
 
 struct srv_session {
     struct srv_sessions *set;
     struct srv_session *next, *prev;
-    struct klm_stream *stream;   /* NULL once it is closed; the session stays until its calls end */
+    struct klm_stream *stream; /* NULL once it is closed; the session stays until its calls end */
     enum kx_state state;
-    bool tcp;                    /* began in clear */
-    bool closing;                /* nothing more is read */
-    bool contacting;             /* the verb drive-contact is under way */
-    bool processing;             /* messages are being taken off the input, further out on the stack */
-    unsigned calls;              /* verbs under way */
+    bool tcp;        /* began in clear */
+    bool closing;    /* nothing more is read */
+    bool contacting; /* the verb drive-contact is under way */
+    bool processing; /* messages are being taken off the input, further out on the stack */
+    unsigned calls;  /* verbs under way */
     char serial[13], wwn[17];
     uint8_t kind;
     char address[96];
-    char host[80];               /* address without the port, for the limit per address */
+    char host[80]; /* address without the port, for the limit per address */
     char fingerprint[65];
-    char name[128];              /* for messages */
-    uint8_t hello[64], hello_server[64];  /* the clear messages, for their hash */
+    char name[128];                      /* for messages */
+    uint8_t hello[64], hello_server[64]; /* the clear messages, for their hash */
     size_t hello_n, hello_server_n;
     uint8_t hellos[32];
-    uint8_t *key;                /* wrapping key of the session (exporter), SRV_KEY bytes of secret memory */
+    uint8_t *key; /* wrapping key of the session (exporter), SRV_KEY bytes of secret memory */
 };
 
 struct srv_sessions {
     struct km_server *server;
     struct klm_loop *loop;
     struct srv_session *head;
-    atomic_size_t n;             /* read by status on other threads */
+    atomic_size_t n; /* read by status on other threads */
     size_t max, per_address;
     uint32_t handshake_ms, message_ms, ssl_idle_ms, tcp_idle_ms;
     bool draining;
     void (*drained)(void *arg);
     void *drained_arg;
-    uint64_t refused;            /* connections closed for a limit */
-    uint64_t refused_said;       /* monotonic ms of the last message about it */
-    uint64_t said_since;         /* messages about broken sessions: start of the window, and how many in it */
+    uint64_t refused;      /* connections closed for a limit */
+    uint64_t refused_said; /* monotonic ms of the last message about it */
+    uint64_t
+        said_since; /* messages about broken sessions: start of the window, and how many in it */
     unsigned said;
 };
 

@@ -34,13 +34,15 @@ void srv_notify(const char *state);
 struct srv_listener;
 typedef void srv_accept_fn(void *arg, int take_fd);
 /* Bind host:port (every address of the name; port 0 picks a free one) and call fn for each connection. KLM_E_BUSY: port in use. */
-klm_rc srv_listen(struct klm_loop *loop, const char *host, unsigned port, srv_accept_fn *fn, void *arg, struct klm_diag *diag, struct srv_listener **out) KLM_MUST_USE;
+klm_rc srv_listen(struct klm_loop *loop, const char *host, unsigned port, srv_accept_fn *fn,
+                  void *arg, struct klm_diag *diag, struct srv_listener **out) KLM_MUST_USE;
 unsigned srv_listener_port(const struct srv_listener *listener);
 /* Stop accepting for a while when descriptors ran out; goes on by itself. */
 void srv_listener_free(struct srv_listener **listener);
 
 /* ---- sessions.c: all drive sessions of the task, and their limits */
-klm_rc srv_sessions_new(struct km_server *server, struct klm_loop *loop, struct srv_sessions **out) KLM_MUST_USE;
+klm_rc srv_sessions_new(struct km_server *server, struct klm_loop *loop, struct srv_sessions **out)
+    KLM_MUST_USE;
 /* Take a connection of the SSL port (tls true) or the TCP port. Refuses beyond the limits by closing. */
 void srv_sessions_accept(struct srv_sessions *sessions, int take_fd, bool tls);
 size_t srv_sessions_count(const struct srv_sessions *sessions);

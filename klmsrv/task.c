@@ -17,7 +17,7 @@
 
 #define SECRET_BYTES (8u << 20)       /* a ring of 4,000 labels needs half of it */
 #define SECRET_BYTES_LEAST (2u << 20) /* where less may be locked */
-#define DRAIN_MS 15000       /* sessions get this long to finish */
+#define DRAIN_MS 15000                /* sessions get this long to finish */
 #define VERSION_LINE "Starting the Security Key Lifecycle Manager " KLM_VERSION
 #define SUPPORT_LINE "For support see the README of klmsrv, and klmsrv-messages(7)"
 
@@ -30,7 +30,7 @@ struct srv_task {
     struct klm_timer *drain;
     pthread_mutex_t info_lock; /* guards info, which verbs read on other threads */
     struct km_task_info info;
-    bool ending;             /* draining for the end of the task, not only of serving */
+    bool ending; /* draining for the end of the task, not only of serving */
 };
 
 struct control {
@@ -75,8 +75,8 @@ static klm_rc open_listeners(struct srv_task *srv, struct klm_diag *diag)
 
     if (rc == KLM_OK) {
         rc = srv_listen(srv->loop, parm_str(config, PARM_TransportListener_ssl_host),
-                        (unsigned)parm_num(config, PARM_TransportListener_ssl_port), accept_ssl, srv,
-                        diag, &srv->ssl);
+                        (unsigned)parm_num(config, PARM_TransportListener_ssl_port), accept_ssl,
+                        srv, diag, &srv->ssl);
     }
     km_state_put(&state);
     return rc;
@@ -229,7 +229,8 @@ static void refresh_done(struct km_call *call)
 static void on_hup(void *arg)
 {
     struct srv_task *srv = arg;
-    const struct km_actor actor = {.kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "SIGHUP"};
+    const struct km_actor actor = {
+        .kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "SIGHUP"};
     struct km_call *call;
     char state[64];
 
@@ -405,5 +406,6 @@ int srv_run(const struct srv_options *options)
         klm_say(KLM_MSG_STOPPED);
         return EXIT_SUCCESS;
     }
-    return rc == KLM_E_INVALID || rc == KLM_E_NOTFOUND || rc == KLM_E_USAGE ? EX_CONFIG : EXIT_FAILURE;
+    return rc == KLM_E_INVALID || rc == KLM_E_NOTFOUND || rc == KLM_E_USAGE ? EX_CONFIG
+                                                                            : EXIT_FAILURE;
 }

@@ -65,7 +65,7 @@ struct parm_errors {
 void parm_error_(struct parm_errors *errors, unsigned line, enum klm_msg_id id,
                  const char *const *args);
 #define parm_error(errors, line, ...) PARM_ERROR_PICK_(errors, line, __VA_ARGS__, NULL)
-#define PARM_ERROR_PICK_(errors, line, id, ...) \
+#define PARM_ERROR_PICK_(errors, line, id, ...)                                                    \
     parm_error_(errors, line, id, (const char *const[]){__VA_ARGS__})
 
 /* Rules between properties. KLM_E_NOMEM; what is wrong goes to errors. */

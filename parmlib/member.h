@@ -46,9 +46,9 @@ struct parm_where parm_statement_where(const struct parm_statement *st, size_t a
 /* Fill diag, with line and column, and return KLM_E_INVALID. */
 klm_rc parm_member_fail_(struct parm_where where, struct klm_diag *diag, enum klm_msg_id id,
                          const char *const *args) KLM_MUST_USE;
-#define parm_member_fail(st, at, diag, ...) \
+#define parm_member_fail(st, at, diag, ...)                                                        \
     PARM_MEMBER_FAIL_PICK_(parm_statement_where(st, at), diag, __VA_ARGS__, NULL)
-#define PARM_MEMBER_FAIL_PICK_(where, diag, id, ...) \
+#define PARM_MEMBER_FAIL_PICK_(where, diag, id, ...)                                               \
     parm_member_fail_(where, diag, id, (const char *const[]){__VA_ARGS__})
 
 #endif

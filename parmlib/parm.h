@@ -19,25 +19,38 @@ enum parm_id {
     PARM_COUNT_
 };
 
-enum parm_type { PARM_STRING, PARM_NUMBER, PARM_BOOL, PARM_PORT, PARM_KEYWORD, PARM_KEYWORDS, PARM_PATH, PARM_URL, PARM_KEYSTORE, PARM_ALIAS, PARM_HOST };
+enum parm_type {
+    PARM_STRING,
+    PARM_NUMBER,
+    PARM_BOOL,
+    PARM_PORT,
+    PARM_KEYWORD,
+    PARM_KEYWORDS,
+    PARM_PATH,
+    PARM_URL,
+    PARM_KEYSTORE,
+    PARM_ALIAS,
+    PARM_HOST
+};
 
 enum parm_flag {
-    PARM_REQUIRED = 1,   /* the task does not start without it */
-    PARM_DYNAMIC = 2,    /* takes effect while running (refresh, modconfig); otherwise at the next start */
-    PARM_SECRET = 4,     /* shown as **** everywhere */
-    PARM_LOCAL = 8,      /* never taken over by sync, import or replication */
-    PARM_UNVERIFIED = 16,/* name, default or meaning not confirmed by the product's manual */
-    PARM_OURS = 32,      /* a property of this project */
-    PARM_LATER = 64      /* feature not built yet: any value but the default stops the start */
+    PARM_REQUIRED = 1, /* the task does not start without it */
+    PARM_DYNAMIC =
+        2, /* takes effect while running (refresh, modconfig); otherwise at the next start */
+    PARM_SECRET = 4,      /* shown as **** everywhere */
+    PARM_LOCAL = 8,       /* never taken over by sync, import or replication */
+    PARM_UNVERIFIED = 16, /* name, default or meaning not confirmed by the product's manual */
+    PARM_OURS = 32,       /* a property of this project */
+    PARM_LATER = 64       /* feature not built yet: any value but the default stops the start */
 };
 
 struct parm_row {
     const char *name;
     enum parm_type type;
-    const char *range;       /* "1-65535", "a|b|c" for keywords, "" for none */
-    const char *deflt;       /* NULL: no default */
+    const char *range; /* "1-65535", "a|b|c" for keywords, "" for none */
+    const char *deflt; /* NULL: no default */
     unsigned flags;
-    const char *right;       /* right needed to change it: "CONFIG", "SECURITY", "AUDIT", "DRIVE" */
+    const char *right; /* right needed to change it: "CONFIG", "SECURITY", "AUDIT", "DRIVE" */
     const char *help;
 };
 /* The row of a property; never NULL. */
@@ -51,7 +64,8 @@ struct parm_config; /* immutable; counted */
  * all said, with line numbers, and then the first is in diag and the outcome is KLM_E_INVALID. */
 klm_rc parm_load(const char *path, struct klm_diag *diag, struct parm_config **out) KLM_MUST_USE;
 /* The same from memory; name stands for the path in messages. quiet: say nothing. */
-klm_rc parm_load_text(struct klm_slice text, const char *name, bool quiet, struct klm_diag *diag, struct parm_config **out) KLM_MUST_USE;
+klm_rc parm_load_text(struct klm_slice text, const char *name, bool quiet, struct klm_diag *diag,
+                      struct parm_config **out) KLM_MUST_USE;
 struct parm_config *parm_ref(struct parm_config *config);
 void parm_free(struct parm_config **config);
 
@@ -78,7 +92,8 @@ int parm_tls_min(const struct parm_config *config);
 int parm_tls_max(const struct parm_config *config);
 /* A property of cipher suites as OpenSSL lists for TLS 1.2 and 1.3; NULL where the library's own choice stands (JSSE_ALL) or no suite
  * of that version is named. KLM_E_NOMEM. */
-klm_rc parm_ciphers(const struct parm_config *config, enum parm_id id, struct klm_pool *pool, const char **tls12, const char **tls13) KLM_MUST_USE;
+klm_rc parm_ciphers(const struct parm_config *config, enum parm_id id, struct klm_pool *pool,
+                    const char **tls12, const char **tls13) KLM_MUST_USE;
 
 /* Folders and files whose defaults depend on other properties; see the help of config.store.directory, Audit.journal.directory and
  * config.masterkey.file. KLM_E_LIMIT when out is too small. */
@@ -94,13 +109,16 @@ const char *parm_drive_authority_ring(const struct parm_config *config);
 void parm_say_weak(const struct parm_config *config);
 
 /* A new configuration with one property set, or unset (value NULL), checked as in a file; nothing is written. */
-klm_rc parm_with(const struct parm_config *config, const char *name, const char *value, struct klm_diag *diag, struct parm_config **out) KLM_MUST_USE;
+klm_rc parm_with(const struct parm_config *config, const char *name, const char *value,
+                 struct klm_diag *diag, struct parm_config **out) KLM_MUST_USE;
 /* Write a configuration's file anew with that one change: comments, order and other lines stay byte for byte; atomically. */
-klm_rc parm_save_change(const struct parm_config *config, const char *name, const char *value, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc parm_save_change(const struct parm_config *config, const char *name, const char *value,
+                        struct klm_diag *diag) KLM_MUST_USE;
 /* Visit all values as "name", "value" in table order, then unknown ones in file order; secret values as "****". */
 typedef void parm_visit_fn(void *arg, const char *name, const char *value, bool is_default);
 void parm_list(const struct parm_config *config, parm_visit_fn *visit, void *arg);
 /* Names whose value differs and which do not take effect while running: for the message at refresh. */
-void parm_pending(const struct parm_config *running, const struct parm_config *wanted, parm_visit_fn *visit, void *arg);
+void parm_pending(const struct parm_config *running, const struct parm_config *wanted,
+                  parm_visit_fn *visit, void *arg);
 
 #endif

@@ -41,8 +41,8 @@ void parm_properties_put(struct klm_buf *buf, const char *name, const char *valu
  * KLM_E_INVALID, KLM_E_LIMIT: the text, before or after, cannot be read. KLM_E_INTERNAL: read
  * again, more than the one property differs. */
 klm_rc parm_properties_change(struct klm_slice text, const char *file, const char *name,
-                              const char *value, struct klm_diag *diag,
-                              struct klm_buf *out) KLM_MUST_USE;
+                              const char *value, struct klm_diag *diag, struct klm_buf *out)
+    KLM_MUST_USE;
 /* The line ending that a text uses: that of its first line, "\n" when it has none. */
 const char *parm_properties_eol(struct klm_slice text);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const struct parm_row rows[] = {
-#define PARM(id, name, type, range, deflt, flags, right, help) \
+#define PARM(id, name, type, range, deflt, flags, right, help)                                     \
     [PARM_##id] = {name, type, range, deflt, flags, right, help},
 #include "parmlib/properties.def"
 #undef PARM

@@ -7,14 +7,17 @@ int main(int argc, const char **argv)
 {
     char *config = NULL;
     const struct poptOption options[] = {
-        {"config", 'c', POPT_ARG_STRING, &config, 0, "configuration, when the task is down (default: $KLM_CONFIG)", "FILE"},
+        {"config", 'c', POPT_ARG_STRING, &config, 0,
+         "configuration, when the task is down (default: $KLM_CONFIG)", "FILE"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("keyxfer", argc, argv, options, POPT_CONTEXT_POSIXMEHARDER);
     struct klm_buf command;
     int status = EXIT_FAILED;
 
-    poptSetOtherOptionHelp(ctx, "[OPTION...] [\"KEYXFER command\" | words | - (standard input, lines continued with -)]");
+    poptSetOtherOptionHelp(
+        ctx,
+        "[OPTION...] [\"KEYXFER command\" | words | - (standard input, lines continued with -)]");
     program_options(ctx, "keyxfer");
     klm_buf_init(&command, 131072);
     if (program_gather("KEYXFER", poptGetArgs(ctx), &command) == KLM_OK) {

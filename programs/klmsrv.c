@@ -225,11 +225,16 @@ int main(int argc, const char **argv)
 {
     struct arguments a = {0};
     const struct poptOption options[] = {
-        {"make-master", 0, POPT_ARG_STRING, &a.make, 0, "generate a master key and seal it in FILE", "FILE"},
-        {"enter-master", 0, POPT_ARG_STRING, &a.enter, 0, "seal a master key made of the PARTs named (- asks) in FILE", "FILE"},
-        {"split-master", 0, POPT_ARG_STRING, &a.split, 0, "write the master key of FILE as PARTs for its officers", "FILE"},
-        {"confirm-escrow", 0, POPT_ARG_STRING, &a.confirm, 0, "note in FILE that the parts are in a safe place", "FILE"},
-        {"verify", 0, POPT_ARG_STRING, &a.verify, 0, "check every record of the store and the journal's chain", "CONFIG"},
+        {"make-master", 0, POPT_ARG_STRING, &a.make, 0, "generate a master key and seal it in FILE",
+         "FILE"},
+        {"enter-master", 0, POPT_ARG_STRING, &a.enter, 0,
+         "seal a master key made of the PARTs named (- asks) in FILE", "FILE"},
+        {"split-master", 0, POPT_ARG_STRING, &a.split, 0,
+         "write the master key of FILE as PARTs for its officers", "FILE"},
+        {"confirm-escrow", 0, POPT_ARG_STRING, &a.confirm, 0,
+         "note in FILE that the parts are in a safe place", "FILE"},
+        {"verify", 0, POPT_ARG_STRING, &a.verify, 0,
+         "check every record of the store and the journal's chain", "CONFIG"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("klmsrv", argc, argv, options, 0);

@@ -15,12 +15,12 @@
 typedef void test_fn(void);
 void test_register(const char *name, test_fn *fn);
 
-#define TEST(name)                                                            \
-    static void name(void);                                                   \
-    __attribute__((constructor)) static void test_reg_##name(void)            \
-    {                                                                         \
-        test_register(#name, name);                                           \
-    }                                                                         \
+#define TEST(name)                                                                                 \
+    static void name(void);                                                                        \
+    __attribute__((constructor)) static void test_reg_##name(void)                                 \
+    {                                                                                              \
+        test_register(#name, name);                                                                \
+    }                                                                                              \
     static void name(void)
 
 #define CHECK(expr) CU_ASSERT(expr)
@@ -28,13 +28,15 @@ void test_register(const char *name, test_fn *fn);
 #define CHECK_RC(call, expected) test_rc((call), (expected), #call, __FILE__, __LINE__, false)
 #define REQUIRE_OK(call) test_rc((call), KLM_OK, #call, __FILE__, __LINE__, true)
 #define CHECK_STR(got, expected) test_str((got), (expected), #got, __FILE__, __LINE__)
-#define CHECK_INT(got, expected) test_int((int64_t)(got), (int64_t)(expected), #got, __FILE__, __LINE__)
+#define CHECK_INT(got, expected)                                                                   \
+    test_int((int64_t)(got), (int64_t)(expected), #got, __FILE__, __LINE__)
 #define CHECK_MEM(got, expected, n) test_mem((got), (expected), (n), #got, __FILE__, __LINE__)
 
 void test_rc(klm_rc got, klm_rc expected, const char *what, const char *file, int line, bool fatal);
 void test_str(const char *got, const char *expected, const char *what, const char *file, int line);
 void test_int(int64_t got, int64_t expected, const char *what, const char *file, int line);
-void test_mem(const void *got, const void *expected, size_t n, const char *what, const char *file, int line);
+void test_mem(const void *got, const void *expected, size_t n, const char *what, const char *file,
+              int line);
 
 /* So many milliseconds, times what KLM_TEST_SLOW says: for what a test waits for, and deadlines it sets. */
 uint32_t test_ms(uint32_t ms);

@@ -71,7 +71,8 @@ TEST(names_in_all_their_forms_mean_files_in_the_folder)
     reads("CRYPTOR2.PARMS/KLM20", "three", __LINE__);
     reads("./plain", "one", __LINE__);
     struct klm_slice none = {0};
-    CHECK_RC(con_file_read(&run, "fourth", 100, &none), KLM_E_INVALID); /* empty is no file to take over */
+    CHECK_RC(con_file_read(&run, "fourth", 100, &none),
+             KLM_E_INVALID); /* empty is no file to take over */
     snprintf(path, sizeof path, "FILE://%s/plain", context.files);
     reads(path, "one", __LINE__);
     snprintf(path, sizeof path, "%s/plain", context.files);

@@ -42,15 +42,15 @@ static inline unsigned said_times(const char *id)
 }
 
 /* The required properties, and no weak setting; five lines. */
-#define SAFE                                                                    \
-    "Audit.metadata.file.name=/var/lib/isklm/SKLMData.xml\n"                    \
-    "config.drivetable.file.url=FILE\\:/var/lib/isklm/filedrive.table\n"        \
-    "config.keystore.file=safkeyring\\://TAPEKMS/KeyStore4758\n"                \
-    "TransportListener.ssl.keystore.name=safkeyring\\://TAPEKMS/KeyStore4758\n" \
+#define SAFE                                                                                       \
+    "Audit.metadata.file.name=/var/lib/isklm/SKLMData.xml\n"                                       \
+    "config.drivetable.file.url=FILE\\:/var/lib/isklm/filedrive.table\n"                           \
+    "config.keystore.file=safkeyring\\://TAPEKMS/KeyStore4758\n"                                   \
+    "TransportListener.ssl.keystore.name=safkeyring\\://TAPEKMS/KeyStore4758\n"                    \
     "TransportListener.ssl.port=1443\n"
-#define STRONG                                                                         \
-    SAFE "TransportListener.ssl.clientauthentication=2\n"                              \
-         "TransportListener.ssl.truststore.name=safkeyring\\://TAPEKMS/KeyStore4758\n" \
+#define STRONG                                                                                     \
+    SAFE "TransportListener.ssl.clientauthentication=2\n"                                          \
+         "TransportListener.ssl.truststore.name=safkeyring\\://TAPEKMS/KeyStore4758\n"             \
          "TransportListener.ssl.protocols=TLSv1.3\n"
 
 static inline klm_rc load(const char *text, struct klm_diag *diag, struct parm_config **out)
