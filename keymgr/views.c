@@ -182,7 +182,22 @@ void km_edit_taken(struct km_server *server, const struct km_edit *edit)
 
 /* ---- Writing */
 
-static klm_rc replace_table(struct km_views *views, struct st_view *view, struct klm_diag *diag)
+/* Does the file hold just this text? An edit may come between its writing and the look at it. */
+static bool holds(const char *path, struct klm_slice text)
+{
+    struct klm_buf now;
+    bool same_text;
+
+    klm_buf_init(&now, TABLE_MAX);
+    same_text = klm_file_read(path, TABLE_MAX, &now, NULL) == KLM_OK &&
+                klm_slice_equal(klm_buf_as_slice(&now), text);
+    klm_buf_done(&now);
+    return same_text;
+}
+
+/* Write the table anew; *seen is how the file looks afterwards, or nothing when it is not ours any more. */
+static klm_rc replace_table(struct km_views *views, struct st_view *view, struct km_seen *seen,
+                            struct klm_diag *diag)
 {
     struct klm_buf text;
     klm_rc rc;
@@ -194,6 +209,12 @@ static klm_rc replace_table(struct km_views *views, struct st_view *view, struct
     }
     if (rc == KLM_OK) {
         rc = klm_file_replace(views->table, klm_buf_as_slice(&text), 0644, diag);
+    }
+    if (rc == KLM_OK) {
+        *seen = look(views->table);
+        if (!holds(views->table, klm_buf_as_slice(&text))) {
+            *seen = (struct km_seen){0};
+        }
     }
     klm_buf_done(&text);
     return rc;
@@ -229,16 +250,15 @@ static bool write_table(struct km_server *server, struct st_view *view)
 {
     struct km_views *views = server->views;
     struct klm_diag diag = {0};
-    struct km_seen seen;
+    struct km_seen seen = {0};
     klm_rc rc;
 
     if (edited(server)) {
         return false;
     }
     views->drives_written = klm_clock_mono_ms();
-    rc = replace_table(views, view, &diag);
+    rc = replace_table(views, view, &seen, &diag);
     if (rc == KLM_OK) {
-        seen = look(views->table);
         pthread_mutex_lock(&views->lock);
         server->table_seen = seen;
         pthread_mutex_unlock(&views->lock);
