@@ -30,6 +30,7 @@ struct km_writer {
     } outbox
         [KM_OUTBOX]; /* rows that wait to be deleted, oldest first from outbox_first on, as a ring */
     size_t outbox_first, outbox_n;
+    uint64_t outbox_gone; /* events up to here have no row any more; 0: the journal knows */
     bool behind; /* the journal refused events: rows are found by a scan until it takes them */
     uint64_t last_flush; /* monotonic ms of the last lazy flush */
     uint64_t last_idle;  /* and of the last work of quiet moments */
@@ -102,9 +103,13 @@ klm_rc km_events_add(struct km_events *events, struct km_call *call) KLM_MUST_US
 void km_outbox_journal(struct km_server *server, uint64_t row, struct klm_slice bytes);
 /* Bring every row to the journal, those that are there already passed over, and delete all: at start, and after the journal failed. */
 klm_rc km_outbox_recover(struct km_server *server) KLM_MUST_USE;
-/* Delete rows whose events the journal has on disk; call km_outbox_purged with *n once the change is committed. */
+/* Delete rows whose events the journal has on disk; call km_outbox_purged with *n once the change is committed,
+ * and km_outbox_durable once it is on disk. */
 klm_rc km_outbox_purge(struct km_server *server, struct st_change *change, size_t *n) KLM_MUST_USE;
 void km_outbox_purged(struct km_server *server, size_t n);
+/* The journal need not remember events whose rows are gone for good. Not before: after a power loss a row that was deleted without
+ * waiting for the disk is back, and its events would be written twice. */
+void km_outbox_durable(struct km_server *server);
 klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice bytes) KLM_MUST_USE;
 
 /* run.c */

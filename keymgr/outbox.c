@@ -25,6 +25,12 @@ static uint64_t row_number(struct klm_slice key)
     return row;
 }
 
+/* The highest number that an event of a row can have. */
+static uint64_t last_event(uint64_t row)
+{
+    return row * EVENTS_A_ROW + EVENTS_A_ROW - 1;
+}
+
 klm_rc km_events_add(struct km_events *events, struct km_call *call)
 {
     size_t at = events->row.n;
@@ -140,7 +146,8 @@ static klm_rc recover_some(struct km_server *server, bool *left)
     }
     KLM_TRY(st_change_commit(&replay.change, NULL));
     if (replay.last) {
-        smf_journal_forget(server->journal, replay.last * EVENTS_A_ROW + EVENTS_A_ROW - 1);
+        server->writer.outbox_gone = last_event(replay.last);
+        km_outbox_durable(server);
     }
     *left = replay.n == REPLAY_MAX;
     return KLM_OK;
@@ -184,10 +191,17 @@ void km_outbox_purged(struct km_server *server, size_t n)
     if (n == 0) {
         return;
     }
-    smf_journal_forget(server->journal,
-                       writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row *
-                               EVENTS_A_ROW +
-                           EVENTS_A_ROW - 1);
+    writer->outbox_gone = last_event(writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row);
     writer->outbox_first = (writer->outbox_first + n) % KM_OUTBOX;
     writer->outbox_n -= n;
+}
+
+void km_outbox_durable(struct km_server *server)
+{
+    struct km_writer *writer = &server->writer;
+
+    if (writer->outbox_gone) {
+        smf_journal_forget(server->journal, writer->outbox_gone);
+        writer->outbox_gone = 0;
+    }
 }

@@ -478,7 +478,7 @@ TEST(an_answer_and_a_close_within_a_callback_both_happen)
     rig.owner.data = answer_and_close;
     rig_stream(&rig);
     REQUIRE(write(rig.peer, "x", 1) == 1);
-    CHECK(!rig_run(&rig, 50));
+    CHECK(!rig_run(&rig, 30));
     /* one write for both */
     CHECK(read(rig.peer, text, sizeof text) == 7);
     CHECK_STR(text, "one two");
