@@ -26,9 +26,14 @@ static klm_rc load(const char *name, struct klm_pool *pool, struct klm_slice *ou
     return klm_pool_slice(pool, klm_buf_as_slice(&buf), out);
 }
 
-static klm_rc put_cert(struct st_change *change, struct klm_pool *pool, const struct golden_cert *from)
+static klm_rc put_cert(struct st_change *change, struct klm_pool *pool,
+                       const struct golden_cert *from)
 {
-    struct kr_cert cert = {.owner = GOLDEN_OWNER, .label = from->label, .trust = KR_TRUST, .token_label = from->token_label, .added = GOLDEN_TIME};
+    struct kr_cert cert = {.owner = GOLDEN_OWNER,
+                           .label = from->label,
+                           .trust = KR_TRUST,
+                           .token_label = from->token_label,
+                           .added = GOLDEN_TIME};
     struct kr_connect connect = {GOLDEN_OWNER, from->label, "PERSONAL", from == golden_certs};
     struct klm_slice token, pem;
 
@@ -54,7 +59,11 @@ static klm_rc put_keys(struct st_change *change, struct klm_pool *pool)
 
 static klm_rc put_drives(struct st_change *change, struct klm_pool *pool)
 {
-    struct dt_pending pending = {.serial = "000001399999", .kind = DT_LTO, .address = "192.0.2.7:40022", .first_contact = GOLDEN_TIME, .contacts = 258};
+    struct dt_pending pending = {.serial = "000001399999",
+                                 .kind = DT_LTO,
+                                 .address = "192.0.2.7:40022",
+                                 .first_contact = GOLDEN_TIME,
+                                 .contacts = 258};
 
     (void)pool;
     for (unsigned i = 1; i <= GOLDEN_DRIVES; i++) {
@@ -74,7 +83,8 @@ static klm_rc put_usage(struct st_change *change, struct klm_pool *pool)
 
         KLM_TRY(md_usage_add(change, &usage));
     }
-    return st_put(change, ST_OUTBOX, KLM_SLICE("\0\0\0\0\0\0\1\2", 8), klm_slice_str(GOLDEN_OUTBOX));
+    return st_put(change, ST_OUTBOX, KLM_SLICE("\0\0\0\0\0\0\1\2", 8),
+                  klm_slice_str(GOLDEN_OUTBOX));
 }
 
 static klm_rc put_index(struct st_change *change, struct klm_pool *pool)

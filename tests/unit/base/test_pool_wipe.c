@@ -1,6 +1,7 @@
 /* What wiping pools and buffers leave behind: the whole writable memory of the process but its
  * stacks is searched for what they held. */
 #include "test.h"
+#include "tests/unit/peek.h"
 
 #include "base/buf.h"
 #include "base/pool.h"
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define CHUNK 65536
@@ -18,21 +18,6 @@
 static const char mark[] = "SECRETBYTES-7f31";
 static char chunk[CHUNK];
 
-/* Read memory through the kernel, since freed memory may not be touched directly. An emulator of
- * user programs knows only the second way, which is closed to a process that may not be dumped. */
-static ssize_t peek(uintptr_t at, size_t n)
-{
-    static int memory = -1;
-    struct iovec here = {chunk, n}, there = {(void *)at, n};
-    ssize_t got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
-
-    if (got < 0) {
-        memory = memory < 0 ? open("/proc/self/mem", O_RDONLY | O_CLOEXEC) : memory;
-        got = pread(memory, chunk, n, (off_t)at);
-    }
-    return got;
-}
-
 /* Places of the mark from one address to another, where chunk is not. */
 static unsigned places_in(uintptr_t from, uintptr_t to)
 {
@@ -40,7 +25,7 @@ static unsigned places_in(uintptr_t from, uintptr_t to)
 
     for (uintptr_t at = from; at < to; at += CHUNK - sizeof mark) {
         size_t want = to - at < CHUNK ? to - at : CHUNK;
-        ssize_t got = peek(at, want);
+        ssize_t got = test_peek(at, chunk, want);
 
         for (char *p = chunk;
              got > 0 && (p = memmem(p, (size_t)(chunk + got - p), mark, sizeof mark - 1)); p++) {
