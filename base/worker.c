@@ -12,6 +12,7 @@ struct klm_workers {
     pthread_cond_t more;
     struct klm_job *first, **last;
     size_t waiting, max;
+    size_t idle; /* threads that sleep and were not called yet; may say too many, never too few */
     bool stop;
     unsigned n; /* threads; not changed after new */
     pthread_t thread[];
@@ -49,6 +50,7 @@ static struct klm_job *next_job(struct klm_workers *w)
 
     pthread_mutex_lock(&w->lock);
     while (!w->first && !w->stop) {
+        w->idle++;
         pthread_cond_wait(&w->more, &w->lock);
     }
     job = w->first;
@@ -112,6 +114,7 @@ klm_rc klm_workers_new(unsigned n, size_t max, struct klm_workers **out)
 klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job)
 {
     klm_rc rc = KLM_E_LIMIT;
+    bool call = false;
 
     pthread_mutex_lock(&workers->lock);
     if (workers->waiting < workers->max) {
@@ -119,10 +122,15 @@ klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job)
         *workers->last = job;
         workers->last = &job->next;
         workers->waiting++;
-        pthread_cond_signal(&workers->more);
+        /* One that is at work looks into the queue before it sleeps. */
+        call = workers->idle > 0;
+        workers->idle -= call;
         rc = KLM_OK;
     }
     pthread_mutex_unlock(&workers->lock);
+    if (call) {
+        pthread_cond_signal(&workers->more); /* after the lock, which the called one wants first */
+    }
     return rc;
 }
 
