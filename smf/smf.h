@@ -90,6 +90,7 @@ struct smf_record {
     uint64_t seq, event_no;
     const char *server_id;
     uint8_t prev[32], hash[32]; /* SHA-256 chain */
+    bool left_out; /* by the configuration in force at the append: stays in the journal alone */
     struct smf_event event;
 };
 /* Read records after seq in order: each call of visit gets one, in a pool that lives for the call. Any thread, also while appends go on. */
