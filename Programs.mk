@@ -16,3 +16,29 @@ keyxfer_USES  := console programs/lib $(ALL_FOLDERS)
 PROGRAMS += iosdrive
 iosdrive_MAIN := programs/iosdrive.c
 iosdrive_USES := ios parmlib exchange base
+
+# Plug-ins: shared objects that are loaded when configured. Each is built only where its library is installed, and then the
+# programs' target builds it too.
+EVTLOG_HEADER := $(wildcard $(SYSROOT)/usr/include/syslog-ng/evtlog.h)
+PLUGINS :=
+ifneq ($(EVTLOG_HEADER),)
+PLUGINS += evtlog.so
+endif
+EVTLOG_FLAGS = $(filter-out -fPIE,$(ALLC)) -fPIC -isystem $(SYSROOT)/usr/include/syslog-ng \
+               $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I glib-2.0))
+# Debian keeps the library in a folder of its own.
+EVTLOG_LIBS  = -L$(SYSROOT)/usr/lib/syslog-ng -Wl,-rpath,/usr/lib/syslog-ng -levtlog
+$(B)/plugins/evtlog.so: plugins/evtlog/evtlog.c smf/syslog_plugin.h $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,PLUG,$@)
+	$(Q)$(CC) $(EVTLOG_FLAGS) -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete -o $@ $< $(EVTLOG_LIBS)
+PLUGIN_FILES = $(addprefix $(B)/plugins/,$(PLUGINS))
+all: $(PLUGIN_FILES)
+plugins: $(PLUGIN_FILES) ## build the plug-ins whose libraries are installed
+.PHONY: plugins
+
+PROGRAMS += smfdump smf2log
+smfdump_MAIN  := programs/smfdump.c
+smfdump_USES  := smf/dump programs/lib smf base
+smf2log_MAIN  := programs/smf2log.c
+smf2log_USES  := smf/dump programs/lib smf base

@@ -162,6 +162,14 @@ char *klm_msg_format(enum klm_msg_id id, const char *const *args, char *out, siz
     return out;
 }
 
+const char *klm_msg_sentence(enum klm_msg_id id, const char *text)
+{
+    const char *begin = klm_msg(id)->id;
+    size_t n = strlen(begin);
+
+    return strncmp(text, begin, n) == 0 && text[n] == ' ' ? text + n + 1 : text;
+}
+
 void klm_diag_fill_(struct klm_diag *diag, enum klm_msg_id id, const char *const *args)
 {
     if (diag) {

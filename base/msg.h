@@ -36,6 +36,9 @@ enum klm_msg_id klm_msg_find(const char *id);
  * become '.', long arguments are cut; args ends with NULL. Returns out. */
 char *klm_msg_format(enum klm_msg_id id, const char *const *args, char *out, size_t cap);
 
+/* A formatted message without the identifier that it begins with, where that stands apart; within text. */
+const char *klm_msg_sentence(enum klm_msg_id id, const char *text);
+
 /* Decimal text of a number, for an insert: lives as long as the enclosing block. */
 #define KLM_NUM(n) klm_num_((int64_t)(n), (char[24]){0})
 const char *klm_num_(int64_t n, char out[24]);

@@ -16,7 +16,7 @@ struct con_context {
         *files; /* the one folder under which files named in commands lie (openat2, beneath) */
 };
 
-/* Carry out one line: "F ISKLM,APPL='...'" (or MODIFY), "P ISKLM" (STOP), "D A,ISKLM" (DISPLAY), "RACDCERT ...", "KEYXFER ...". Blocks: not on a loop. The answer (lines, each
+/* Carry out one line: "F ISKLM,APPL='...'" (or MODIFY), "P ISKLM" (STOP), "D A,ISKLM" (DISPLAY), "D SMF", "I SMF" (SWITCH), "RACDCERT ...", "KEYXFER ...". Blocks: not on a loop. The answer (lines, each
  * ending with a newline) is appended to out; *status is 0 done, 1 failed, 2 the command was given wrongly. Never fails otherwise: what goes wrong is in the answer. */
 void con_execute(const struct con_context *context, const char *line, struct klm_buf *out,
                  int *status);

@@ -1,4 +1,5 @@
-/* Operator commands of the system: F (MODIFY) hands a text to the product, P (STOP) ends it, D (DISPLAY) shows it. */
+/* Operator commands of the system: F (MODIFY) hands a text to the product, P (STOP) ends it, D (DISPLAY) shows it; I SMF switches
+ * SMF data sets, D SMF shows them. */
 #include "console/internal.h"
 
 #include <stdio.h>
@@ -107,8 +108,75 @@ void con_display(struct con_run *run)
     km_call_free(&call);
 }
 
+/* hh.mm.ss, local time as on z/OS. */
+static void local_time(char out[16])
+{
+    time_t now = (time_t)(klm_clock() / 1000000);
+    struct tm tm = {0};
+
+    (void)localtime_r(&now, &tm);
+    snprintf(out, 16, "%02u.%02u.%02u", (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+             (unsigned)tm.tm_sec % 100);
+}
+
+/* D SMF: IEE974I heads the list of data sets. */
+static void display_smf(struct con_run *run)
+{
+    struct km_call *call;
+    char now[16];
+
+    if (con_call(run, KM_SMF_LIST, &call) != KLM_OK) {
+        return;
+    }
+    if (km_run_wait(call) == KLM_OK) {
+        local_time(now);
+        con_line(run, klm_pool_printf(run->pool, "IEE974I %s SMF DATA SETS", now));
+    }
+    con_answer(run, call);
+    km_call_free(&call);
+}
+
+/* What SMF says when it has switched: IEE360I which data set it records on, IEE362A which one is to be dumped. */
+static void say_switched(struct con_run *run, const struct km_call *call)
+{
+    const char **row = call->rows.row[0]; /* the new one, the old one, the folder */
+    char now[16];
+
+    local_time(now);
+    con_line(run, klm_pool_printf(run->pool, "IEE360I SMF NOW RECORDING ON %s ON %s TIME=%s",
+                                  row[0], row[2], now));
+    if (row[1][0]) {
+        con_line(run,
+                 klm_pool_printf(run->pool, "IEE362A SMF ENTER DUMP FOR %s ON %s", row[1], row[2]));
+    }
+}
+
+/* I SMF. */
+static void switch_smf(struct con_run *run, const char *p)
+{
+    struct km_call *call;
+
+    if (!step(&p, "SMF") || *p) {
+        CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_COMMAND_FORM);
+        return;
+    }
+    if (con_call(run, KM_SMF_SWITCH, &call) != KLM_OK) {
+        return;
+    }
+    if (km_run_wait(call) == KLM_OK && call->rows.n == 1) {
+        say_switched(run, call);
+    } else {
+        con_answer(run, call);
+    }
+    km_call_free(&call);
+}
+
 static void display(struct con_run *run, const char *p)
 {
+    if (step(&p, "SMF") && !*p) {
+        display_smf(run);
+        return;
+    }
     if (step_any(&p, "A", "ACTIVITY") && *p == ',' &&
         (p += 1 + strspn(p + 1, " \t"), step(&p, TASK)) && !*p) {
         con_display(run);
@@ -125,6 +193,8 @@ static void dispatch(struct con_run *run, const char *p)
         stop(run, p);
     } else if (step_any(&p, "D", "DISPLAY")) {
         display(run, p);
+    } else if (step_any(&p, "I", "SWITCH")) {
+        switch_smf(run, p);
     } else if (step(&p, "RACDCERT")) {
         con_racdcert(run, p);
     } else if (step(&p, "KEYXFER")) {

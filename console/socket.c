@@ -31,6 +31,7 @@ struct operator_conn {
     bool used, ended; /* guarded by the socket's lock */
     int fd, wake;
     struct ucred peer;
+    char number[KM_SESSION_MAX]; /* of its session, in audit records */
     bool attached;
     pthread_mutex_t lock;    /* guards messages */
     struct klm_buf messages; /* frames that wait */
@@ -103,28 +104,32 @@ static klm_rc send_refusal(struct operator_conn *conn, int status, enum klm_msg_
     return send_answer(conn, status, klm_slice_str(text));
 }
 
+/* What happened on the socket, as an event; a failure when there is a message that says why. */
+static void tell_event(struct operator_conn *conn, enum km_happening what, const char *name,
+                       const struct klm_diag *why)
+{
+    const struct km_actor actor = {
+        .kind = KM_ACTOR_OPERATOR, .name = name, .address = "console", .session = conn->number};
+    const struct km_news news = {.what = what,
+                                 .failed = why != NULL,
+                                 .actor = &actor,
+                                 .object = conn->socket->path,
+                                 .auth_type = "socket credentials",
+                                 .why = why};
+
+    KLM_IGNORE(km_happened_now(
+        conn->socket->server, &news)); /* the journal says its own failures; nothing is given out */
+}
+
 /* Somebody who may open the socket but has no role: told, recorded and let go, so that he holds no place. */
 static klm_rc refuse_stranger(struct operator_conn *conn)
 {
-    struct smf_event event = {
-        .kind = SMF_AUTHENTICATION, .outcome = SMF_FAILURE, .time = klm_clock()};
-    const char *args[] = {NULL, NULL};
-    char name[64], text[KLM_MSG_TEXT_MAX];
+    struct klm_diag diag = {0};
+    char name[64];
 
     user_name(conn->peer.uid, name, sizeof name);
-    args[0] = name;
-    event.field[SMF_F_VERB] = event.field[SMF_F_ACTION] = "console-connect";
-    event.field[SMF_F_SOURCE] = "klmsrv.console";
-    event.field[SMF_F_THREAD] = "Console";
-    event.field[SMF_F_RESOURCE] = conn->socket->path;
-    event.field[SMF_F_RESOURCE_TYPE] = "socket";
-    event.field[SMF_F_USER] = name;
-    event.field[SMF_F_USER_KIND] = "operator";
-    event.field[SMF_F_ADDRESS] = "console";
-    event.field[SMF_F_MESSAGE_ID] = klm_msg(KLM_MSG_SOCKET_NO_ROLE)->id;
-    event.field[SMF_F_MESSAGE] = klm_msg_format(KLM_MSG_SOCKET_NO_ROLE, args, text, sizeof text);
-    KLM_IGNORE(km_audit(conn->socket->server,
-                        &event)); /* the journal says its own failures; nothing is given out */
+    (void)klm_fail(&diag, KLM_E_DENIED, KLM_MSG_SOCKET_NO_ROLE, name);
+    tell_event(conn, KM_HAP_STRANGER, name, &diag);
     KLM_IGNORE(send_refusal(conn, 1, KLM_MSG_SOCKET_NO_ROLE, name)); /* he may be gone */
     return KLM_E_DENIED;
 }
@@ -160,8 +165,11 @@ static klm_rc execute(struct operator_conn *conn, const char *line)
     klm_rc rc;
 
     user_name(conn->peer.uid, name, sizeof name);
-    context.actor = (struct km_actor){
-        .kind = KM_ACTOR_OPERATOR, .roles = roles_of(conn), .name = name, .address = "console"};
+    context.actor = (struct km_actor){.kind = KM_ACTOR_OPERATOR,
+                                      .roles = roles_of(conn),
+                                      .name = name,
+                                      .address = "console",
+                                      .session = conn->number};
     tell(conn, name, line);
     klm_buf_init_wiping(&answer, CON_ANSWER_MAX);
     con_execute(&context, line, &answer, &status);
@@ -193,12 +201,20 @@ static klm_rc run_command(struct operator_conn *conn, struct klm_slice text)
 
 static klm_rc attach(struct operator_conn *conn)
 {
+    char name[64];
+    bool first;
+
     if (roles_of(conn) == 0) {
         return refuse_stranger(conn);
     }
     pthread_mutex_lock(&conn->socket->lock);
+    first = !conn->attached;
     conn->attached = true;
     pthread_mutex_unlock(&conn->socket->lock);
+    if (first) {
+        user_name(conn->peer.uid, name, sizeof name);
+        tell_event(conn, KM_HAP_LOGIN, name, NULL);
+    }
     return KLM_OK;
 }
 
@@ -280,8 +296,13 @@ static void serve(struct operator_conn *conn)
 static void *conn_main(void *arg)
 {
     struct operator_conn *conn = arg;
+    char name[64];
 
     serve(conn);
+    if (conn->attached) { /* set by this thread alone */
+        user_name(conn->peer.uid, name, sizeof name);
+        tell_event(conn, KM_HAP_LOGOUT, name, NULL);
+    }
     shutdown(conn->fd, SHUT_RDWR); /* the other side sees the end now, the descriptor goes later */
     pthread_mutex_lock(&conn->socket->lock);
     conn->attached = false;
@@ -326,6 +347,7 @@ static bool start_conn(struct con_socket *socket, struct operator_conn *conn, in
         return false;
     }
     conn->socket = socket;
+    km_session_number(socket->server, conn->number);
     conn->fd = fd;
     conn->attached = conn->ended = false;
     conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -61,7 +61,53 @@ static bool hides_next(const char *p, size_t n, bool password)
            (n > len && *p == '-' && strncasecmp(p + n - len, name, len) == 0);
 }
 
-void con_shown(const char *line, struct klm_buf *out)
+/* Length of the keyword at p when a value that is a secret stands in parentheses behind it, up to these; else 0. */
+static size_t secret_keyword(const char *p)
+{
+    static const char *const keywords[] = {"password", "passphrase", "phrase"};
+
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
+        size_t n = strlen(keywords[i]);
+
+        if (strncasecmp(p, keywords[i], n) == 0) {
+            n += strspn(p + n, blanks);
+            return p[n] == '(' ? n : 0;
+        }
+    }
+    return 0;
+}
+
+/* Length of a value with its parentheses: up to the one that is not within quotes, or all there is. */
+static size_t value_length(const char *p)
+{
+    bool quoted = false;
+    size_t n = 0;
+
+    while (p[n] && (quoted || p[n] != ')')) {
+        quoted = quoted != (p[n] == '\'');
+        n++;
+    }
+    return n + (p[n] == ')');
+}
+
+/* PASSWORD('...') of RACDCERT. */
+static void hide_values(const char *line, struct klm_buf *out)
+{
+    for (const char *p = line; *p;) {
+        size_t n = secret_keyword(p);
+
+        if (n > 0) {
+            klm_buf_put(out, p, n);
+            klm_buf_text(out, "(****)");
+            p += n + value_length(p + n);
+        } else {
+            klm_buf_put(out, p++, 1);
+        }
+    }
+    klm_buf_u8(out, 0);
+}
+
+static void show_words(const char *line, struct klm_buf *out)
 {
     bool password = strcasestr(line, "password") != NULL, hide = false;
 
@@ -79,4 +125,14 @@ void con_shown(const char *line, struct klm_buf *out)
         hide = !hide && n > 0 && hides_next(p, n, password);
         p += n;
     }
+}
+
+void con_shown(const char *line, struct klm_buf *out)
+{
+    struct klm_buf text;
+
+    klm_buf_init_wiping(&text, 8 * strlen(line) + 16);
+    hide_values(line, &text);
+    show_words(klm_buf_rc(&text) == KLM_OK ? (const char *)text.p : "****", out);
+    klm_buf_done(&text);
 }

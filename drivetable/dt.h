@@ -113,12 +113,24 @@ void dt_file_free(struct dt_file **file);
 struct dt_merge {
     size_t added, changed, removed, conflicts;
 };
+/* Hears of each change of a merge or import as it comes into the store: before or after is NULL when the drive was not there or is
+ * gone. Its failure takes all of it back. */
+typedef klm_rc dt_told_fn(void *arg, const struct dt_drive *before, const struct dt_drive *after);
+struct dt_listener {
+    dt_told_fn *told;
+    void *arg;
+};
 klm_rc dt_file_merge(struct st_change *change, const struct dt_file *edited,
                      struct klm_slice base_text, struct dt_merge *out) KLM_MUST_USE;
+klm_rc dt_file_merge_told(struct st_change *change, const struct dt_file *edited,
+                          struct klm_slice base_text, const struct dt_listener *listener,
+                          struct dt_merge *out) KLM_MUST_USE;
 /* import -merge (add or replace entries) and -rewrite (replace all). A drive that is here keeps
  * its world wide name and pinned certificate where the file has none, and the later of both last
  * contacts. Nothing is said; out tells how many. */
 klm_rc dt_file_import(struct st_change *change, const struct dt_file *file, bool rewrite,
                       struct dt_merge *out) KLM_MUST_USE;
+klm_rc dt_file_import_told(struct st_change *change, const struct dt_file *file, bool rewrite,
+                           const struct dt_listener *listener, struct dt_merge *out) KLM_MUST_USE;
 
 #endif

@@ -15,6 +15,7 @@ struct merge {
     bool three_way; /* else there is no base: nothing is removed, and a difference is a change */
     bool rewrite;   /* import -rewrite: what the file does not name is removed */
     bool loud;      /* say each difference */
+    const struct dt_listener *listener; /* may be NULL */
     struct dt_merge count;
 };
 
@@ -67,6 +68,11 @@ static void learn(struct dt_drive *edited, struct dt_drive *base, const struct d
     }
 }
 
+static klm_rc told(struct merge *m, const struct dt_drive *before, const struct dt_drive *after)
+{
+    return m->listener ? m->listener->told(m->listener->arg, before, after) : KLM_OK;
+}
+
 static klm_rc add(struct merge *m, const struct dt_drive *edited)
 {
     KLM_TRY(dt_put(m->change, edited));
@@ -74,7 +80,7 @@ static klm_rc add(struct merge *m, const struct dt_drive *edited)
     if (m->loud) {
         klm_say(KLM_MSG_DRIVE_MERGE_ADDED, edited->serial);
     }
-    return KLM_OK;
+    return told(m, NULL, edited);
 }
 
 static klm_rc change(struct merge *m, const struct dt_drive *edited, const struct dt_drive *store)
@@ -92,7 +98,7 @@ static klm_rc change(struct merge *m, const struct dt_drive *edited, const struc
     if (m->loud) {
         klm_say(KLM_MSG_DRIVE_MERGE_CHANGED, edited->serial);
     }
-    return KLM_OK;
+    return told(m, store, &drive);
 }
 
 static klm_rc remove_drive(struct merge *m, const struct dt_drive *store)
@@ -102,7 +108,7 @@ static klm_rc remove_drive(struct merge *m, const struct dt_drive *store)
     if (m->loud) {
         klm_say(KLM_MSG_DRIVE_MERGE_REMOVED, store->serial);
     }
-    return KLM_OK;
+    return told(m, store, NULL);
 }
 
 static klm_rc conflict(struct merge *m, const char *serial, const char *how)
@@ -228,9 +234,16 @@ static klm_rc open_base(const struct dt_file *edited, struct klm_slice text, str
 klm_rc dt_file_merge(struct st_change *change, const struct dt_file *edited,
                      struct klm_slice base_text, struct dt_merge *out)
 {
+    return dt_file_merge_told(change, edited, base_text, NULL, out);
+}
+
+klm_rc dt_file_merge_told(struct st_change *change, const struct dt_file *edited,
+                          struct klm_slice base_text, const struct dt_listener *listener,
+                          struct dt_merge *out)
+{
     static const struct dt_rows none;
     KLM_AUTO(dt_file_free) struct dt_file *base = NULL;
-    struct merge m = {.change = change, .loud = true};
+    struct merge m = {.change = change, .loud = true, .listener = listener};
 
     KLM_TRY(open_base(edited, base_text, &base));
     m.three_way = base != NULL;
@@ -240,8 +253,14 @@ klm_rc dt_file_merge(struct st_change *change, const struct dt_file *edited,
 klm_rc dt_file_import(struct st_change *change, const struct dt_file *file, bool rewrite,
                       struct dt_merge *out)
 {
+    return dt_file_import_told(change, file, rewrite, NULL, out);
+}
+
+klm_rc dt_file_import_told(struct st_change *change, const struct dt_file *file, bool rewrite,
+                           const struct dt_listener *listener, struct dt_merge *out)
+{
     static const struct dt_rows none;
-    struct merge m = {.change = change, .rewrite = rewrite};
+    struct merge m = {.change = change, .rewrite = rewrite, .listener = listener};
 
     return run(&m, &file->rows, &none, out);
 }

@@ -1,7 +1,10 @@
 /* Audit events of calls: completed from the call, put on file before the answer leaves. */
 #include "keymgr/internal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SOURCE "klmsrv.keymgr"
 
@@ -46,16 +49,6 @@ static const char *object_of(struct km_call *call)
     return out;
 }
 
-/* The message without its identifier, which is a field of its own. */
-static const char *sentence(const struct klm_diag *diag)
-{
-    const char *id = klm_msg(diag->msg)->id;
-    size_t n = strlen(id);
-
-    return strncmp(diag->text, id, n) == 0 && diag->text[n] == ' ' ? diag->text + n + 1
-                                                                   : diag->text;
-}
-
 /* What was done to what, for the records that have no sentence of their own. */
 static const char *verb_and_object(struct km_call *call, const char *object)
 {
@@ -89,34 +82,92 @@ void km_event_complete(struct km_call *call)
     keep(event, SMF_F_USER_KIND, kind_name(call->actor.kind));
     keep(event, SMF_F_ADDRESS, call->actor.address);
     keep(event, SMF_F_CLIENT, call->actor.fingerprint);
+    keep(event, SMF_F_SESSION, call->actor.session);
+    km_event_offset(event->time, call->offset);
+    keep(event, SMF_F_OFFSET, call->offset);
     if (call->diag.msg != KLM_MSG_NONE) {
         keep(event, SMF_F_MESSAGE_ID, klm_msg(call->diag.msg)->id);
-        keep(event, SMF_F_MESSAGE, sentence(&call->diag));
+        keep(event, SMF_F_MESSAGE, klm_msg_sentence(call->diag.msg, call->diag.text));
     }
 }
 
-static klm_rc append(struct km_server *server, const struct smf_event *event, uint64_t *seq)
+/* Local time moves against UTC a few times a year: asked once a minute, by each thread. */
+void km_event_offset(klm_time time, char out[8])
 {
-    struct klm_buf buf;
-    struct smf_entry entry;
-    klm_rc rc;
+    static _Thread_local struct {
+        int64_t minute;
+        char text[8];
+    } last = {.minute = -1};
+    const int64_t minute = time / 60000000;
 
-    klm_buf_init(&buf, SMF_EVENT_MAX);
-    rc = smf_event_encode(event, &buf);
-    if (rc == KLM_OK) {
-        entry = (struct smf_entry){.event = klm_buf_as_slice(&buf)};
-        rc = smf_journal_append(server->journal, &entry, 1);
-        *seq = entry.seq;
+    if (last.minute != minute) {
+        const time_t seconds = (time_t)(time / 1000000);
+        struct tm tm = {0};
+        int east = localtime_r(&seconds, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
+        unsigned minutes = (unsigned)abs(east) % 6000;
+
+        snprintf(last.text, sizeof last.text, "%c%02u:%02u", east < 0 ? '-' : '+', minutes / 60,
+                 minutes % 60);
+        last.minute = minute;
     }
-    klm_buf_done(&buf);
-    return rc;
+    memcpy(out, last.text, sizeof last.text);
+}
+
+/* The next events of a row, as many as one append takes. */
+static klm_rc append_some(struct km_server *server, struct klm_cur *cur, uint64_t *no,
+                          uint64_t *seq)
+{
+    struct smf_entry entry[KM_ROW_EVENTS];
+    size_t n = 0;
+
+    while (klm_cur_left(cur) > 0 && n < KLM_COUNT(entry) && klm_cur_rc(cur) == KLM_OK) {
+        entry[n] = (struct smf_entry){.event_no = *no ? *no + n : 0};
+        klm_cur_lp32(cur, SMF_EVENT_MAX, &entry[n].event);
+        n++;
+    }
+    KLM_TRY(klm_cur_rc(cur));
+    KLM_TRY(smf_journal_append(server->journal, entry, n));
+    for (size_t i = 0; i < n; i++) {
+        *seq = entry[i].seq ? entry[i].seq : *seq;
+    }
+    *no += *no ? n : 0;
+    return KLM_OK;
+}
+
+klm_rc km_audit_row(struct km_server *server, struct klm_slice events, uint64_t first_no,
+                    uint64_t *seq)
+{
+    struct klm_cur cur;
+
+    klm_cur_init(&cur, events);
+    while (klm_cur_left(&cur) > 0) {
+        KLM_TRY(append_some(server, &cur, &first_no, seq));
+    }
+    return klm_cur_rc(&cur);
 }
 
 klm_rc km_audit(struct km_server *server, const struct smf_event *event)
 {
-    uint64_t seq;
+    struct smf_event stamped = *event;
+    struct smf_entry entry;
+    struct klm_buf buf;
+    char offset[8];
+    klm_rc rc;
 
-    return append(server, event, &seq);
+    stamped.time = event->time ? event->time : klm_clock();
+    km_event_offset(stamped.time, offset);
+    keep(&stamped, SMF_F_OFFSET, offset);
+    klm_buf_init(&buf, SMF_EVENT_MAX);
+    rc = smf_event_encode(&stamped, &buf);
+    if (rc == KLM_OK) {
+        entry = (struct smf_entry){.event = klm_buf_as_slice(&buf)};
+        rc = smf_journal_append(server->journal, &entry, 1);
+    }
+    klm_buf_done(&buf);
+    if (rc != KLM_OK) {
+        km_audit_trouble(server, 1, rc);
+    }
+    return rc;
 }
 
 /* The event of a change outside the store is on disk before the change is acknowledged, as that of a change inside it is. Such verbs run on a
@@ -131,9 +182,19 @@ static bool wants_disk(const struct km_call *call)
 
 klm_rc km_audit_call(struct km_call *call)
 {
+    struct km_events events = {0};
     uint64_t seq = 0;
+    klm_rc rc;
 
-    km_event_complete(call);
-    KLM_TRY(append(call->server, &call->event, &seq));
-    return wants_disk(call) ? smf_journal_sync(call->server->journal, seq) : KLM_OK;
+    klm_buf_init(&events.row, SMF_EVENT_MAX + 4 + KM_MORE_MAX);
+    rc = km_events_add(&events, call);
+    if (rc == KLM_OK && call->rc == KLM_OK && call->more.n > 0) {
+        klm_buf_slice(&events.row, klm_buf_as_slice(&call->more));
+        rc = klm_buf_rc(&events.row);
+    }
+    if (rc == KLM_OK) {
+        rc = km_audit_row(call->server, klm_buf_as_slice(&events.row), 0, &seq);
+    }
+    klm_buf_done(&events.row);
+    return rc == KLM_OK && wants_disk(call) ? smf_journal_sync(call->server->journal, seq) : rc;
 }

@@ -45,14 +45,6 @@ klm_rc km_config_list_prepare(struct km_call *call)
     return KLM_OK;
 }
 
-/* Value of a property for the audit event; secrets stay hidden. */
-static const char *shown(const struct parm_config *config, enum parm_id id)
-{
-    const char *value = parm_str(config, id);
-
-    return value && (parm_row(id)->flags & PARM_SECRET) ? "****" : value;
-}
-
 /* Each property row names the right that changes it. */
 static klm_rc check_right(struct km_call *call, enum parm_id id)
 {
@@ -91,9 +83,9 @@ klm_rc km_config_set_prepare(struct km_call *call)
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_PROPERTY_UNKNOWN, req->property);
     }
     KLM_TRY(check_right(call, id));
-    call->event.field[SMF_F_OLD] = shown(call->state->config, id);
+    call->event.field[SMF_F_OLD] = km_property_shown(call->state->config, id);
     KLM_TRY(parm_with(call->state->config, req->property, value, &call->diag, &changed));
-    call->event.field[SMF_F_NEW] = klm_pool_str(call->pool, shown(changed, id));
+    call->event.field[SMF_F_NEW] = klm_pool_str(call->pool, km_property_shown(changed, id));
     KLM_TRY(km_state_load(call->server, changed, &call->diag, &state));
     klm_rc rc = parm_save_change(call->state->config, req->property, value, &call->diag);
     if (rc != KLM_OK) {
@@ -201,6 +193,11 @@ static klm_rc put_text(struct import *import)
     KLM_TRY(
         parm_load_text(klm_buf_as_slice(&import->text), import->path, true, &call->diag, &config));
     KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
+    rc = km_more_config(call, call->state->config, state->config);
+    if (rc != KLM_OK) {
+        km_state_put(&state);
+        return rc;
+    }
     path = realpath(import->path, NULL);
     if (!path || stat(path, &st) != 0) {
         rc = klm_fail(&call->diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, import->path,
@@ -272,10 +269,13 @@ klm_rc km_config_refresh_prepare(struct km_call *call)
 
 klm_rc km_config_refresh_apply(struct km_call *call, struct st_change *change)
 {
+    const struct dt_listener listener = {km_more_drive, call};
+
     if (!km_state_current(call->server, call->state)) {
         return KM_REFUSE(call, KLM_E_BUSY, 0, KLM_MSG_CONFIG_CHANGED);
     }
-    KLM_TRY(km_edit_merge(call->edit, change));
+    KLM_TRY(km_more_config(call, call->state->config, call->new_state->config));
+    KLM_TRY(km_edit_merge(call->edit, change, &listener));
     call->text = "Configuration, key rings and drive table were read again";
     return KLM_OK;
 }

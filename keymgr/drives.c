@@ -95,6 +95,14 @@ static void warn_alias(struct km_call *call, const char *alias)
     }
 }
 
+/* The drive at hand for its event; NULL (the field stays away) without memory. */
+static const char *drive_text(struct km_call *call)
+{
+    char text[KM_DRIVE_TEXT];
+
+    return klm_pool_str(call->pool, km_drive_text(&call->drive, text));
+}
+
 klm_rc km_drive_add_prepare(struct km_call *call)
 {
     const struct km_drive_req *req = call->req;
@@ -114,6 +122,7 @@ klm_rc km_drive_add_apply(struct km_call *call, struct st_change *change)
         return KM_REFUSE(call, rc, 0, KLM_MSG_DRIVE_IN_TABLE, call->drive.serial);
     }
     KLM_TRY(rc);
+    call->event.field[SMF_F_NEW] = drive_text(call);
     rc = dt_pending_delete(change, call->drive.serial);
     return rc == KLM_E_NOTFOUND ? KLM_OK : rc; /* usually it did not wait */
 }
@@ -146,7 +155,9 @@ klm_rc km_drive_modify_apply(struct km_call *call, struct st_change *change)
 
     memcpy(serial, call->drive.serial, sizeof serial);
     KLM_TRY(refuse_unknown(call, dt_get(st_change_view(change), serial, &call->drive)));
+    call->event.field[SMF_F_OLD] = drive_text(call);
     KLM_TRY(fill(call, call->req, &call->drive));
+    call->event.field[SMF_F_NEW] = drive_text(call);
     return dt_modify(change, &call->drive);
 }
 
@@ -159,6 +170,12 @@ klm_rc km_drive_delete_prepare(struct km_call *call)
 
 klm_rc km_drive_delete_apply(struct km_call *call, struct st_change *change)
 {
+    struct dt_drive drive;
+
+    if (dt_get(st_change_view(change), call->drive.serial, &drive) == KLM_OK) {
+        call->drive = drive;
+        call->event.field[SMF_F_OLD] = drive_text(call);
+    }
     return refuse_unknown(call, dt_delete(change, call->drive.serial));
 }
 
@@ -269,13 +286,22 @@ klm_rc km_drive_import_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_file_req *req = call->req;
     struct dt_file *file = NULL;
+    const struct dt_listener listener = {km_more_drive, call};
     struct dt_merge merged = {0};
     klm_rc rc;
 
     KLM_TRY(dt_file_decode(req->bytes, &call->diag, &file));
-    rc = dt_file_import(change, file, req->rewrite, &merged);
+    rc = dt_file_import_told(change, file, req->rewrite, &listener, &merged);
     dt_file_free(&file);
     KLM_TRY(rc);
+    call->event.field[SMF_F_OBJECT] =
+        klm_pool_printf(call->pool, "%zu added, %zu changed, %zu removed", merged.added,
+                        merged.changed, merged.removed);
+    if (call->untold > 0) {
+        const struct km_news more = {.what = KM_HAP_DRIVES_MORE, .object = KLM_NUM(call->untold)};
+
+        KLM_TRY(km_more(call, &more));
+    }
     call->text = klm_pool_printf(call->pool, "%zu drives added, %zu changed, %zu removed",
                                  merged.added, merged.changed, merged.removed);
     return KLM_OK;

@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "keymgr/km.h"
+#include "smf/sign.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -12,7 +13,10 @@
     32 /* changes in one transaction, at most (reference: 6 to 10 times as many durable puts) */
 #define KM_QUEUE_MAX 4096 /* changes that may wait for the writer */
 #define KM_WORKER_QUEUE 8192
-#define KM_OUTBOX 1024 /* outbox rows that may wait for the journal to be on disk */
+#define KM_AUDIT_QUEUE 8192     /* finished calls and events that may wait for the audit thread */
+#define KM_ROW_EVENTS 256       /* events of one outbox row, at most */
+#define KM_MORE_MAX (64u << 20) /* bytes of further events of one call */
+#define KM_OUTBOX 1024          /* outbox rows that may wait for the journal to be on disk */
 
 /* The writer's queue; the writer is the only thread that changes the store. */
 struct km_writer {
@@ -38,6 +42,36 @@ struct km_writer {
     bool told;           /* the writer's own: that the store takes no more changes was said */
 };
 
+/* The audit thread (auditor.c): finished calls that may not write on their loop, and events that are no verb. */
+struct km_auditor {
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct km_queued *head, **tail;
+    size_t waiting;
+    bool idle, stop;
+    struct km_round *round; /* the thread's own */
+    /* Audit that could not be written: told when it works again. */
+    bool trouble;
+    klm_time since;
+    klm_rc why;
+    uint64_t unwritten;
+};
+
+/* Checkpoints of the journal (checkpoint.c). Guarded by the lock. */
+struct km_checkpoints {
+    pthread_mutex_t lock;
+    struct klm_job job;
+    bool ended;         /* the workers go away */
+    atomic_bool busy;   /* the job is with the workers */
+    uint64_t from;      /* the first record that the next one names */
+    uint64_t own;       /* number of the last checkpoint's own record, 0: of none that is known */
+    uint64_t made_ms;   /* monotonic, when it was made */
+    uint64_t failed_ms; /* when it failed last, 0 not since */
+    uint64_t said_ms;   /* when that was said last */
+};
+
 struct km_views;
 
 /* What a file looked like when it was read or written last. */
@@ -59,9 +93,18 @@ struct km_server {
     struct st_store *store;
     struct smf_journal *journal;
     struct smf_text *text;
+    struct smf_dataset_sink *smf; /* NULL: Audit.smf is off, or nothing is to be recorded */
+    struct smf_signer smf_signer;
+    struct smf_syslog *syslog; /* NULL: Audit.isSyslog is false */
     struct klm_workers *workers;
     struct dt_contacts *contacts;
     struct km_writer writer;
+    struct km_auditor auditor;
+    struct km_checkpoints checkpoints;
+    atomic_uint sessions; /* numbers given */
+    bool ended_in_order;  /* the run before; offline: nothing but tools since */
+    uint64_t opened_at;   /* last sequence number of the journal when it was opened */
+    bool opened;          /* all of it */
     struct km_views *views;
     struct km_seen
         table_seen;    /* filedrive.table as the server knows it; guarded by the lock of views */
@@ -99,6 +142,8 @@ struct km_events {
     size_t n;
 };
 klm_rc km_events_add(struct km_events *events, struct km_call *call) KLM_MUST_USE;
+/* Take as many of a call's further events as a row has room for; *taken is how many bytes. */
+void km_events_fit(struct km_events *events, struct klm_slice more, size_t *taken);
 /* Append the events of a row that is on disk; remembers to delete it later. */
 void km_outbox_journal(struct km_server *server, uint64_t row, struct klm_slice bytes);
 /* Bring every row to the journal, those that are there already passed over, and delete all: at start, and after the journal failed. */
@@ -115,14 +160,78 @@ klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice by
 /* run.c */
 /* The end of every call: audit of what the writer did not record, then done. */
 void km_finish(struct km_call *call);
+/* Its last part, on any thread: rc tells whether its event is written. */
+void km_settle(struct km_call *call, klm_rc rc);
 /* Answers of a batch, posted to each call's loop. */
 void km_deliver(struct km_call *call);
 
 /* audit.c */
 /* Fill the parts of a call's event that are the same for all verbs. */
 void km_event_complete(struct km_call *call);
-/* Append a call's event to the journal and, by configuration, wait for the disk. */
+/* Append a call's events to the journal and, by configuration, wait for the disk. */
 klm_rc km_audit_call(struct km_call *call) KLM_MUST_USE;
+/* "+hh:mm" at a moment. */
+void km_event_offset(klm_time time, char out[8]);
+/* Append events that stand one behind the other with their lengths before them; numbered from first_no on, or 0: events of no
+ * change. *seq becomes the last number given, if any was. */
+klm_rc km_audit_row(struct km_server *server, struct klm_slice events, uint64_t first_no,
+                    uint64_t *seq) KLM_MUST_USE;
+/* n events could not be written (0: only late). Any thread; the audit thread tells when audit works again. */
+void km_audit_trouble(struct km_server *server, uint64_t n, klm_rc why);
+/* Events that could not be written and are not told yet. */
+uint64_t km_audit_unwritten(struct km_server *server);
+
+/* auditor.c */
+void km_auditor_init(struct km_auditor *auditor);
+klm_rc km_auditor_start(struct km_server *server) KLM_MUST_USE;
+/* Write what waits, then end; what is asked of it later is done by the caller. */
+void km_auditor_stop(struct km_server *server);
+/* Hand a finished call or an event over. KLM_E_LIMIT: too many wait; KLM_E_STATE: there is no audit thread. */
+klm_rc km_auditor_put(struct km_server *server, struct km_queued *queued) KLM_MUST_USE;
+
+/* events.c: events that are no verb */
+#define KM_DRIVE_TEXT 512
+/* The event of news, borrowing from it; text and offset are the caller's. */
+void km_news_event(const struct km_news *news, char text[512], struct smf_event *event);
+/* A further event of a call, written with the call's own and only if it succeeds. What there is no room for is counted. KLM_E_NOMEM. */
+klm_rc km_more(struct km_call *call, const struct km_news *news) KLM_MUST_USE;
+/* An event with its length before it, as a row of the outbox has it. */
+klm_rc km_news_row(const struct km_news *news, struct klm_buf *row) KLM_MUST_USE;
+/* News of a drive that a file changed; before or after may be NULL. old and now are the caller's. */
+struct km_news km_drive_news(const struct dt_drive *before, const struct dt_drive *after,
+                             char old[KM_DRIVE_TEXT], char now[KM_DRIVE_TEXT]);
+/* One for each property that differs. */
+klm_rc km_more_config(struct km_call *call, const struct parm_config *from,
+                      const struct parm_config *to) KLM_MUST_USE;
+/* For a dt_listener: one for each drive that a file changed; arg is the call. */
+klm_rc km_more_drive(void *call, const struct dt_drive *before, const struct dt_drive *after)
+    KLM_MUST_USE;
+/* events_run.c: events of the server's own start and end.
+ * Take an operator's edit of the drive table over at start: the change and its events are committed together. */
+klm_rc km_edit_start(struct km_server *server, const struct km_edit *edit, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* A property's value in an event; secret ones as stars, NULL when it has none. */
+const char *km_property_shown(const struct parm_config *config, enum parm_id id);
+/* A drive in an event, in text. */
+const char *km_drive_text(const struct dt_drive *drive, char out[KM_DRIVE_TEXT]);
+/* What the start of the server tells: how the run before ended (asked before anything is appended), what was recovered, the
+ * configuration. */
+klm_rc km_tail_look(struct km_server *server, const char *folder) KLM_MUST_USE;
+klm_rc km_tell_open(struct km_server *server, const struct parm_config *config,
+                    struct klm_diag *diag) KLM_MUST_USE;
+klm_rc km_tell_start(struct km_server *server) KLM_MUST_USE;
+/* And its end. */
+void km_tell_close(struct km_server *server);
+
+/* checkpoint.c */
+/* Signs with the private key of Audit.checkpoint.label; arg of out is the server. */
+void km_signer(struct km_server *server, struct smf_signer *out);
+/* Make a checkpoint when one is due: now and then, on the audit thread, which hands it to a worker. */
+void km_checkpoint_look(struct km_server *server);
+/* From here on none is handed to the workers. */
+void km_checkpoint_end(struct km_server *server);
+/* Make one now, if there were records since the last. */
+void km_checkpoint_now(struct km_server *server);
 
 /* views.c: files that operators know */
 klm_rc km_views_start(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;
@@ -142,9 +251,27 @@ struct km_edit {
 };
 klm_rc km_edit_read(struct km_server *server, const struct parm_config *config,
                     struct klm_diag *diag, struct km_edit **out) KLM_MUST_USE;
-klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change) KLM_MUST_USE;
+klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change,
+                     const struct dt_listener *listener) KLM_MUST_USE;
 void km_edit_taken(struct km_server *server, const struct km_edit *edit);
 void km_edit_free(struct km_edit **edit);
+
+/* sinks.c: text log, SMF data sets, syslog */
+klm_rc km_sinks_open(struct km_server *server, const struct parm_config *config,
+                     struct klm_diag *diag) KLM_MUST_USE;
+/* Bring out what the journal holds, within Audit.handler.file.threadlifespan, and close. */
+void km_sinks_close(struct km_server *server);
+/* A row for each in the status: its place, what it is behind by, and what is wrong. */
+klm_rc km_sinks_rows(struct km_call *call) KLM_MUST_USE;
+
+/* syslog.c: audit events to a syslog receiver, when Audit.isSyslog is true (else nothing is opened, and that is no failure). Failures
+ * come with a message: a plug-in that cannot be loaded, a ring without the certificate named. */
+klm_rc km_syslog_open(struct km_server *server, const struct parm_config *config,
+                      struct klm_diag *diag) KLM_MUST_USE;
+/* Send what the journal holds, for at most so many milliseconds, and close. */
+void km_syslog_close(struct km_server *server, unsigned ms);
+/* The sink, for status; NULL: there is none. */
+struct smf_sink *km_syslog_sink(struct km_server *server);
 
 /* watch.c: certificates that expire, a clock that jumps */
 struct km_watch {

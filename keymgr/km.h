@@ -47,6 +47,7 @@ struct km_actor {
     const char *name;        /* user, drive serial number, "ISKLM" */
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
+    const char *session;     /* its number (km_session_number), or NULL */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -67,10 +68,9 @@ enum km_verb_flag {
     KM_CHANGE = 1,  /* has an apply */
     KM_WORKER = 2,  /* prepare may block or compute for long: on a worker */
     KM_CONFIG = 64, /* prepare changes configuration or rings: one at a time, on the newest state */
-    KM_QUIET =
-        4, /* success of this verb is recorded only at debug: no audit event (a test exchange) */
     KM_ACTS =
-        16, /* prepare acts and cannot be taken back: refused beforehand while audit cannot be written */
+        16, /* prepare acts, or gives out a token: refused beforehand while audit cannot be written; on a
+             * worker, its event is on disk before the answer leaves */
     KM_ANYWAY =
         32 /* not refused while audit cannot be written: an operator must be able to look and to stop */
 };
@@ -86,6 +86,34 @@ struct km_verb {
     const char *help;
 };
 const struct km_verb *km_verb(enum km_verb_id id);
+
+/* ---- Events that are no verb (happenings.def): doors name what happened, the rest is filled in. */
+enum km_happening {
+#define KM_HAPPENING(id, ...) id,
+#include "keymgr/happenings.def"
+#undef KM_HAPPENING
+    KM_HAPPENINGS
+};
+struct km_news {
+    enum km_happening what;
+    bool failed;                  /* its outcome */
+    klm_time time;                /* 0: now */
+    const struct km_actor *actor; /* NULL: the task itself */
+    const char *object;           /* what it happened to, or NULL */
+    const char *old, *now;        /* values before and after, or NULL */
+    const char *auth_type;        /* way of authentication, or NULL */
+    const struct klm_diag *why;   /* the message that says why, or NULL */
+};
+/* Its row: name and kind. */
+const char *km_happening_name(enum km_happening what);
+/* Record it soon: the audit thread writes it. Any thread, also a loop; never blocks. What cannot be written is counted and told
+ * when audit works again. */
+void km_happened(struct km_server *server, const struct km_news *news);
+/* Record it now: it stands in the journal on return. May wait for the disk: not on a loop. */
+klm_rc km_happened_now(struct km_server *server, const struct km_news *news) KLM_MUST_USE;
+#define KM_SESSION_MAX 32
+/* The number of a new session of a drive or an operator, unique over restarts: "1318966508-17". */
+void km_session_number(struct km_server *server, char out[KM_SESSION_MAX]);
 
 /* ---- Parameters: typed, limited, set by name into the verb's request structure */
 enum km_type { KM_T_STRING, KM_T_NUMBER, KM_T_FLAG, KM_T_BYTES };
@@ -222,8 +250,11 @@ struct km_call {
     const char *text;       /* one line for the operator, or NULL */
 
     /* Between the steps */
-    void *work;                 /* a verb's own, in the pool */
-    bool no_apply;              /* prepare found that nothing needs to change */
+    struct klm_buf more; /* further events of this call, each with its length before it (km_more) */
+    size_t more_at;      /* so much of them stands in the outbox already */
+    uint64_t untold;     /* changes that more has no room for */
+    void *work;          /* a verb's own, in the pool */
+    bool no_apply;       /* prepare found that nothing needs to change */
     struct kr_key *data_key;    /* freed with the call */
     struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
     struct km_edit
@@ -235,7 +266,12 @@ struct km_call {
     void *arg;
 
     /* km_run's */
-    bool no_audit;
+    char offset[8]; /* of local time from UTC where the event was made */
+    struct km_queued {
+        struct km_queued *next;
+        struct km_call *call; /* NULL: an event, encoded behind this, n bytes */
+        size_t n;
+    } queued; /* on its way to the journal */
     struct klm_job job;
     struct klm_task task;
     struct km_call *next;
@@ -299,8 +335,17 @@ struct kr_master *km_master(struct km_server *server);
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */
 struct dt_table *km_drives(struct km_server *server);
-/* Record an event that is no verb: session, start, stop. Never blocks on a sync. */
+/* Record an event as it is, now. Never blocks on a sync. */
 klm_rc km_audit(struct km_server *server, const struct smf_event *event) KLM_MUST_USE;
+
+/* Check a journal at rest: its chain and, when certificates are given (DER, or one or more in PEM), every checkpoint in it.
+ * KLM_E_CORRUPT names the first that is wrong. */
+struct km_verified {
+    uint64_t records, checkpoints;
+    uint64_t covered; /* last sequence number under a checkpoint */
+};
+klm_rc km_journal_verify(const char *folder, struct klm_slice certs, struct klm_diag *diag,
+                         struct km_verified *out) KLM_MUST_USE;
 
 /* What the task tells the status verb. */
 struct km_task_info {

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define EVENTS_A_ROW 256 /* event number = row number * 256 + place */
-#define PURGE_MAX 64     /* rows deleted with one change */
-#define REPLAY_MAX 1024  /* rows brought to the journal before it is synced and they are deleted */
+#define EVENTS_A_ROW KM_ROW_EVENTS /* event number = row number * 256 + place */
+#define PURGE_MAX 64               /* rows deleted with one change */
+#define REPLAY_MAX 1024 /* rows brought to the journal before it is synced and they are deleted */
 
 static void row_key(uint64_t row, uint8_t out[8])
 {
@@ -44,6 +44,27 @@ klm_rc km_events_add(struct km_events *events, struct km_call *call)
     return KLM_OK;
 }
 
+/* Take as many events as the row has room for; the rest has to be written after the commit. */
+void km_events_fit(struct km_events *events, struct klm_slice more, size_t *taken)
+{
+    struct klm_cur cur;
+    size_t used = 0;
+
+    klm_cur_init(&cur, more);
+    while (klm_cur_left(&cur) > 0 && events->n < KM_ROW_EVENTS - KM_BATCH) {
+        struct klm_slice event;
+
+        klm_cur_lp32(&cur, SMF_EVENT_MAX, &event);
+        if (klm_cur_rc(&cur) != KLM_OK || events->row.n + event.n + 4 > ST_RECORD_MAX) {
+            break;
+        }
+        klm_buf_lp32(&events->row, event);
+        events->n++;
+        used += event.n + 4;
+    }
+    *taken = used;
+}
+
 klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice bytes)
 {
     uint8_t key[8];
@@ -56,23 +77,7 @@ klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice by
 static klm_rc journal_row(struct km_server *server, uint64_t row, struct klm_slice bytes,
                           uint64_t *seq)
 {
-    struct smf_entry entry[KM_BATCH];
-    struct klm_cur cur;
-    size_t n = 0;
-
-    klm_cur_init(&cur, bytes);
-    while (klm_cur_left(&cur) > 0 && n < KLM_COUNT(entry) && klm_cur_rc(&cur) == KLM_OK) {
-        entry[n] = (struct smf_entry){.event_no = row * EVENTS_A_ROW + n};
-        klm_cur_lp32(&cur, SMF_EVENT_MAX, &entry[n].event);
-        n++;
-    }
-    klm_cur_end(&cur);
-    KLM_TRY(klm_cur_rc(&cur));
-    KLM_TRY(smf_journal_append(server->journal, entry, n));
-    for (size_t i = 0; i < n; i++) {
-        *seq = entry[i].seq ? entry[i].seq : *seq;
-    }
-    return KLM_OK;
+    return km_audit_row(server, bytes, row * EVENTS_A_ROW, seq);
 }
 
 void km_outbox_journal(struct km_server *server, uint64_t row, struct klm_slice bytes)
@@ -80,9 +85,15 @@ void km_outbox_journal(struct km_server *server, uint64_t row, struct klm_slice 
     struct km_writer *writer = &server->writer;
     size_t at = (writer->outbox_first + writer->outbox_n) % KM_OUTBOX;
     uint64_t seq = 0;
+    klm_rc rc = KLM_OK;
 
-    if (writer->behind || writer->outbox_n == KM_OUTBOX ||
-        journal_row(server, row, bytes, &seq) != KLM_OK) {
+    if (!writer->behind && writer->outbox_n < KM_OUTBOX) {
+        rc = journal_row(server, row, bytes, &seq);
+    }
+    if (rc != KLM_OK) {
+        km_audit_trouble(server, 0, rc); /* nothing is lost, but it comes late */
+    }
+    if (writer->behind || writer->outbox_n == KM_OUTBOX || rc != KLM_OK) {
         writer->behind = true; /* the row stands in the store and is found again by a scan */
         writer->outbox_n = 0;
         return;
@@ -191,7 +202,8 @@ void km_outbox_purged(struct km_server *server, size_t n)
     if (n == 0) {
         return;
     }
-    writer->outbox_gone = last_event(writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row);
+    writer->outbox_gone =
+        last_event(writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row);
     writer->outbox_first = (writer->outbox_first + n) % KM_OUTBOX;
     writer->outbox_n -= n;
 }

@@ -13,11 +13,6 @@ static void take_back(struct km_call *call, klm_rc rc)
     call->rc = KM_REFUSE(call, rc, 0xEE0F, KLM_MSG_AUDIT_REFUSED, klm_rc_text(rc));
 }
 
-static bool wants_audit(const struct km_call *call)
-{
-    return !call->no_audit && !(call->rc == KLM_OK && (km_verb(call->id)->flags & KM_QUIET));
-}
-
 void km_deliver(struct km_call *call)
 {
     if (call->loop && !klm_loop_here(call->loop)) {
@@ -44,12 +39,13 @@ static void explain(struct km_call *call)
     }
 }
 
-/* The event cannot be written. What has not happened yet does not; of what has, the truth is told. */
+/* The event cannot be written. What has not happened yet does not; of what has, the truth is told. What an answer gives out has not
+ * left yet. */
 static void not_audited(struct km_call *call, klm_rc rc)
 {
     unsigned flags = km_verb(call->id)->flags;
 
-    if (flags & KM_ACTS) {
+    if ((flags & KM_ACTS) && call->bytes.n == 0) {
         call->rc =
             KM_REFUSE(call, rc, 0, KLM_MSG_AUDIT_LATE, km_verb(call->id)->name, klm_rc_text(rc));
     } else if (!(flags & KM_ANYWAY)) {
@@ -57,15 +53,13 @@ static void not_audited(struct km_call *call, klm_rc rc)
     }
 }
 
-static void audit_and_deliver(struct km_call *call)
+void km_settle(struct km_call *call, klm_rc rc)
 {
     const struct km_verb *verb = km_verb(call->id);
 
-    explain(call);
-    if (wants_audit(call)) {
-        klm_rc rc = km_audit_call(call);
-
-        if (rc != KLM_OK && call->rc == KLM_OK && call->server->audit_refuse) {
+    if (rc != KLM_OK) {
+        km_audit_trouble(call->server, 1, rc);
+        if (call->rc == KLM_OK && call->server->audit_refuse) {
             not_audited(call, rc);
         }
     }
@@ -75,23 +69,19 @@ static void audit_and_deliver(struct km_call *call)
     km_deliver(call);
 }
 
-static void finish_job(struct klm_job *job)
-{
-    audit_and_deliver((struct km_call *)(void *)((char *)job - offsetof(struct km_call, job)));
-}
-
+/* A write may stall behind a sync of the same file, so a loop leaves it to the audit thread. */
 void km_finish(struct km_call *call)
 {
-    /* With Audit.sync=always the end waits for the disk: never on a loop. */
-    if (call->server->audit_sync && call->loop && klm_loop_here(call->loop) && wants_audit(call)) {
-        call->job = (struct klm_job){.run = finish_job};
-        if (klm_workers_submit(call->server->workers, &call->job) == KLM_OK) {
-            return;
-        }
-        call->no_audit = true;
-        take_back(call, KLM_E_LIMIT);
+    klm_rc rc = KLM_E_STATE;
+
+    explain(call);
+    if (call->loop && klm_loop_here(call->loop)) {
+        call->queued.call = call;
+        rc = km_auditor_put(call->server, &call->queued);
     }
-    audit_and_deliver(call);
+    if (rc != KLM_OK) {
+        km_settle(call, rc == KLM_E_STATE ? km_audit_call(call) : rc);
+    }
 }
 
 /* Changes of the configuration come one after the other, each on what the one before left. */

@@ -53,21 +53,10 @@ static klm_rc open_journal(struct km_server *server, const struct parm_config *c
     server->audit_refuse = !parm_has(config, PARM_Audit_failure_action, "continue");
     server->audit_sync = parm_has(config, PARM_Audit_sync, "always");
     options.fail_closed = server->audit_refuse;
-    return smf_journal_open(&options, diag, &server->journal);
-}
-
-static klm_rc open_text(struct km_server *server, const struct parm_config *config,
-                        struct klm_diag *diag)
-{
-    struct smf_text_options options = {
-        .folder = parm_str(config, PARM_Audit_handler_file_directory),
-        .name = parm_str(config, PARM_Audit_handler_file_name),
-        .roll_bytes = (uint64_t)parm_num(config, PARM_Audit_handler_file_size) * 1024,
-        .types = parm_str(config, PARM_Audit_event_types),
-        .outcomes = parm_str(config, PARM_Audit_event_outcome),
-    };
-
-    return smf_text_open(&options, server->journal, diag, &server->text);
+    KLM_TRY(smf_journal_open(&options, diag, &server->journal));
+    smf_journal_filter(server->journal, parm_str(config, PARM_Audit_event_types),
+                       parm_str(config, PARM_Audit_event_outcome));
+    return km_tail_look(server, folder);
 }
 
 static klm_rc recover(struct km_server *server, struct klm_diag *diag)
@@ -88,17 +77,9 @@ static klm_rc merge_edit(struct km_server *server, const struct parm_config *con
                          struct klm_diag *diag)
 {
     KLM_AUTO(km_edit_free) struct km_edit *edit = NULL;
-    struct st_change *change;
-    klm_rc rc;
 
     KLM_TRY(km_edit_read(server, config, diag, &edit));
-    KLM_TRY(st_change_open(server->store, &change));
-    rc = km_edit_merge(edit, change);
-    if (rc == KLM_OK) {
-        rc = st_change_commit(&change, diag);
-    }
-    st_change_drop(&change);
-    KLM_TRY(rc);
+    KLM_TRY(km_edit_start(server, edit, diag));
     km_edit_taken(server, edit);
     return KLM_OK;
 }
@@ -133,8 +114,9 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
                                        : cores > 0 ? cores
                                                    : 1),
                             KM_WORKER_QUEUE, &server->workers));
-    KLM_TRY(open_text(server, config, diag));
+    KLM_TRY(km_sinks_open(server, config, diag));
     KLM_TRY(km_views_start(server, diag));
+    KLM_TRY(km_auditor_start(server));
     return km_writer_start(server); /* last: it uses all of these */
 }
 
@@ -159,6 +141,9 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
         rc = recover(server, diag);
     }
     if (rc == KLM_OK) {
+        rc = km_tell_open(server, config, diag);
+    }
+    if (rc == KLM_OK) {
         rc = open_drives(server, config, diag);
     }
     if (rc != KLM_OK) {
@@ -167,7 +152,9 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
     }
     KLM_TRY(km_state_load(server, config, diag, &state));
     km_state_swap(server, state);
-    return open_threads(server, state->config, diag);
+    KLM_TRY(open_threads(server, state->config, diag));
+    server->opened = true;
+    return km_tell_start(server);
 }
 
 klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
@@ -182,6 +169,8 @@ klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct k
     server->started = klm_clock();
     pthread_rwlock_init(&server->state_lock, NULL);
     pthread_mutex_init(&server->config_lock, NULL);
+    pthread_mutex_init(&server->checkpoints.lock, NULL);
+    km_auditor_init(&server->auditor);
     rc = open_all(server, diag);
     if (rc != KLM_OK) {
         km_close(&server);
@@ -214,17 +203,19 @@ void km_close(struct km_server **server)
         return;
     }
     *server = NULL;
+    km_checkpoint_end(s);
     klm_workers_free(&s->workers);
     km_writer_stop(s);
     if (s->store) {
         flush(s);
     }
     km_views_stop(s);
-    if (s->text) {
-        KLM_IGNORE(smf_text_drain(
-            s->text)); /* what is left stays in the journal and is written at the next start */
-        smf_text_close(&s->text);
+    km_auditor_stop(s);
+    if (s->journal) {
+        km_tell_close(s);
+        km_checkpoint_now(s);
     }
+    km_sinks_close(s);
     smf_journal_close(&s->journal);
     dt_contacts_free(&s->contacts);
     dt_table_free(&s->drives);
@@ -233,6 +224,9 @@ void km_close(struct km_server **server)
     kr_master_free(&s->master);
     pthread_rwlock_destroy(&s->state_lock);
     pthread_mutex_destroy(&s->config_lock);
+    pthread_mutex_destroy(&s->checkpoints.lock);
+    pthread_mutex_destroy(&s->auditor.lock);
+    pthread_cond_destroy(&s->auditor.wake);
     free(s);
 }
 

@@ -205,9 +205,9 @@ void km_state_swap(struct km_server *server, struct km_state *take_state)
     server->state = take_state;
     pthread_rwlock_unlock(&server->state_lock);
     km_state_put(&old);
-    if (server->text) {
-        smf_text_filter(server->text, parm_str(take_state->config, PARM_Audit_event_types),
-                        parm_str(take_state->config, PARM_Audit_event_outcome));
+    if (server->journal) {
+        smf_journal_filter(server->journal, parm_str(take_state->config, PARM_Audit_event_types),
+                           parm_str(take_state->config, PARM_Audit_event_outcome));
     }
     if (!server->options.offline) {
         set_trace(take_state->config);

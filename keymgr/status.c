@@ -18,13 +18,10 @@ static klm_rc audit_rows(struct km_call *call)
     KLM_TRY(pair(call, "Audit journal",
                  smf_journal_failing(server->journal) ? "NOT WRITABLE" : "writing"));
     KLM_TRY(pair(call, "Audit events", KLM_NUM(smf_journal_last(server->journal))));
-    if (server->text) {
-        uint64_t written = smf_text_position(server->text); /* first: it never passes the journal */
-        uint64_t behind = smf_journal_last(server->journal) - written;
-
-        KLM_TRY(pair(call, "Audit events not in the text log yet", KLM_NUM(behind)));
+    if (km_audit_unwritten(server) > 0) {
+        KLM_TRY(pair(call, "Audit events not recorded", KLM_NUM(km_audit_unwritten(server))));
     }
-    return KLM_OK;
+    return km_sinks_rows(call);
 }
 
 static klm_rc store_rows(struct km_call *call)

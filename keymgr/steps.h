@@ -1,5 +1,7 @@
 /* The steps named in verbs.def: prepare, apply, publish. Included by internal.h. */
 klm_rc km_drive_contact_prepare(struct km_call *call);
+klm_rc km_smf_switch_prepare(struct km_call *call);
+klm_rc km_smf_list_prepare(struct km_call *call);
 klm_rc km_drive_verify_prepare(struct km_call *call);
 klm_rc km_key_create_prepare(struct km_call *call);
 klm_rc km_key_get_prepare(struct km_call *call);

@@ -50,8 +50,10 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
     call->actor.address = klm_pool_str(call->pool, actor->address ? actor->address : "");
     call->actor.fingerprint =
         klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
-    return call->actor.name && call->actor.address && call->actor.fingerprint ? KLM_OK
-                                                                              : KLM_E_NOMEM;
+    call->actor.session = klm_pool_str(call->pool, actor->session ? actor->session : "");
+    return call->actor.name && call->actor.address && call->actor.fingerprint && call->actor.session
+               ? KLM_OK
+               : KLM_E_NOMEM;
 }
 
 klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km_actor *actor,
@@ -86,6 +88,7 @@ void km_call_free(struct km_call **call)
     km_state_put(&(*call)->state);
     km_state_put(&(*call)->new_state);
     km_edit_free(&(*call)->edit);
+    klm_buf_done(&(*call)->more);
     klm_pool_free(&(*call)->pool);
     free(*call);
     *call = NULL;

@@ -156,14 +156,16 @@ klm_rc km_edit_read(struct km_server *server, const struct parm_config *config,
     return KLM_OK;
 }
 
-klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change)
+klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change,
+                     const struct dt_listener *listener)
 {
     struct dt_merge merged = {0};
 
     if (!edit->file) {
         return KLM_OK;
     }
-    KLM_TRY(dt_file_merge(change, edit->file, klm_buf_as_slice(&edit->base), &merged));
+    KLM_TRY(
+        dt_file_merge_told(change, edit->file, klm_buf_as_slice(&edit->base), listener, &merged));
     klm_say(KLM_MSG_TABLE_MERGED, edit->table, KLM_NUM(merged.added), KLM_NUM(merged.changed),
             KLM_NUM(merged.removed), KLM_NUM(merged.conflicts));
     return KLM_OK;
@@ -311,7 +313,8 @@ static void *views_main(void *arg)
     struct km_watch watch = {0};
     bool stop = false;
 
-    km_watch(server, &watch); /* from the start on, so that a jump before the first look is noticed too */
+    km_watch(server,
+             &watch); /* from the start on, so that a jump before the first look is noticed too */
     pthread_mutex_lock(&views->lock);
     while (!stop) {
         bool drives;

@@ -47,13 +47,27 @@ void km_watch_certificates(const struct km_state *state, bool first)
     }
 }
 
+static void tell_step(struct km_server *server, klm_time now, int64_t seconds)
+{
+    struct klm_diag diag = {0};
+    char before[KLM_ISO_DATE_MAX], after[KLM_ISO_DATE_MAX];
+    const struct km_news news = {
+        .what = KM_HAP_CLOCK, .failed = true, .old = before, .now = after, .why = &diag};
+
+    (void)klm_fail(&diag, KLM_OK, KLM_MSG_CLOCK_STEP, KLM_NUM(seconds));
+    klm_say_diag(&diag);
+    klm_iso_date(now - seconds * 1000000, before);
+    klm_iso_date(now, after);
+    km_happened(server, &news);
+}
+
 void km_watch(struct km_server *server, struct km_watch *watch)
 {
     klm_time now = klm_clock(), mono = (klm_time)klm_clock_mono_ms() * 1000;
     klm_time offset = now - mono;
 
     if (watch->started && llabs(offset - watch->offset) > STEP_US) {
-        klm_say(KLM_MSG_CLOCK_STEP, KLM_NUM((offset - watch->offset) / 1000000));
+        tell_step(server, now, (offset - watch->offset) / 1000000);
     }
     if (watch->started && now / DAY_US != watch->day) {
         struct km_state *state = km_state_get(server);

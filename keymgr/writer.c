@@ -34,6 +34,9 @@ static void apply(struct batch *batch, struct km_call *call)
     if (call->rc == KLM_OK) {
         call->rc = km_events_add(&batch->events, call);
     }
+    if (call->rc == KLM_OK) {
+        km_events_fit(&batch->events, klm_buf_as_slice(&call->more), &call->more_at);
+    }
     if (call->rc != KLM_OK) {
         st_change_undo(batch->change, mark);
         batch->events.row.n = event_mark;
@@ -56,10 +59,29 @@ static void fail_all(struct km_call *list, klm_rc rc, enum klm_msg_id msg, const
     for (struct km_call *call = list; call; call = call->next) {
         if (call->rc == KLM_OK) {
             klm_wipe(&call->keyed, sizeof call->keyed);
+            call->bytes = (struct klm_slice){0};
+            call->text = NULL;
             call->rc = KM_REFUSE(call, rc, 0xEE0F, msg, why);
             call->event.field[SMF_F_MESSAGE_ID] = NULL;
             call->event.field[SMF_F_MESSAGE] = NULL;
         }
+    }
+}
+
+/* What the outbox row had no room for. The call's own event, which tells how much was changed, is in the row. */
+static void write_rest(struct km_server *server, struct km_call *call)
+{
+    struct klm_slice rest = klm_buf_as_slice(&call->more);
+    uint64_t seq = 0;
+    klm_rc rc;
+
+    if (call->rc != KLM_OK || call->more_at >= rest.n) {
+        return;
+    }
+    rest = KLM_SLICE(rest.p + call->more_at, rest.n - call->more_at);
+    rc = km_audit_row(server, rest, 0, &seq);
+    if (rc != KLM_OK) {
+        km_audit_trouble(server, 1, rc);
     }
 }
 
@@ -74,6 +96,7 @@ static void committed(struct batch *batch, struct km_call *list)
         km_outbox_journal(batch->server, batch->row, klm_buf_as_slice(&batch->events.row));
     }
     for (struct km_call *call = list; call; call = call->next) {
+        write_rest(batch->server, call);
         if (call->rc == KLM_OK && km_verb(call->id)->publish) {
             km_verb(call->id)->publish(call);
         }
@@ -114,7 +137,8 @@ static klm_rc run_batch(struct batch *batch, struct km_call *list, struct klm_di
     batch->row = st_number(batch->server->store) + 1;
     for (struct km_call *call = list; call; call = call->next) {
         apply(batch, call);
-        if (batch->events.row.n + SMF_EVENT_MAX + 4 > ST_RECORD_MAX) {
+        if (batch->events.row.n + SMF_EVENT_MAX + 4 > ST_RECORD_MAX ||
+            batch->events.n >= KM_ROW_EVENTS - KM_BATCH) {
             batch->rest = call->next;
             call->next = NULL;
         }

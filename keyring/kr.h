@@ -152,6 +152,13 @@ klm_rc kr_cert_pem(struct klm_slice der, struct klm_buf *out) KLM_MUST_USE;
 klm_rc kr_cert_verify(struct klm_slice der, struct klm_slice data, struct klm_slice signature)
     KLM_MUST_USE;
 
+/* Sign data with a label's private key: RSA as kr_cert_verify checks it (RSA-PSS-SHA256), EC P-256 by ECDSA-SHA256, EC P-384 by
+ * ECDSA-SHA384, in DER. *algorithm is that name, a constant. KLM_E_NOTFOUND: the private key is not here; KLM_E_LIMIT: more than
+ * cap bytes; KLM_E_UNSUPPORTED: another kind of key. A private-key operation: on a worker. */
+struct kr_label;
+klm_rc kr_sign(const struct kr_label *with, struct klm_slice data, const char **algorithm,
+               uint8_t *out, size_t cap, size_t *n) KLM_MUST_USE;
+
 /* Roles that this product marks in certificates it signs (extended key usage of ours for
  * drives). */
 enum kr_role { KR_ROLE_LABEL, KR_ROLE_CA, KR_ROLE_SERVER, KR_ROLE_CLIENT, KR_ROLE_DRIVE };

@@ -19,6 +19,7 @@ static void send_buf(struct srv_session *session, struct klm_buf *buf, klm_rc rc
         rc = klm_stream_send(session->stream, klm_buf_as_slice(buf));
     }
     if (rc != KLM_OK) {
+        session->end = SRV_END_ERROR;
         srv_session_end(session);
     }
     klm_buf_done(buf);
@@ -34,7 +35,8 @@ static void send_error(struct srv_session *session, uint32_t id, uint16_t code,
         return; /* nothing is said in clear */
     }
     snprintf(error.message_id, sizeof error.message_id, "%s", message_id);
-    snprintf(error.text, sizeof error.text, "%.255s", text);
+    snprintf(error.text, sizeof error.text, "%.255s",
+             klm_msg_sentence(klm_msg_find(message_id), text));
     klm_buf_init(&buf, KX_MESSAGE_MAX);
     send_buf(session, &buf, kx_encode_error(&error, id, &buf));
 }
@@ -48,20 +50,14 @@ static void fail_session(struct srv_session *session, uint32_t id, uint16_t code
     if (srv_sessions_may_say(session->set)) {
         klm_say_(msg, args);
     }
+    srv_session_tell_failed(session, msg, args);
     klm_msg_format(msg, args, text, sizeof text);
     send_error(session, id, code, klm_msg(msg)->id, text);
     srv_session_end(session);
 }
 #define FAIL_SESSION(session, id, code, msg, ...)                                                  \
-    fail_session(session, id, code, msg, (const char *const[]){name_of(session), __VA_ARGS__, NULL})
-
-/* "000007888422 at 192.0.2.7:40022" */
-static const char *name_of(struct srv_session *session)
-{
-    snprintf(session->name, sizeof session->name, "%s at %s",
-             session->serial[0] ? session->serial : "?", session->address);
-    return session->name;
-}
+    fail_session(session, id, code, msg,                                                           \
+                 (const char *const[]){srv_session_name(session), __VA_ARGS__, NULL})
 
 static void send_plain(struct srv_session *session, enum kx_type type, uint32_t id)
 {
@@ -135,6 +131,7 @@ static void contact_done(struct km_call *call)
     bool admitted = call->rc == KLM_OK && call->device_code == 0;
 
     session->contacting = false;
+    session->admitted = session->admitted || admitted;
     if (session->stream && admitted) {
         session->state = KX_READY;
         if (call->drive.fingerprint[0]) {
@@ -157,11 +154,8 @@ static void contact_done(struct km_call *call)
 static klm_rc new_call(struct srv_session *session, enum km_verb_id verb, uint32_t id,
                        enum kx_type answer_type, struct km_call **out)
 {
-    struct km_actor actor = {.kind = KM_ACTOR_DRIVE,
-                             .roles = session->state == KX_READY ? KM_ROLE_DRIVE : 0,
-                             .name = session->serial,
-                             .address = session->address,
-                             .fingerprint = session->fingerprint};
+    struct km_actor actor =
+        srv_session_actor(session, session->state == KX_READY ? KM_ROLE_DRIVE : 0);
     struct km_call *call;
     struct request *request;
 
@@ -354,7 +348,7 @@ static klm_rc confirm(struct srv_session *session, const struct kx_confirm *conf
         km_call_free(&call);
         return rc;
     }
-    session->contacting = true;
+    session->contacting = session->contacted = true;
     klm_stream_pause(session->stream, true);
     run(session, call);
     return KLM_OK;
@@ -385,6 +379,7 @@ static klm_rc dispatch(struct srv_session *session, const struct kx_message *mes
             klm_stream_message_done(session->stream);
             return start_request(session, message);
         }
+        session->end = SRV_END_BYE;
         break;
     case KX_UPGRADE:
     case KX_CLOSED:
@@ -447,6 +442,7 @@ static void process(struct srv_session *session)
     }
     session->processing = false;
     if (rc != KLM_OK && rc != KLM_E_AGAIN) {
+        session->end = SRV_END_ERROR;
         srv_session_end(session);
     }
 }
@@ -472,6 +468,7 @@ static void on_closed(void *arg, struct klm_stream *stream, klm_rc why)
 
     klm_trace("transport", "session of %s at %s closed: %s", session->serial, session->address,
               klm_rc_text(why));
+    srv_session_tell_end(session, why);
     klm_stream_free(&stream);
     session->stream = NULL;
     srv_session_gone(session);

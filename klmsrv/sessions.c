@@ -31,12 +31,50 @@ static void read_limits(struct srv_sessions *set)
     km_state_put(&state);
 }
 
+/* ---- Events of callers who were not admitted: a flood of them must not fill the journal. */
+
+static void tell_more(void *arg)
+{
+    struct srv_sessions *set = arg;
+    const uint64_t n = set->unrecorded;
+    char text[64];
+    const struct km_news news = {.what = KM_HAP_SESSIONS_MORE, .failed = true, .object = text};
+
+    if (n > 0) {
+        set->unrecorded = 0;
+        snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+        km_happened(set->server, &news);
+    }
+}
+
+void srv_sessions_record(struct srv_sessions *set, const struct km_news *news)
+{
+    uint64_t now = klm_clock_mono_ms();
+
+    if (now - set->recorded_since > SAY_WINDOW_MS) {
+        tell_more(set);
+        set->recorded_since = now;
+        set->recorded = 0;
+    }
+    if (++set->recorded <= SAY_IN_WINDOW) {
+        km_happened(set->server, news);
+    } else if (set->unrecorded++ == 0) {
+        klm_timer_set(set->more, SAY_WINDOW_MS);
+    }
+}
+
 klm_rc srv_sessions_new(struct km_server *server, struct klm_loop *loop, struct srv_sessions **out)
 {
     struct srv_sessions *set = calloc(1, sizeof *set);
+    klm_rc rc;
 
     if (!set) {
         return KLM_E_NOMEM;
+    }
+    rc = klm_timer_new(loop, tell_more, set, &set->more);
+    if (rc != KLM_OK) {
+        free(set);
+        return rc;
     }
     set->server = server;
     set->loop = loop;
@@ -80,12 +118,27 @@ static bool too_many(struct srv_sessions *set, const char *host)
     return same >= set->per_address;
 }
 
+static void record_refused(struct srv_sessions *set, const char *host)
+{
+    struct klm_diag diag = {0};
+    const struct km_actor caller = {.kind = KM_ACTOR_DRIVE, .address = host};
+    const struct km_news news = {.what = KM_HAP_CONNECTION_REFUSED,
+                                 .failed = true,
+                                 .actor = &caller,
+                                 .object = host,
+                                 .why = &diag};
+
+    (void)klm_fail(&diag, KLM_E_LIMIT, KLM_MSG_CONNECTIONS, host, KLM_NUM(set->refused));
+    srv_sessions_record(set, &news);
+}
+
 static void refuse(struct srv_sessions *set, int take_fd, const char *host)
 {
     uint64_t now = klm_clock_mono_ms();
 
     close(take_fd);
     set->refused++;
+    record_refused(set, host);
     if (set->refused_said == 0 || now - set->refused_said > SAY_EVERY_MS) {
         set->refused_said = now;
         klm_say(KLM_MSG_CONNECTIONS, host, KLM_NUM(set->refused));
@@ -139,6 +192,7 @@ void srv_sessions_accept(struct srv_sessions *sessions, int take_fd, bool tls)
     }
     session->set = sessions;
     session->tcp = !tls;
+    km_session_number(sessions->server, session->number);
     snprintf(session->host, sizeof session->host, "%s", host);
     owner.arg = session;
     if (klm_stream_new(take_fd, &cfg, &owner, &session->stream) != KLM_OK) {
@@ -200,6 +254,7 @@ void srv_sessions_drain(struct srv_sessions *sessions, void (*done)(void *arg), 
     sessions->drained_arg = arg;
     for (struct srv_session *s = sessions->head, *next; s; s = next) {
         next = s->next;
+        s->end = s->end == SRV_END_PEER ? SRV_END_DRAIN : s->end;
         srv_session_end(s);
     }
     if (sessions->n == 0) {
@@ -212,6 +267,8 @@ void srv_sessions_cut(struct srv_sessions *sessions)
     for (struct srv_session *s = sessions->head, *next; s; s = next) {
         next = s->next;
         if (s->stream) {
+            s->end = SRV_END_CUT;
+            srv_session_tell_end(s, KLM_E_TIMEOUT);
             klm_stream_free(&s->stream);
             srv_session_gone(s);
         }
@@ -226,6 +283,10 @@ void srv_sessions_reopen(struct srv_sessions *sessions)
 
 void srv_sessions_free(struct srv_sessions **sessions)
 {
+    if (*sessions) {
+        tell_more(*sessions);
+        klm_timer_free(&(*sessions)->more);
+    }
     free(*sessions);
     *sessions = NULL;
 }

@@ -9,6 +9,9 @@
 #define SRV_KEY 32      /* bytes of a session's wrapping key */
 #define SRV_IN_FLIGHT 8 /* requests of a session without an answer (PROTOCOL.md 1.6) */
 
+/* Why a session ends, when the server ends it. */
+enum srv_end { SRV_END_PEER, SRV_END_BYE, SRV_END_DRAIN, SRV_END_CUT, SRV_END_ERROR };
+
 struct srv_session {
     struct srv_sessions *set;
     struct srv_session *next, *prev;
@@ -18,7 +21,12 @@ struct srv_session {
     bool closing;    /* nothing more is read */
     bool contacting; /* the verb drive-contact is under way */
     bool processing; /* messages are being taken off the input, further out on the stack */
-    unsigned calls;  /* verbs under way */
+    bool contacted;  /* the verb drive-contact was asked: its event tells of the session */
+    bool admitted;   /* and the drive is */
+    bool told;       /* the event of its end was made */
+    enum srv_end end;
+    unsigned calls; /* verbs under way */
+    char number[KM_SESSION_MAX];
     char serial[13], wwn[17];
     uint8_t kind;
     char address[96];
@@ -46,6 +54,9 @@ struct srv_sessions {
     uint64_t
         said_since; /* messages about broken sessions: start of the window, and how many in it */
     unsigned said;
+    uint64_t recorded_since, unrecorded; /* the same for their events, and how many were left out */
+    unsigned recorded;
+    struct klm_timer *more; /* tells how many were left out */
 };
 
 /* session.c */
@@ -61,5 +72,18 @@ void srv_session_gone(struct srv_session *session);
 void srv_session_call_done(struct srv_session *session);
 /* May one more message about a broken session be said? At most a few in a while, so that a port scan does not flood the console. */
 bool srv_sessions_may_say(struct srv_sessions *set);
+/* Record an event of a caller who is not admitted: as many in a while, the others are counted and told in one. */
+void srv_sessions_record(struct srv_sessions *set, const struct km_news *news);
+
+/* session_audit.c */
+/* "000007888422 at 192.0.2.7:40022", in the session. */
+const char *srv_session_name(struct srv_session *session);
+/* Who asks in this session, borrowed from it. */
+struct km_actor srv_session_actor(const struct srv_session *session, unsigned roles);
+/* The session is ended for what the caller said: an event with that message. */
+void srv_session_tell_failed(struct srv_session *session, enum klm_msg_id msg,
+                             const char *const *args);
+/* Its end as an event, unless it was told already. */
+void srv_session_tell_end(struct srv_session *session, klm_rc why);
 
 #endif

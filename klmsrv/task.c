@@ -315,21 +315,6 @@ static klm_rc open_console(struct srv_task *srv, struct klm_diag *diag)
     return rc;
 }
 
-static klm_rc audit_task(struct srv_task *srv, const char *what)
-{
-    struct smf_event event = {.kind = SMF_RUNTIME, .outcome = SMF_SUCCESS, .time = klm_clock()};
-
-    event.field[SMF_F_VERB] = what;
-    event.field[SMF_F_SOURCE] = "klmsrv.task";
-    event.field[SMF_F_ACTION] = what;
-    event.field[SMF_F_THREAD] = "main";
-    event.field[SMF_F_RESOURCE] = "ISKLM";
-    event.field[SMF_F_RESOURCE_TYPE] = "task";
-    event.field[SMF_F_USER] = "ISKLM";
-    event.field[SMF_F_USER_KIND] = "system";
-    return km_audit(srv->server, &event);
-}
-
 static klm_rc start(struct srv_task *srv, const struct srv_options *options, struct klm_diag *diag)
 {
     const struct km_options km = {.config_path = options->config_path};
@@ -345,7 +330,6 @@ static klm_rc start(struct srv_task *srv, const struct srv_options *options, str
     km_task_set(srv->server, task_info, srv);
     km_on_control(srv->server, on_control, srv);
     km_on_refresh(srv->server, on_refreshed, srv);
-    KLM_TRY(audit_task(srv, "start"));
     KLM_TRY(open_listeners(srv, diag));
     KLM_TRY(open_console(srv, diag));
     return KLM_OK;
@@ -362,7 +346,6 @@ static void serve(struct srv_task *srv, uint64_t began)
     dt_table_free(&drives);
     srv_notify("READY=1\nSTATUS=Serving keys");
     klm_loop_run(srv->loop);
-    KLM_IGNORE(audit_task(srv, "stop")); /* the journal says its own failures */
 }
 
 static void end(struct srv_task *srv)

@@ -32,6 +32,11 @@ for program in $PROGRAMS; do
     esac
     place 644 packaging/klmsrv.bash-completion "$share/bash-completion/completions/$program"
 done
+# Plug-ins, of those that were built.
+for plugin in evtlog.so; do
+    [ "$verb" = uninstall ] || [ -e "$B/plugins/$plugin" ] || continue
+    place 644 "$B/plugins/$plugin" "$lib/klmsrv/$plugin"
+done
 for page in docs/man/*.[1578]; do
     [ -e "$page" ] || continue
     place 644 "$page" "$share/man/man${page##*.}/${page##*/}"
@@ -50,7 +55,7 @@ place 644 packaging/klmsrv.sysusers "$lib/sysusers.d/klmsrv.conf"
 
 if [ "$verb" = uninstall ]; then
     # The folders of ours that are empty now.
-    rmdir "$DESTDIR$doc/samples" "$DESTDIR$doc" 2>/dev/null || true
+    rmdir "$DESTDIR$doc/samples" "$DESTDIR$doc" "$DESTDIR$lib/klmsrv" 2>/dev/null || true
 elif [ -z "$DESTDIR" ]; then
     echo "Now: systemd-sysusers; systemd-tmpfiles --create; put a configuration into $confdir (samples: $doc/samples);"
     echo "systemctl daemon-reload; systemctl enable --now klmsrv"

@@ -243,6 +243,11 @@ static bool userid_ok(struct check *c)
     return strlen(c->raw) <= 8;
 }
 
+static bool subsystem_ok(struct check *c)
+{
+    return userid_ok(c) && strlen(c->raw) <= 4;
+}
+
 static bool filename_ok(struct check *c)
 {
     return strlen(c->raw) <= 200 && !strchr(c->raw, '/') && strcmp(c->raw, ".") &&
@@ -267,6 +272,7 @@ static const struct rule {
     {"@names", names_ok, "user names and %groups, commas between"},
     {"@hostport", hostport_ok, "host:port"},
     {"@userid", userid_ok, "up to 8 letters, digits, #, @ and $"},
+    {"@subsystem", subsystem_ok, "up to 4 letters, digits, #, @ and $"},
 };
 
 static const struct rule *rule_of(const struct parm_row *row)

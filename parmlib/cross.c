@@ -101,6 +101,47 @@ static klm_rc versions(struct parm_config *config, struct parm_errors *errors)
                 parm_row(PARM_TransportListener_ssl_protocols)->name);
 }
 
+/* Over the network a receiver has a host; its port has a default. */
+static klm_rc syslog_host(struct parm_config *config, struct parm_errors *errors)
+{
+    const char *transport = parm_str(config, PARM_Audit_syslog_transport);
+
+    if (!parm_bool(config, PARM_Audit_isSyslog) ||
+        (transport && (strcmp(transport, "local") == 0 || strcmp(transport, "evtlog") == 0)) ||
+        parm_str(config, PARM_Audit_syslog_server_host)) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_Audit_isSyslog, KLM_MSG_PARM_SYSLOG_NEEDS,
+                parm_row(PARM_Audit_syslog_server_host)->name);
+}
+
+static klm_rc syslog_ssl(struct parm_config *config, struct parm_errors *errors)
+{
+    const char *transport = parm_str(config, PARM_Audit_syslog_transport);
+
+    if (!parm_bool(config, PARM_Audit_syslog_server_isSSL) || !transport ||
+        strcmp(transport, "tls") == 0) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_Audit_syslog_server_isSSL, KLM_MSG_PARM_SYSLOG_SSL,
+                parm_row(PARM_Audit_syslog_transport)->name);
+}
+
+/* The receiver's certificate is checked against the authorities of a ring that has to be named. */
+static klm_rc syslog_trust(struct parm_config *config, struct parm_errors *errors)
+{
+    const char *transport = parm_str(config, PARM_Audit_syslog_transport);
+    bool tls = parm_bool(config, PARM_Audit_syslog_server_isSSL) ||
+               (transport && strcmp(transport, "tls") == 0);
+
+    if (!parm_bool(config, PARM_Audit_isSyslog) || !tls ||
+        parm_str(config, PARM_TransportListener_ssl_truststore_name)) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_Audit_isSyslog, KLM_MSG_PARM_SYSLOG_NEEDS,
+                parm_row(PARM_TransportListener_ssl_truststore_name)->name);
+}
+
 /* Keywords of a property that ask for what is not built yet. */
 static const struct {
     enum parm_id id;
@@ -144,6 +185,9 @@ klm_rc parm_cross_check(struct parm_config *config, struct parm_errors *errors)
     KLM_TRY(master_key(config, errors));
     KLM_TRY(ports(config, errors));
     KLM_TRY(versions(config, errors));
+    KLM_TRY(syslog_host(config, errors));
+    KLM_TRY(syslog_ssl(config, errors));
+    KLM_TRY(syslog_trust(config, errors));
     keywords(config, errors);
     return KLM_OK;
 }

@@ -99,6 +99,7 @@ klm_rc parm_ciphers(const struct parm_config *config, enum parm_id id, struct kl
  * config.masterkey.file. KLM_E_LIMIT when out is too small. */
 klm_rc parm_store_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
 klm_rc parm_journal_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
+klm_rc parm_smf_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
 /* Folder of the files that commands may name: console.files.directory, else files beside the configuration file. */
 klm_rc parm_files_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
 klm_rc parm_masterkey_file(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;

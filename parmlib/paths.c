@@ -43,6 +43,14 @@ klm_rc parm_journal_dir(const struct parm_config *config, char *out, size_t cap)
                : put_path(parm_str(config, PARM_Audit_handler_file_directory), "journal", out, cap);
 }
 
+klm_rc parm_smf_dir(const struct parm_config *config, char *out, size_t cap)
+{
+    const char *set = parm_str(config, PARM_Audit_smf_directory);
+
+    return set ? put_path(set, "", out, cap)
+               : put_path(parm_str(config, PARM_Audit_handler_file_directory), "smf", out, cap);
+}
+
 klm_rc parm_files_dir(const struct parm_config *config, char *out, size_t cap)
 {
     const char *set = parm_str(config, PARM_console_files_directory);

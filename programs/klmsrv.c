@@ -13,6 +13,7 @@
 #define PARTS_MAX 8
 #define PART_TEXT 130
 #define SECRET_BYTES (2u << 20)
+#define CERTS_MAX (1u << 20) /* bytes of a file of certificates */
 
 static void say_vp(const char *what, const char *vp)
 {
@@ -161,10 +162,35 @@ static void report(void *arg, enum st_table table, struct klm_slice key)
     fprintf(stderr, "damaged: table %s, key %s\n", st_table_name(table), hex);
 }
 
-static klm_rc verify_server(struct km_server *server, struct klm_diag *diag)
+/* The journal's chain; with a certificate also who signed it, and how far. */
+static klm_rc verify_journal(const char *folder, const char *certificate, struct klm_diag *diag)
+{
+    struct km_verified found = {0};
+    struct klm_buf certs;
+    klm_rc rc = KLM_OK;
+
+    klm_buf_init(&certs, CERTS_MAX);
+    if (certificate) {
+        rc = klm_file_read(certificate, CERTS_MAX, &certs, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = km_journal_verify(folder, klm_buf_as_slice(&certs), diag, &found);
+        printf("journal: %llu events, chain %s\n", (unsigned long long)found.records,
+               rc == KLM_OK ? "intact" : "BROKEN");
+    }
+    if (rc == KLM_OK && certificate) {
+        printf("journal: %llu checkpoints, signed up to event %llu\n",
+               (unsigned long long)found.checkpoints, (unsigned long long)found.covered);
+    }
+    klm_buf_done(&certs);
+    return rc;
+}
+
+static klm_rc verify_server(struct km_server *server, const char *certificate,
+                            struct klm_diag *diag)
 {
     struct km_state *state = km_state_get(server);
-    uint64_t records = 0, events = 0;
+    uint64_t records = 0;
     size_t bad = 0;
     char folder[4096];
     klm_rc rc = st_verify(km_store(server), report, &bad, &records);
@@ -174,22 +200,20 @@ static klm_rc verify_server(struct km_server *server, struct klm_diag *diag)
         rc = parm_journal_dir(state->config, folder, sizeof folder);
     }
     if (rc == KLM_OK) {
-        rc = smf_journal_verify(folder, &events, diag);
-        printf("journal: %llu events, chain %s\n", (unsigned long long)events,
-               rc == KLM_OK ? "intact" : "BROKEN");
+        rc = verify_journal(folder, certificate, diag);
     }
     km_state_put(&state);
     return rc;
 }
 
-static klm_rc verify(const char *config, struct klm_diag *diag)
+static klm_rc verify(const char *config, const char *certificate, struct klm_diag *diag)
 {
     const struct km_options options = {.config_path = config, .offline = true};
     struct km_server *server;
     klm_rc rc;
 
     KLM_TRY(km_open(&options, diag, &server));
-    rc = verify_server(server, diag);
+    rc = verify_server(server, certificate, diag);
     km_close(&server);
     return rc;
 }
@@ -197,7 +221,7 @@ static klm_rc verify(const char *config, struct klm_diag *diag)
 /* ---- Arguments */
 
 struct arguments {
-    char *make, *enter, *split, *confirm, *verify;
+    char *make, *enter, *split, *confirm, *verify, *certificate;
 };
 
 static int ceremony(const struct arguments *a, const char **rest)
@@ -216,7 +240,7 @@ static int ceremony(const struct arguments *a, const char **rest)
     } else if (a->confirm) {
         rc = kr_master_confirm_escrow(a->confirm, &diag);
     } else {
-        rc = verify(a->verify, &diag);
+        rc = verify(a->verify, a->certificate, &diag);
     }
     return rc == KLM_OK ? EXIT_SUCCESS : program_failed(&diag, rc);
 }
@@ -235,6 +259,10 @@ int main(int argc, const char **argv)
          "note in FILE that the parts are in a safe place", "FILE"},
         {"verify", 0, POPT_ARG_STRING, &a.verify, 0,
          "check every record of the store and the journal's chain", "CONFIG"},
+        {"certificate", 0, POPT_ARG_STRING, &a.certificate, 0,
+         "with --verify: also check the journal's checkpoints, signed with the key of a "
+         "certificate of FILE",
+         "FILE"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("klmsrv", argc, argv, options, 0);
@@ -259,5 +287,6 @@ int main(int argc, const char **argv)
     free(a.split);
     free(a.confirm);
     free(a.verify);
+    free(a.certificate);
     return status;
 }

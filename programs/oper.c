@@ -58,11 +58,11 @@ static void copy_command(struct console *console, const char *line)
     klm_buf_done(&shown);
 }
 
-/* Product commands may be typed as they are; F, P, D, RACDCERT and KEYXFER are the system's own. */
+/* Product commands may be typed as they are; F, P, D, I, RACDCERT and KEYXFER are the system's own. */
 static void full_command(const char *line, struct klm_buf *out)
 {
-    static const char *const own[] = {"F ", "MODIFY ",  "P ",        "STOP ",
-                                      "D ", "DISPLAY ", "RACDCERT ", "KEYXFER "};
+    static const char *const own[] = {"F ",       "MODIFY ", "P ",      "STOP ",     "D ",
+                                      "DISPLAY ", "I ",      "SWITCH ", "RACDCERT ", "KEYXFER "};
 
     line += strspn(line, " \t");
     for (size_t i = 0; i < KLM_COUNT(own); i++) {
@@ -191,7 +191,8 @@ static int dialogue(struct console *console, EditLine *el, History *past, HistEv
     if (con_client_attach(console->client, &diag) != KLM_OK) {
         return program_failed(&diag, KLM_E_CLOSED);
     }
-    printf("Commands as they are, or F ISKLM,APPL='...', P ISKLM, D A,ISKLM. help lists them; exit "
+    printf("Commands as they are, or F ISKLM,APPL='...', P ISKLM, D A,ISKLM, D SMF, I SMF. help "
+           "lists them; exit "
            "leaves.\n");
     while (!console->lost && (line = el_gets(el, &n)) != NULL && n > 0) {
         snprintf(text, sizeof text, "%s", line);

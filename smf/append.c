@@ -42,7 +42,8 @@ static klm_rc add_entry(struct smf_journal *journal, struct smf_entry *entry, kl
                               .time = now,
                               .synced = smf_load(&journal->synced),
                               .server_id = klm_slice_str(journal->server_id),
-                              .event = entry->event};
+                              .event = entry->event,
+                              .left_out = !smf_filter_takes_bytes(journal->filter, entry->event)};
 
     if (entry->event_no) {
         klm_rc rc = smf_numbers_add(&journal->numbers, entry->event_no, frame.seq);
@@ -59,6 +60,15 @@ static klm_rc add_entry(struct smf_journal *journal, struct smf_entry *entry, kl
     memcpy(end->hash, frame.hash, SMF_HASH_SIZE);
     entry->seq = end->seq = frame.seq;
     return KLM_OK;
+}
+
+void smf_journal_filter(struct smf_journal *journal, const char *types, const char *outcomes)
+{
+    struct smf_filter filter = smf_filter_of(types, outcomes);
+
+    pthread_mutex_lock(&journal->lock);
+    journal->filter = filter;
+    pthread_mutex_unlock(&journal->lock);
 }
 
 static klm_rc build(struct smf_journal *journal, struct smf_entry *entries, size_t n,
@@ -177,13 +187,16 @@ static struct news note(struct smf_journal *journal, klm_rc rc)
 
 klm_rc smf_journal_append(struct smf_journal *journal, struct smf_entry *entries, size_t n)
 {
-    struct news news;
+    struct news news = {0};
     klm_rc rc;
 
     KLM_TRY(check(journal, entries, n));
     pthread_mutex_lock(&journal->lock);
     rc = append_locked(journal, entries, n);
-    news = note(journal, rc);
+    if (rc != KLM_OK ||
+        journal->batch.n > 0) { /* a replay of what is there says nothing about the disk */
+        news = note(journal, rc);
+    }
     pthread_mutex_unlock(&journal->lock);
     if (news.bad) {
         klm_say(KLM_MSG_SMF_APPEND, journal->folder, klm_rc_text(rc));

@@ -25,7 +25,7 @@ struct all_fields {
 };
 _Static_assert(SMF_EVENT_HEADER + sizeof(struct all_fields) <= SMF_EVENT_MAX,
                "all fields at their longest fit one event");
-#define FIELD_MOST 1024
+#define FIELD_MOST 2048
 #define SMF_FIELD(name, number, max, what)                                                         \
     _Static_assert((max) <= FIELD_MOST, "a field fits the scratch line");
 #include "smf/fields.def"

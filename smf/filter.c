@@ -22,7 +22,6 @@ static const struct keyword type_words[] = {
     /* of other releases of the product: kinds that have no event here */
     {"authorization_terminate", 0},
     {"authentication_terminate", 0},
-    {"audit_management", 0},
     {"key_management", 0},
     {"multimaster_management", 0},
     {NULL, 0},
@@ -68,7 +67,7 @@ struct smf_filter smf_filter_of(const char *types, const char *outcomes)
                                bits_of(outcomes, outcome_words, "Audit.event.outcome")};
 }
 
-bool smf_filter_takes(struct smf_filter filter, const struct smf_event *event)
+bool smf_filter_takes_bytes(struct smf_filter filter, struct klm_slice event)
 {
-    return (filter.kinds >> event->kind & 1) && (filter.outcomes >> event->outcome & 1);
+    return (filter.kinds >> event.p[1] & 1) && (filter.outcomes >> event.p[2] & 1);
 }

@@ -1,4 +1,4 @@
-/* Within smf: which events a sink takes, from Audit.event.types and Audit.event.outcome. */
+/* Within smf: which events leave the journal for the sinks, from Audit.event.types and Audit.event.outcome. */
 #ifndef SMF_FILTER_H
 #define SMF_FILTER_H
 
@@ -11,6 +11,7 @@ struct smf_filter {
 /* Keywords in any case, between commas, semicolons or blanks. NULL or blank takes everything. Unknown words are said and
  * passed over; those of later products that name no event of ours are just passed over. */
 struct smf_filter smf_filter_of(const char *types, const char *outcomes);
-bool smf_filter_takes(struct smf_filter filter, const struct smf_event *event);
+/* Of an encoded event that smf_event_check has seen (JOURNAL.md: kind at offset 1, outcome at 2). */
+bool smf_filter_takes_bytes(struct smf_filter filter, struct klm_slice event);
 
 #endif

@@ -15,7 +15,7 @@ klm_rc smf_frame_encode(struct smf_frame *frame, struct smf_hash *hash, struct k
     klm_buf_u32(out, SMF_FRAME_MAGIC);
     klm_buf_u32(out, (uint32_t)length);
     klm_buf_u16(out, FRAME_VERSION);
-    klm_buf_u16(out, 0);
+    klm_buf_u16(out, frame->left_out ? SMF_FRAME_LEFT_OUT : 0);
     klm_buf_u64(out, frame->seq);
     klm_buf_u64(out, frame->event_no);
     klm_buf_u64(out, (uint64_t)frame->time);
@@ -32,11 +32,11 @@ klm_rc smf_frame_encode(struct smf_frame *frame, struct smf_hash *hash, struct k
     return klm_buf_rc(out);
 }
 
-/* Magic, length and version, as far as they are there. */
-static klm_rc parse_start(struct klm_cur *cur, size_t *length)
+/* Magic, length, version and flags, as far as they are there. */
+static klm_rc parse_start(struct klm_cur *cur, struct smf_frame *frame)
 {
     uint32_t magic, n;
-    uint16_t version, reserved;
+    uint16_t version, flags;
 
     klm_cur_u32(cur, &magic);
     KLM_TRY(klm_cur_rc(cur));
@@ -49,10 +49,11 @@ static klm_rc parse_start(struct klm_cur *cur, size_t *length)
         return KLM_E_CORRUPT;
     }
     klm_cur_u16(cur, &version);
-    klm_cur_u16(cur, &reserved);
+    klm_cur_u16(cur, &flags);
     KLM_TRY(klm_cur_rc(cur));
-    *length = n;
-    return version == FRAME_VERSION && reserved == 0 ? KLM_OK : KLM_E_CORRUPT;
+    frame->length = n;
+    frame->left_out = flags & SMF_FRAME_LEFT_OUT;
+    return version == FRAME_VERSION && (flags & ~SMF_FRAME_LEFT_OUT) == 0 ? KLM_OK : KLM_E_CORRUPT;
 }
 
 static klm_rc parse_rest(struct klm_cur *cur, struct smf_frame *frame)
@@ -85,7 +86,7 @@ klm_rc smf_frame_parse(struct klm_slice in, struct smf_hash *hash, struct smf_fr
     uint8_t made[SMF_HASH_SIZE];
 
     klm_cur_init(&cur, in);
-    KLM_TRY(parse_start(&cur, &frame.length));
+    KLM_TRY(parse_start(&cur, &frame));
     if (in.n < frame.length) {
         return KLM_E_SHORT;
     }
@@ -103,7 +104,8 @@ klm_rc smf_frame_parse(struct klm_slice in, struct smf_hash *hash, struct smf_fr
 klm_rc smf_frame_record(const struct smf_frame *frame, struct klm_pool *pool,
                         struct smf_record *out)
 {
-    struct smf_record record = {.seq = frame->seq, .event_no = frame->event_no};
+    struct smf_record record = {
+        .seq = frame->seq, .event_no = frame->event_no, .left_out = frame->left_out};
     klm_rc rc = smf_event_decode(frame->event, pool, &record.event);
 
     if (rc != KLM_OK) {

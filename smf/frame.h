@@ -10,6 +10,7 @@
 
 #define SMF_FRAME_MAGIC 0x4B4C4D4Au /* "KLMJ" */
 #define SMF_FRAME_HEAD 84           /* up to the length of the server id */
+#define SMF_FRAME_LEFT_OUT 1        /* flag: the event stays in the journal alone */
 #define SMF_SERVER_ID_MAX 64
 #define SMF_FRAME_MIN (SMF_FRAME_HEAD + 2 + 4 + SMF_HASH_SIZE)
 #define SMF_FRAME_MAX (SMF_FRAME_MIN + SMF_SERVER_ID_MAX + SMF_EVENT_MAX)
@@ -21,6 +22,7 @@ struct smf_frame {
     uint64_t
         keep; /* lowest sequence number whose event_no is still remembered; seq when there is none */
     klm_time time;               /* of the append */
+    bool left_out;               /* sinks pass over it */
     uint8_t prev[SMF_HASH_SIZE]; /* hash of the record before; zeros in the first of a journal */
     uint8_t hash[SMF_HASH_SIZE]; /* made by encode, checked by parse */
     struct klm_slice server_id;

@@ -87,6 +87,7 @@ static klm_rc journal_new(struct smf_journal **out)
         return KLM_E_NOMEM;
     }
     made->dirfd = made->lockfd = made->markfd = made->fd = -1;
+    made->filter = smf_filter_of(NULL, NULL);
     klm_buf_init(&made->batch, SMF_APPEND_MAX);
     if (pthread_mutex_init(&made->lock, NULL) || pthread_mutex_init(&made->sync_lock, NULL) ||
         smf_cond_init(&made->wake) != KLM_OK || smf_cond_init(&made->sync_done) != KLM_OK) {
@@ -172,6 +173,19 @@ void smf_journal_close(struct smf_journal **journal)
     free(j->server_id);
     free(j);
     *journal = NULL;
+}
+
+void smf_journal_head(struct smf_journal *journal, uint64_t *seq, uint8_t hash[32])
+{
+    pthread_mutex_lock(&journal->lock);
+    *seq = journal->last;
+    memcpy(hash, journal->hash, SMF_HASH_SIZE);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+const char *smf_journal_server_id(const struct smf_journal *journal)
+{
+    return journal->server_id;
 }
 
 uint64_t smf_journal_last(const struct smf_journal *journal)

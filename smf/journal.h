@@ -2,6 +2,7 @@
 #ifndef SMF_JOURNAL_H
 #define SMF_JOURNAL_H
 
+#include "smf/filter.h"
 #include "smf/frame.h"
 #include "smf/numbers.h"
 #include "smf/trouble.h"
@@ -38,6 +39,7 @@ struct smf_journal {
     uint64_t first, size; /* segment being written */
     bool must_cut;        /* a failed write could not be cut off yet */
     struct smf_numbers numbers;
+    struct smf_filter filter; /* of events that are appended from now on */
     struct smf_trouble trouble;
     struct smf_full *full;
     bool folder_dirty;   /* a segment was made since the folder was synced */

@@ -48,7 +48,8 @@ void smf_sink_why(struct smf_sink *sink, const char *why);
 klm_rc smf_sink_drain(struct smf_sink *sink, unsigned ms) KLM_MUST_USE;
 /* Run fn(self, arg) on the sink's thread between two writes, and wait for it: how an operator's request (switch a data set)
  * reaches a driver. KLM_E_STATE: the sink is stopping. */
-klm_rc smf_sink_call(struct smf_sink *sink, klm_rc (*fn)(void *self, void *arg), void *arg) KLM_MUST_USE;
+klm_rc smf_sink_call(struct smf_sink *sink, klm_rc (*fn)(void *self, void *arg), void *arg)
+    KLM_MUST_USE;
 uint64_t smf_sink_position(const struct smf_sink *sink);
 void smf_sink_get_status(struct smf_sink *sink, struct smf_sink_status *out);
 /* End the thread; what is not out stays in the journal. */

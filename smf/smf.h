@@ -75,6 +75,15 @@ klm_rc smf_journal_append(struct smf_journal *journal, struct smf_entry *entries
  * journal syncs 200 ms after an append. KLM_E_IO: a sync failed; what is on disk is not known, and every append fails until the
  * journal is opened again. */
 klm_rc smf_journal_sync(struct smf_journal *journal, uint64_t seq) KLM_MUST_USE;
+/* Which events the sinks get: lists of keywords, "all" or "none", with comma or semicolon between (Audit.event.types: kinds,
+ * Audit.event.outcome: success, failure); NULL or blank: all. It is decided once, when an event is appended, and stands in its
+ * record, so that all sinks agree for ever, whatever is configured later. Until the first call every event is taken. Any
+ * thread; unknown words are said. */
+void smf_journal_filter(struct smf_journal *journal, const char *types, const char *outcomes);
+/* The newest record's sequence number and hash, which is the value of the chain there; 0 and zeros: there is none. */
+void smf_journal_head(struct smf_journal *journal, uint64_t *seq, uint8_t hash[32]);
+/* The name of this server in its records, borrowed. */
+const char *smf_journal_server_id(const struct smf_journal *journal);
 /* Highest sequence number given, and synced. */
 uint64_t smf_journal_last(const struct smf_journal *journal);
 uint64_t smf_journal_synced(const struct smf_journal *journal);
@@ -101,6 +110,8 @@ klm_rc smf_journal_read(const char *folder, uint64_t after, smf_visit_fn *visit,
 klm_rc smf_journal_verify(const char *folder, uint64_t *records, struct klm_diag *diag)
     KLM_MUST_USE;
 
+struct smf_sink;
+
 /* ---- Text log: the product's own records (reference 5.1), with two lines of ours, sequence= and chain=. */
 struct smf_text;
 
@@ -108,9 +119,6 @@ struct smf_text_options {
     const char *folder;  /* Audit.handler.file.directory; made when missing */
     const char *name;    /* Audit.handler.file.name: base name */
     uint64_t roll_bytes; /* Audit.handler.file.size in bytes: closed after the limit is passed */
-    const char
-        *types; /* Audit.event.types: list of keywords, "all" or "none"; comma or semicolon */
-    const char *outcomes; /* Audit.event.outcome: success, failure */
 };
 /* A sink with a thread of its own that follows the journal. It finds its place again from what stands in its files, so that after a kill each event stands in it
  * exactly once, in order; a record is never split between files; a rolled file gets the time appended to its name, newer sorting higher.
@@ -118,8 +126,8 @@ struct smf_text_options {
  * KLM_E_INVALID: the name is no base name, or names no regular file. */
 klm_rc smf_text_open(const struct smf_text_options *options, struct smf_journal *journal,
                      struct klm_diag *diag, struct smf_text **out) KLM_MUST_USE;
-/* Take new types and outcomes while running. */
-void smf_text_filter(struct smf_text *text, const char *types, const char *outcomes);
+/* Its thread (smf/sink.h), borrowed. */
+struct smf_sink *smf_text_sink(struct smf_text *text);
 /* Sync the journal and write what it holds by now, then return (tests, stop). The failure of an attempt ends the wait; the events stay due. */
 klm_rc smf_text_drain(struct smf_text *text) KLM_MUST_USE;
 /* Last sequence number looked at. */

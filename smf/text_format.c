@@ -6,10 +6,11 @@
 #include <string.h>
 
 /* Which optional lines a kind has, in the product's order: m message, r resource, a action, t authentication type, c command
- * type, u user, U users. */
+ * type, u user, U users, s signature of a checkpoint. */
 static const char *const lines_of[SMF_KINDS] = {
     [SMF_AUTHENTICATION] = "mtU", [SMF_AUTHORIZATION] = "mrau", [SMF_DATA_SYNC] = "maru",
     [SMF_RUNTIME] = "mrau",       [SMF_RESOURCE] = "maur",      [SMF_CONFIG] = "macu",
+    [SMF_AUDIT] = "mraus",
 };
 
 static const struct {
@@ -79,6 +80,11 @@ static void optional_line(struct klm_buf *out, char which, const struct smf_even
         break;
     case 'c':
         line(out, "command type", event->field[SMF_F_COMMAND]);
+        break;
+    case 's':
+        line(out, "algorithm", event->field[SMF_F_ALGORITHM]);
+        line(out, "hash", event->field[SMF_F_HASH]);
+        line(out, "signature", event->field[SMF_F_SIGNATURE]);
         break;
     case 'u':
         line(out, "user", event->field[SMF_F_USER]);

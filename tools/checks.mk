@@ -6,12 +6,12 @@ RUN        = tests/run --build $(B) --only '$(TESTS)' $(RUN_FLAGS)
 build_in   = $(MAKE) --no-print-directory B=$(B)/$(1) DEPS_DIR=$(abspath $(DEPS_DIR))
 
 # ---- Programs that only tests and tools use.
-KILL_SRCS := tests/kill/kxwriter.c tests/kill/session.c tests/kill/checkstore.c
-TOOL_SRCS := tools/gendocs.c tools/genman.c tools/gencomplete.c tests/power/sample.c tests/golden/makestore.c $(KILL_SRCS)
+KILL_SRCS := tests/peers/secrets.c tests/kill/kxwriter.c tests/kill/session.c tests/kill/checkstore.c
+TOOL_SRCS := tools/gendocs.c tools/genman.c tools/gencolumns.c tools/gensmf.c tools/gencomplete.c tests/power/sample.c tests/golden/makestore.c $(KILL_SRCS)
 TOOL_OBJS  = $(TOOL_SRCS:%.c=$(B)/%.o)
-$(B)/tools/gendocs: $(B)/tools/gendocs.o $(B)/tools/genman.o $(B)/tools/gencomplete.o
+$(B)/tools/gendocs: $(B)/tools/gendocs.o $(B)/tools/genman.o $(B)/tools/gencolumns.o $(B)/tools/gensmf.o $(B)/tools/gencomplete.o $(call libsof,smf)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $^
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 $(B)/power/sample: $(B)/tests/power/sample.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -40,9 +40,17 @@ $(B)/kill/checkstore: $(B)/tests/kill/checkstore.o $(call libsof,keymgr)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+# What a test of secrecy looks for: it opens what only the server can.
+$(B)/peers/secrets: $(B)/tests/peers/secrets.o $(call libsof,keymgr)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 $(B)/nosync/bin/klmsrv: FORCE
 	$(Q)+$(call build_in,nosync) EXTRA=-DKLM_NO_SYNC $@
-TEST_TOOLS := $(B)/tools/gendocs $(B)/power/record.so $(B)/power/sample $(B)/kill/kxwriter $(B)/kill/checkstore $(B)/nosync/bin/klmsrv
+# By another make, since the library may have been installed just before.
+$(B)/plugins/tested: FORCE | $(call deps,CHECK)
+	$(Q)+$(MAKE) --no-print-directory $(B)/plugins/evtlog.so
+TEST_TOOLS := $(B)/plugins/tested $(B)/tools/gendocs $(B)/power/record.so $(B)/power/sample $(B)/kill/kxwriter $(B)/kill/checkstore $(B)/peers/secrets $(B)/nosync/bin/klmsrv
 
 # ---- Tests
 check: all units $(TEST_TOOLS) | $(call deps,CHECK) ## build and run every test

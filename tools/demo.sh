@@ -121,5 +121,26 @@ for _ in $(seq 50); do
 done
 grep -q 'Read Request.*WXY662' "$secondary/log/audit/isklm_audit.log" || die "the secondary did not audit the read"
 files=$(tar -tf "$work/back.tar" | wc -l)
+
+step "For auditors: the primary's SMF data set, dumped, verified with the public certificate alone, and reported"
+racf "$primary" "ID(TAPEKMS) EXPORT(LABEL('ISKLM_Server')) DSN('AUDIT.CERT') FORMAT(CERTB64)"
+# shellcheck disable=SC1091
+dataset=$(. "$primary/env" && echo "$KLM_SMF_DATASET")
+cat >"$work/sysin" <<'SYSIN'
+  INDD(DUMPIN,OPTIONS(DUMP))
+  OUTDD(DUMPOUT,TYPE(83(6)))
+SYSIN
+cat "$work/sysin"
+show smfdump --sysin "$work/sysin" --dd "DUMPIN=$dataset" --dd "DUMPOUT=$work/PRIMARY.SMF"
+show smfdump --verify --from-start --certificate "$primary/files/AUDIT.CERT" "$work/PRIMARY.SMF"
+smfdump --format json -o "$work/PRIMARY.JSON" "$work/PRIMARY.SMF" 2>>"$work/log" || die "smfdump to JSON"
+number=$(grep -n '"WXY662"' "$work/PRIMARY.JSON" | grep -m 1 'key-create' | cut -d: -f1)
+[ -n "$number" ] || die "no SMF record of the write"
+show smfdump --print "$number" "$work/PRIMARY.SMF"
+smf2log "$work/PRIMARY.SMF" -o "$work/PRIMARY.LOG" 2>>"$work/log" || die "smf2log"
+cmp "$work/PRIMARY.LOG" "$primary/log/audit/isklm_audit.log" || die "smf2log does not give the text log back"
+report=${KLM_DEMO_REPORT:-${TMPDIR:-/tmp}/klm-demo-report.html}
+smfdump --report "$report" --replace "$work/PRIMARY.SMF" 2>>"$work/log" || die "smfdump --report"
+echo "Report for auditors: $report"
 echo
 echo "DEMO OK: $mb MB ($files entries) of /${trees[0]} went encrypted onto WXY662 under $LABEL1 and $LABEL2, audited by the primary, and came back identical through the secondary."

@@ -40,7 +40,7 @@ completion()
     put "$new" "$1"
 }
 
-for manual in messages properties verbs audit commands; do
+for manual in messages properties verbs audit smf smfdump-columns commands; do
     one "$manual" "$folder/$manual.md"
 done
 for page in klmsrv-config.5 klmsrv-messages.7 klmsrv-commands.7; do

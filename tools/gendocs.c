@@ -116,6 +116,7 @@ const char *doc_range(const char *range)
         {"@hostport", "host:port"},
         {"@socket", "short enough for the path of a socket"},
         {"@userid", "a user ID of up to eight characters"},
+        {"@subsystem", "a subsystem name of up to four characters"},
     };
 
     for (size_t i = 0; i < N_OF(rules); i++) {
@@ -304,14 +305,18 @@ static void write_commands(void)
     for (size_t i = 0; i < N_OF(commands); i++) {
         write_command(&commands[i]);
     }
-    printf("\n## System commands\n\n"
-           "| command | what it does |\n|---|---|\n"
-           "| `F ISKLM,APPL='command'` | hands a command to the task; case is kept; a quote "
-           "inside is written twice. Also MODIFY |\n"
-           "| `P ISKLM` | ends the task when its sessions are done; again: at once. Also STOP |\n"
-           "| `D A,ISKLM` | shows the task. Also DISPLAY |\n"
-           "| `RACDCERT ...`, `KEYXFER ...` | as the programs `racdcert` and `keyxfer` |\n"
-           "\n## RACDCERT\n");
+    printf(
+        "\n## System commands\n\n"
+        "| command | what it does |\n|---|---|\n"
+        "| `F ISKLM,APPL='command'` | hands a command to the task; case is kept; a quote "
+        "inside is written twice. Also MODIFY |\n"
+        "| `P ISKLM` | ends the task when its sessions are done; again: at once. Also STOP |\n"
+        "| `D A,ISKLM` | shows the task. Also DISPLAY |\n"
+        "| `D SMF` | lists the SMF data sets: which is recorded on, which are to be dumped. Also "
+        "DISPLAY |\n"
+        "| `I SMF` | switches to the next SMF data set. Also SWITCH |\n"
+        "| `RACDCERT ...`, `KEYXFER ...` | as the programs `racdcert` and `keyxfer` |\n"
+        "\n## RACDCERT\n");
     for (size_t i = 0; i < N_OF(functions); i++) {
         const struct verb *verb = doc_verb(functions[i].verb);
 
@@ -351,6 +356,8 @@ int main(int argc, char **argv)
         {"properties", write_properties},
         {"verbs", write_verbs},
         {"audit", write_audit},
+        {"smf", write_smf},
+        {"smfdump-columns", write_columns},
         {"commands", write_commands},
         {"klmsrv-config.5", man_config},
         {"klmsrv-messages.7", man_messages},

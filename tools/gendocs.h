@@ -156,6 +156,14 @@ void man_config(void);
 void man_messages(void);
 void man_commands(void);
 
+/* ---- The manual of SMF records (gensmf.c) */
+
+void write_smf(void);
+
+/* ---- Columns of smfdump (gencolumns.c) */
+
+void write_columns(void);
+
 /* ---- Words for the shell (gencomplete.c) */
 
 void completion_words(void);

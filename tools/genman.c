@@ -260,6 +260,8 @@ static void system_commands(void)
            ".TP\n.B P ISKLM\nEnd the task when its sessions are done; given again, at once. Also "
            "STOP.\n"
            ".TP\n.B D A,ISKLM\nShow the task. Also DISPLAY.\n"
+           ".TP\n.B D SMF\nList the SMF data sets. Also DISPLAY.\n"
+           ".TP\n.B I SMF\nSwitch to the next SMF data set. Also SWITCH.\n"
            ".TP\n.BR RACDCERT\\ ... ,\\  KEYXFER\\ ...\nAs the programs\n.BR racdcert (1)\nand\n"
            ".BR keyxfer (1).\n");
 }

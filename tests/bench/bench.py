@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 
+import audit
+
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 WORK = os.path.join(BUILD, "bench", "work")
@@ -33,7 +35,7 @@ REPEATS = 2
 DISTURBED = 0.3     # CPUs that others used; a row with more is marked
 
 SETTINGS = ["Audit.event.types", "Audit.event.outcome", "Audit.eventQueue.max", "Audit.sync", "Audit.failure.action",
-            "Audit.metadata.file.cachecount", "TransportListener.ssl.protocols", "TransportListener.ssl.clientauthentication",
+            "Audit.metadata.file.cachecount", "Audit.smf", "TransportListener.ssl.protocols", "TransportListener.ssl.clientauthentication",
             "server.threads.workers", "store.cache.megabytes"]
 
 errors = []
@@ -74,19 +76,25 @@ def ceiling(what, *options, **more):
 class Server:
     """A test server in a folder of its own; started the first time by tools/testserver, later from here, where starts can be timed."""
 
-    def __init__(self, name):
+    def __init__(self, name, settings=()):
         self.home = os.path.join(WORK, name)
         self.child = None
-        self.tool("start")
+        self.tool("start", *settings)
         self.env = self.read_env()
         self.pid = int(self.env["KLM_PID"])
 
-    def tool(self, verb):
+    def tool(self, verb, *settings):
         env = {**os.environ, "KLM_BIN": os.path.join(BUILD, "bin")}
-        done = subprocess.run([os.path.join(SOURCE, "tools", "testserver"), verb, self.home], env=env, stdin=subprocess.DEVNULL, check=False,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300)
+        done = subprocess.run([os.path.join(SOURCE, "tools", "testserver"), verb, self.home, *settings], env=env,
+                              stdin=subprocess.DEVNULL, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300)
         if done.returncode:
             raise SystemExit(f"bench: testserver {verb} failed: {done.stderr}")
+
+    def oper(self, command):
+        """What an operator is answered."""
+        done = subprocess.run([os.path.join(BUILD, "bin", "oper"), f"F ISKLM,APPL='{command}'"], env={**os.environ, **self.env},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True, timeout=60)
+        return done.stdout
 
     def read_env(self):
         text = open(os.path.join(self.home, "env"), encoding="utf-8").read()
@@ -412,6 +420,9 @@ def run(servers):
         fill_store(big)
         start_rows(big)
         flat_row(small, big)
+    bench = sys.modules[__name__]
+    if audit.wanted(bench):
+        audit.rows(bench, servers)
 
 
 def main():

@@ -69,9 +69,14 @@ class Operator:
         return self.ask(f"cert TAPEKMS/{name} here cert-generate", "racdcert",
                         f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('{name}')) WITHLABEL('{name}') PCICC({name}) NISTECC SIZE(256)")
 
+    def switch_smf(self):
+        """Nothing that anybody could lose: the data sets are judged by what the journal says."""
+        subprocess.run([os.path.join(self.bin, "oper"), "I SMF"], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
+
     def one(self):
         self.dice.choice([self.add_drive, self.modify_drive, self.modify_drive, self.delete_drive, self.set_property,
-                          self.add_ring, self.delete_ring, self.make_cert])()
+                          self.add_ring, self.delete_ring, self.make_cert, self.switch_smf])()
 
     def _work(self):
         while self.going:

@@ -5,8 +5,8 @@ The list is that of kxwriter.c (S, A, G, R, E: volumes) and of the operator's sc
   O number kind key value verb   a change is about to be asked for (kind: drive, config, ring, cert; value "gone": removed)
   P number                       it was acknowledged
   N number                       it was refused
-What is there comes from checkstore (store and views, opened as the server does) and from tests/smf/readjournal.py, which reads journal
-and text log from their description alone.
+What is there comes from checkstore (store and views, opened as the server does) and from the readers in tests/smf, which read journal,
+text log and SMF data sets from their descriptions alone.
 
 As a command it is the verify command of tests/power/replay.py: KLM_POWER_DIR is a copy of the server's folder, KLM_POWER_MARKS the list;
 KLM_JUDGE_HOME the folder that the configuration names, KLM_CHECKSTORE the program, KLM_JUDGE_READS=1 when reads are on disk before their
@@ -22,6 +22,7 @@ import xml.etree.ElementTree as xml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "smf"))
 import readjournal  # noqa: E402  (after its folder is in the path)
+import smfseries  # noqa: E402
 
 VERB, DRIVE, VOLSER, OBJECT = 1, 13, 15, 18
 CONFIG = "etc/ISKLMConfig.properties.zos"
@@ -178,6 +179,11 @@ def text_log(home, found):
         yield f"text log ends with record {expected - 1}, the journal with {found.last}"
 
 
+def smf(home, _found):
+    """The SMF data sets have each event of the journal once, in order, in an unbroken chain over all of them."""
+    yield from smfseries.problems(os.path.join(home, "log/smf"), os.path.join(home, "log/journal"))[0]
+
+
 def views(home, found):
     """The files made of the store are whole and say what it says; none had to be set aside."""
     for folder, _, names in os.walk(home):
@@ -205,7 +211,8 @@ def open_and_judge(home, told, checkstore, reads, known=()):
     try:
         found = Found(home, done.stdout)
         problems += found.other
-        for check in (volumes(told, found, reads, known), changes(told, found), text_log(home, found), views(home, found)):
+        for check in (volumes(told, found, reads, known), changes(told, found), text_log(home, found), smf(home, found),
+                      views(home, found)):
             problems += check
     except (readjournal.Bad, OSError, xml.ParseError, KeyError) as error:
         return problems + [f"{type(error).__name__}: {error}"], None
@@ -222,7 +229,7 @@ def relocate(home, old):
 
 
 def keep_inode(home, inodes):
-    """The text log's cursor knows its file by inode number, which the copy has not kept."""
+    """The cursors of text log and SMF data sets know their files by inode numbers, which the copy has not kept."""
     with open(inodes, encoding="utf-8") as file:
         paths = dict(line.rstrip("\n").split(" ", 1) for line in file)
     for cursor in glob.glob(os.path.join(home, "log/audit/*.cursor")):
@@ -232,8 +239,20 @@ def keep_inode(home, inodes):
         if said:
             path = os.path.join(home, paths.get(said.group(1), ""))
             now = os.stat(path).st_ino if path == cursor[:-len(".cursor")] else 1
-            with open(cursor, "w", encoding="utf-8") as file:
-                file.write(text[:said.start(1)] + str(now) + text[said.end(1):])
+            rewrite(cursor, text[:said.start(1)] + str(now) + text[said.end(1):])
+    for cursor in glob.glob(os.path.join(home, "log/smf/smf.cursor")):
+        with open(cursor, encoding="utf-8") as file:
+            text = file.read()
+        said = re.search(r"^file=(\d+)$", text, re.M)
+        if said:
+            path = os.path.join(home, paths.get(said.group(1), ""))
+            now = os.stat(path).st_ino if os.path.isfile(path) else 1
+            rewrite(cursor, text[:said.start(1)] + str(now) + text[said.end(1):])
+
+
+def rewrite(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def main():

@@ -15,7 +15,8 @@ SERIAL, WWN = "000007888422", "500507630240FBCC"  # the drive that testserver ma
 SLOW = float(os.environ.get("KLM_TEST_SLOW", "1"))
 PR_SET_CHILD_SUBREAPER = 36
 # Files roll over every moment, so that it happens under the eyes of the test.
-SMALL = ["Audit.handler.file.size=64", "Audit.metadata.file.size=64", "Audit.metadata.file.cachecount=100"]
+SMALL = ["Audit.handler.file.size=64", "Audit.metadata.file.size=64", "Audit.metadata.file.cachecount=100", "Audit.smf.dataset.size=64",
+         "Audit.checkpoint.records=100"]
 
 
 def adopt():

@@ -84,9 +84,9 @@ def every_manual_page_and_sample_is_installed():
                                                          PROGRAMS=programs, SBIN_PROGRAMS="klmsrv"))
         for page in os.listdir("docs/man"):
             expect(os.path.isfile(f"{folder}/usr/share/man/man{page[-1]}/{page}"), page)
-        for sample in os.listdir("parmlib/samples"):
+        for sample in (*os.listdir("parmlib/samples"), "SMFDUMP.JCL", "SMF2LOG.JCL"):
             expect(os.path.isfile(f"{folder}/usr/share/doc/klmsrv/samples/{sample}"), sample)
-        for program in ("klmsrv", "oper", "racdcert", "keyxfer", "iosdrive"):
+        for program in ("klmsrv", "oper", "racdcert", "keyxfer", "iosdrive", "smfdump", "smf2log"):
             expect(os.path.isfile(f"{folder}/usr/share/bash-completion/completions/{program}"), program)
         placed = read(f"{folder}/usr/lib/systemd/system/klmsrv.service")
         expect("ExecStart=/usr/sbin/klmsrv ${KLM_CONFIG}" in placed and os.access(f"{folder}/usr/sbin/klmsrv", os.X_OK), placed)

@@ -96,6 +96,7 @@ def mixed_run(recording):
     writer = recording.writes(120, 6)
     for _ in range(12):
         operator.one()
+    operator.switch_smf()
     recording.all_answered(writer, 120)
     time.sleep(1.2)  # views are written, outbox rows deleted
     operator.add_drive()

@@ -2,6 +2,7 @@
 """An independent reader of the audit journal and of the text log, from the description in smf/JOURNAL.md.
 
 readjournal.py journal FOLDER      check frames, numbers and hash chain; print "seq event_no verb" a record
+readjournal.py taken FOLDER        the same; print "seq" of each record that sinks get
 readjournal.py text FOLDER NAME    check the chain over all files of a text log; print "seq" a record
 Exit 0 when all holds, 1 with a line saying what does not.
 """
@@ -18,7 +19,7 @@ class Bad(Exception):
 
 def fields(event):
     version, kind, outcome, zero, _time = struct.unpack_from(">BBBBQ", event)
-    if version != 1 or zero != 0 or kind > 5 or outcome > 1:
+    if version != 1 or zero != 0 or kind > 6 or outcome > 1:
         raise Bad("event header")
     at, found = 12, {}
     while at < len(event):
@@ -30,8 +31,11 @@ def fields(event):
     return found
 
 
-def events(folder):
-    """Sequence number, outbox number and event bytes of each record, checked on the way."""
+LEFT_OUT = 1
+
+
+def flagged(folder):
+    """Sequence number, outbox number, event bytes and flags of each record, checked on the way."""
     names = [n for n in os.listdir(folder) if re.fullmatch(r"journal\.\d{10,}", n)]
     names.sort(key=lambda n: int(n.split(".")[1]))
     seq, chain = None, bytes(32)
@@ -43,9 +47,9 @@ def events(folder):
             raise Bad(f"{name} does not follow {seq}")
         seq = first - 1
         while at < len(data):
-            magic, length, version, zero = struct.unpack_from(">4sIHH", data, at)
+            magic, length, version, flags = struct.unpack_from(">4sIHH", data, at)
             record = data[at:at + length]
-            if magic != b"KLMJ" or version != 1 or zero != 0 or len(record) != length:
+            if magic != b"KLMJ" or version != 1 or flags & ~LEFT_OUT or len(record) != length:
                 raise Bad(f"{name} offset {at}: no record")
             number, event_no, _time, synced, keep = struct.unpack_from(">QQQQQ", record, 12)
             prev = record[52:84]
@@ -61,7 +65,17 @@ def events(folder):
             if hashlib.sha256(record[:-32]).digest() != record[-32:]:
                 raise Bad(f"record {number}: hash")
             seq, chain, at = number, record[-32:], at + length
-            yield number, event_no, event
+            yield number, event_no, event, flags
+
+
+def events(folder):
+    """Sequence number, outbox number and event bytes of each record."""
+    return (record[:3] for record in flagged(folder))
+
+
+def taken(folder):
+    """Sequence numbers of the records that every sink holds."""
+    return ((number,) for number, _, _, flags in flagged(folder) if not flags & LEFT_OUT)
 
 
 def records(folder):
@@ -98,7 +112,7 @@ def text_records(folder, name):
 
 
 def main(argv):
-    walk = {"journal": records, "text": text_records}[argv[1]]
+    walk = {"journal": records, "taken": taken, "text": text_records}[argv[1]]
     try:
         for row in walk(*argv[2:]):
             print(*row)

@@ -219,3 +219,16 @@ TEST(a_failure_fills_the_diag_and_keeps_its_place)
     CHECK_RC(klm_fail(&diag, KLM_E_IO, KLM_MSG_NO_MEMORY), KLM_E_IO);
     CHECK_STR(diag.text, "KLM0005E No memory for ?");
 }
+
+TEST(a_sentence_is_the_message_without_its_identifier)
+{
+    char text[KLM_MSG_TEXT_MAX];
+    const char *args[] = {"X", "gone", NULL};
+
+    klm_msg_format(KLM_MSG_FILE_OPEN, args, text, sizeof text);
+    CHECK_STR(klm_msg_sentence(KLM_MSG_FILE_OPEN, text), "File X cannot be opened: gone");
+    CHECK_STR(klm_msg_sentence(KLM_MSG_FILE_READ, text), text); /* of another message */
+    CHECK_STR(klm_msg_sentence(KLM_MSG_FILE_OPEN, "KLM0001E"), "KLM0001E");
+    CHECK_STR(klm_msg_sentence(KLM_MSG_FILE_OPEN, "KLM0001EX"), "KLM0001EX");
+    CHECK_STR(klm_msg_sentence(KLM_MSG_FILE_OPEN, ""), "");
+}

@@ -338,6 +338,12 @@ TEST(passwords_are_stars_wherever_a_command_is_shown)
     shown("login -ekmuser EKMAdmin -ekmpassword x", "login -ekmuser EKMAdmin -ekmpassword ****");
     shown("modconfig -set -property debug -value all", "modconfig -set -property debug -value all");
     shown("a\x1b[2Jb\nc", "a.[2Jb.c");
+    shown("RACDCERT ID(X) ADD('A') PASSWORD('ge)heim') TRUST",
+          "RACDCERT ID(X) ADD('A') PASSWORD(****) TRUST");
+    shown("RACDCERT ADD('A') password ( geheim )WITHLABEL('B')",
+          "RACDCERT ADD('A') password (****)WITHLABEL('B')");
+    shown("RACDCERT PASSPHRASE('ge heim", "RACDCERT PASSPHRASE(****)");
+    shown("RACDCERT PASSWORD(a) PASSWORD('b'", "RACDCERT PASSWORD(****) PASSWORD(****)");
     shown("-password", "-password");
     shown("", "");
 }

@@ -417,19 +417,20 @@ TEST(a_drive_gets_no_key_in_the_name_of_another_or_after_it_was_pinned_anew)
     CHECK_INT(usage_events(&house, "OTHER1"), 0);
 }
 
-TEST(a_test_exchange_is_quiet_but_its_refusal_is_not)
+TEST(a_test_exchange_and_its_refusal_are_recorded)
 {
     serving();
     const struct km_actor actor = drive_actor(&drive, KM_ROLE_DRIVE);
     size_t before = events(&house, "drive-verify", -1, NULL, NULL);
 
     DO(&house, KM_DRIVE_VERIFY, &actor, "serial", SERIAL);
-    CHECK_INT(events(&house, "drive-verify", -1, NULL, NULL), before);
+    CHECK_INT(events(&house, "drive-verify", SMF_SUCCESS, NULL, SERIAL), before + 1);
     const struct km_actor stranger = {
         .kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = "XXXXXXXXXXXX", .address = ""};
     REFUSED(KLM_E_DENIED, KLM_MSG_DRIVE_UNKNOWN, &house, KM_DRIVE_VERIFY, &stranger, "serial",
             "XXXXXXXXXXXX");
-    CHECK_INT(events(&house, "drive-verify", SMF_FAILURE, NULL, NULL), before + 1);
+    CHECK_INT(events(&house, "drive-verify", SMF_FAILURE, "KLM0204E", NULL), 1);
+    CHECK_INT(events(&house, "drive-verify", -1, NULL, NULL), before + 2);
 }
 
 TEST(zz_at_the_end_the_journal_is_whole_and_the_server_closes)

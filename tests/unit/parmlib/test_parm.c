@@ -345,10 +345,6 @@ TEST(what_is_not_built_yet_stops_the_start)
                                         "sync.type=all",
                                         "sync.action=rewrite",
                                         "sync.timeinhours=1",
-                                        "Audit.isSyslog=true",
-                                        "Audit.syslog.server.host=loghost",
-                                        "Audit.syslog.server.port=514",
-                                        "Audit.syslog.server.isSSL=yes",
                                         "Server.password=x",
                                         "Server.authMechanism=LocalOS",
                                         "useSKIDefaultLabels=on",
@@ -373,11 +369,58 @@ TEST(a_later_property_at_its_default_does_not_stop_the_start)
 {
     KLM_AUTO(parm_free) struct parm_config *c = NULL;
 
-    CHECK_RC(load(SAFE "fips=NO\nsync.type=DriveTab\nsync.action=merge\nsync.timeinhours=24\nAudit."
-                       "isSyslog=off\n"
+    CHECK_RC(load(SAFE "fips=NO\nsync.type=DriveTab\nsync.action=merge\nsync.timeinhours=24\n"
                        "Server.authMechanism=ekm\nuseSKIDefaultLabels=false\n",
                   NULL, &c),
              KLM_OK);
+}
+
+TEST(a_syslog_receiver_needs_a_host_and_tls_needs_a_truststore)
+{
+    static const struct {
+        const char *lines, *said;
+    } rows[] = {
+        {"Audit.isSyslog=true\n", "KLM0776E Line 6 of /etc/isklm/test.properties: Audit.isSyslog "
+                                  "needs Audit.syslog.server.host"},
+        {"Audit.isSyslog=true\nAudit.syslog.transport=UDP\n",
+         "KLM0776E Line 6 of /etc/isklm/test.properties: Audit.isSyslog needs "
+         "Audit.syslog.server.host"},
+        {"Audit.isSyslog=true\nAudit.syslog.server.host=h\nAudit.syslog.transport=tls\n",
+         "KLM0776E Line 6 of /etc/isklm/test.properties: Audit.isSyslog needs "
+         "TransportListener.ssl.truststore.name"},
+        {"Audit.syslog.server.isSSL=yes\nAudit.syslog.transport=tcp\n",
+         "KLM0777E Line 6 of /etc/isklm/test.properties: Audit.syslog.server.isSSL contradicts "
+         "Audit.syslog.transport"},
+        {"Audit.syslog.facility=24\n", NULL},
+        {"Audit.syslog.format=xml\n", NULL},
+        {"Audit.syslog.timeout.seconds=0\n", NULL},
+    };
+    static const char *const good[] = {
+        "Audit.isSyslog=true\nAudit.syslog.transport=local\n",
+        "Audit.isSyslog=true\nAudit.syslog.transport=evtlog\n",
+        "Audit.isSyslog=true\nAudit.syslog.server.host=h\n",
+        "Audit.isSyslog=true\nAudit.syslog.server.host=h\nAudit.syslog.server.isSSL=true\n"
+        "TransportListener.ssl.truststore.name=safkeyring://A/B\n",
+    };
+    char text[2000];
+
+    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
+        struct klm_diag diag = {0};
+        struct parm_config *c = NULL;
+
+        snprintf(text, sizeof text, "%s%s", SAFE, rows[i].lines);
+        CHECK_RC(load(text, &diag, &c), KLM_E_INVALID);
+        if (rows[i].said) {
+            CHECK_STR(diag.text, rows[i].said);
+        }
+    }
+    for (size_t i = 0; i < KLM_COUNT(good); i++) {
+        struct parm_config *c = NULL;
+
+        snprintf(text, sizeof text, "%s%s", SAFE, good[i]);
+        CHECK_RC(load(text, NULL, &c), KLM_OK);
+        parm_free(&c);
+    }
 }
 
 TEST(client_authentication_needs_a_truststore)

@@ -1,0 +1,850 @@
+/* Every verb leaves exactly one event, whatever becomes of it: a row for each verb says how it succeeds and how it fails. A verb without a row fails this
+ * test, so that none can be forgotten. */
+#include "keymgr/km_help.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#define OTHER "000000000002"
+#define WAITS "000000000003"
+#define WWN3 "5005076302400003"
+
+static struct house house;
+static struct drive drive, stranger;
+static struct klm_slice table, eedk[2], cert, token;
+static uint8_t room[8][8192];
+static bool bare; /* rows do nothing but their own call, on what is there */
+
+/* What an answer gave, kept after its call. */
+static struct klm_slice keep(struct klm_slice bytes)
+{
+    static unsigned turn;
+    uint8_t *to = room[turn++ % KLM_COUNT(room)];
+
+    REQUIRE(bytes.n <= sizeof room[0]);
+    memcpy(to, bytes.p, bytes.n);
+    return KLM_SLICE(to, bytes.n);
+}
+
+#define RUN(verb, ...) run_call(&house, (verb), &admin, __VA_ARGS__, NULL)
+
+/* A file verb: its bytes. */
+static struct km_call *file(enum km_verb_id verb, struct klm_slice bytes)
+{
+    struct km_call *call = new_call(&house, verb, &admin);
+
+    ((struct km_file_req *)call->req)->bytes = bytes;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+/* ---- Drive sessions */
+static const struct km_actor as_drive = {
+    .kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = SERIAL, .address = "192.0.2.7:40022"};
+
+static struct km_call *contact_ok(void)
+{
+    return contact(&house, &drive);
+}
+
+static struct km_call *contact_bad(void)
+{
+    struct drive without = drive;
+
+    without.n = 0;
+    return contact(&house, &without);
+}
+
+static struct km_call *verify(const char *serial)
+{
+    struct km_call *call = new_call(&house, KM_DRIVE_VERIFY, &as_drive);
+
+    ((struct km_verify *)call->req)->serial = serial;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *verify_ok(void)
+{
+    return verify(SERIAL);
+}
+
+static struct km_call *verify_bad(void)
+{
+    return verify("0000000000ZZ");
+}
+
+static struct km_call *create_ok(void)
+{
+    struct km_call *call = create_key(&house, SERIAL, "COVER1", "L1", "L2", KX_ENC_LABEL);
+
+    for (size_t i = 0; i < 2 && call->rc == KLM_OK; i++) {
+        eedk[i] = keep(call->keyed.eedk[i]);
+    }
+    return call;
+}
+
+static struct km_call *create_bad(void)
+{
+    return create_key(&house, SERIAL, "COVER1", "no such label", NULL, KX_ENC_LABEL);
+}
+
+static struct km_call *get_ok(void)
+{
+    return get_key(&house, SERIAL, "COVER1", eedk, 2);
+}
+
+static struct km_call *get_bad(void)
+{
+    const struct klm_slice cut = KLM_SLICE(eedk[0].p, eedk[0].n - 1);
+
+    return get_key(&house, SERIAL, "COVER1", &cut, 1);
+}
+
+static struct km_call *translate(size_t n)
+{
+    struct km_call *call = new_call(&house, KM_KEY_TRANSLATE, &as_drive);
+    struct km_key_translate *req = call->req;
+
+    req->serial = SERIAL;
+    req->volser = "COVER1";
+    req->eedk_n = 1;
+    req->eedk[0] = KLM_SLICE(eedk[0].p, n);
+    req->labels_n = 1;
+    req->labels[0].encoding = KX_ENC_LABEL;
+    memcpy(req->labels[0].label, "L2", 3);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *translate_ok(void)
+{
+    return translate(eedk[0].n);
+}
+
+static struct km_call *translate_bad(void)
+{
+    return translate(eedk[0].n - 1);
+}
+
+/* ---- Drives */
+static struct km_call *add_ok(void)
+{
+    return RUN(KM_DRIVE_ADD, "drivename", OTHER, "rec1", "L1");
+}
+
+static struct km_call *modify_ok(void)
+{
+    return RUN(KM_DRIVE_MODIFY, "drivename", OTHER, "rec1", "L2");
+}
+
+static struct km_call *modify_bad(void)
+{
+    return RUN(KM_DRIVE_MODIFY, "drivename", WAITS);
+}
+
+static struct km_call *list_ok(void)
+{
+    return RUN(KM_DRIVE_LIST, "drivename", bare ? SERIAL : OTHER);
+}
+
+static struct km_call *list_bad(void)
+{
+    return RUN(KM_DRIVE_LIST, "drivename", WAITS);
+}
+
+static struct km_call *delete_ok(void)
+{
+    return RUN(KM_DRIVE_DELETE, "drivename", OTHER);
+}
+
+static struct km_call *delete_bad(void)
+{
+    return RUN(KM_DRIVE_DELETE, "drivename", WAITS);
+}
+
+static struct km_call *export_ok(void)
+{
+    struct km_call *call = RUN(KM_DRIVE_EXPORT, NULL);
+
+    table = call->rc == KLM_OK ? keep(call->bytes) : table;
+    return call;
+}
+
+static struct km_call *import_ok(void)
+{
+    return file(KM_DRIVE_IMPORT, table);
+}
+
+static struct km_call *import_bad(void)
+{
+    return file(KM_DRIVE_IMPORT, KLM_SLICE("not a table", 11));
+}
+
+/* A drive that waits for acceptance. */
+static void wait_outside(void)
+{
+    if (bare) {
+        return;
+    }
+    DO(&house, KM_CONFIG_SET, &admin, "property", "drive.acceptUnknownDrives", "value", "pending");
+    CONTACT(&house, &stranger, KLM_OK, 0xEF01, KLM_MSG_DRIVE_PENDING);
+    DO(&house, KM_CONFIG_SET, &admin, "property", "drive.acceptUnknownDrives", "value", "false");
+}
+
+static struct km_call *pending_list_ok(void)
+{
+    return RUN(KM_PENDING_LIST, NULL);
+}
+
+static struct km_call *accept_ok(void)
+{
+    wait_outside();
+    return RUN(KM_PENDING_ACCEPT, "drivename", WAITS);
+}
+
+static struct km_call *accept_bad(void)
+{
+    return RUN(KM_PENDING_ACCEPT, "drivename", OTHER);
+}
+
+static struct km_call *reject_ok(void)
+{
+    if (!bare) {
+        DO(&house, KM_DRIVE_DELETE, &admin, "drivename", WAITS);
+    }
+    wait_outside();
+    return RUN(KM_PENDING_REJECT, "drivename", WAITS);
+}
+
+static struct km_call *reject_bad(void)
+{
+    return RUN(KM_PENDING_REJECT, "drivename", OTHER);
+}
+
+/* ---- Configuration */
+static struct km_call *config_list_ok(void)
+{
+    return RUN(KM_CONFIG_LIST, "property", "debug");
+}
+
+static struct km_call *config_list_bad(void)
+{
+    return RUN(KM_CONFIG_LIST, "property", "no.such");
+}
+
+static struct km_call *config_set_ok(void)
+{
+    return RUN(KM_CONFIG_SET, "property", "drive.default.alias1", "value", "L1");
+}
+
+static struct km_call *config_set_bad(void)
+{
+    return RUN(KM_CONFIG_SET, "property", "drive.acceptUnknownDrives", "value", "perhaps");
+}
+
+static struct km_call *config_export_ok(void)
+{
+    return RUN(KM_CONFIG_EXPORT, NULL);
+}
+
+/* One property differs. */
+static struct km_call *config_import_ok(void)
+{
+    struct klm_buf text;
+    struct km_call *call;
+
+    klm_buf_init(&text, 65536);
+    REQUIRE_OK(klm_file_read(house.config, 65536, &text, NULL));
+    klm_buf_text(&text, "\ndrive.default.alias2=L2\n");
+    call = file(KM_CONFIG_IMPORT, klm_buf_as_slice(&text));
+    klm_buf_done(&text);
+    return call;
+}
+
+static struct km_call *config_import_bad(void)
+{
+    return file(KM_CONFIG_IMPORT, klm_slice_str("debug=perhaps\n"));
+}
+
+static struct km_call *refresh_ok(void)
+{
+    return RUN(KM_CONFIG_REFRESH, NULL);
+}
+
+static struct km_call *refresh_bad(void)
+{
+    struct km_call *call;
+    char good[16384];
+
+    snprintf(good, sizeof good, "%s", text_of(house.config));
+    write_file(house.config, "debug=perhaps\n");
+    call = RUN(KM_CONFIG_REFRESH, NULL);
+    write_file(house.config, good);
+    return call;
+}
+
+static struct km_call *keystore_refresh_ok(void)
+{
+    return RUN(KM_KEYSTORE_REFRESH, NULL);
+}
+
+static struct km_call *keystore_list_ok(void)
+{
+    return RUN(KM_KEYSTORE_LIST, "alias", "L1");
+}
+
+static struct km_call *keystore_list_bad(void)
+{
+    return RUN(KM_KEYSTORE_LIST, "alias", "None");
+}
+
+static struct km_call *usage_ok(void)
+{
+    return RUN(KM_USAGE_QUERY, "volser", "COVER1");
+}
+
+static struct km_call *usage_bad(void)
+{
+    return RUN(KM_USAGE_QUERY, NULL);
+}
+
+static struct km_call *status_ok(void)
+{
+    return RUN(KM_STATUS, NULL);
+}
+
+static struct km_call *version_ok(void)
+{
+    return RUN(KM_VERSION_SHOW, NULL);
+}
+
+static struct km_call *serve_start_ok(void)
+{
+    return RUN(KM_SERVE_START, NULL);
+}
+
+static struct km_call *serve_stop_ok(void)
+{
+    return RUN(KM_SERVE_STOP, NULL);
+}
+
+static struct km_call *task_stop_ok(void)
+{
+    return RUN(KM_TASK_STOP, NULL);
+}
+
+static struct km_call *smf_list_ok(void)
+{
+    return RUN(KM_SMF_LIST, NULL);
+}
+
+static struct km_call *smf_switch_ok(void)
+{
+    return RUN(KM_SMF_SWITCH, NULL);
+}
+
+/* ---- Rings and certificates */
+static struct km_call *ring_add_ok(void)
+{
+    return RUN(KM_RING_ADD, "owner", OWNER, "ring", "Cover");
+}
+
+static struct km_call *ring_list_ok(void)
+{
+    return RUN(KM_RING_LIST, "owner", OWNER, "ring", bare ? RING : "Cover");
+}
+
+static struct km_call *ring_list_bad(void)
+{
+    return RUN(KM_RING_LIST, "owner", OWNER, "ring", "None");
+}
+
+static struct km_call *ring_delete_ok(void)
+{
+    return RUN(KM_RING_DELETE, "owner", OWNER, "ring", "Cover");
+}
+
+static struct km_call *ring_delete_bad(void)
+{
+    return RUN(KM_RING_DELETE, "owner", OWNER, "ring", "None");
+}
+
+static struct km_call *connect_ok(void)
+{
+    return RUN(KM_RING_CONNECT, "owner", OWNER, "ring", RING, "cert_owner", OWNER, "label", "C1");
+}
+
+static struct km_call *connect_bad(void)
+{
+    return RUN(KM_RING_CONNECT, "owner", OWNER, "ring", "None", "cert_owner", OWNER, "label", "C1");
+}
+
+static struct km_call *remove_ok(void)
+{
+    return RUN(KM_RING_REMOVE, "owner", OWNER, "ring", RING, "cert_owner", OWNER, "label", "C1");
+}
+
+static struct km_call *generate_ok(void)
+{
+    return RUN(KM_CERT_GENERATE, "owner", OWNER, "label", "C1", "subject", "CN=C1", "type",
+               "NISTECC", "size", "256", "token_label", "C1TOKEN");
+}
+
+static struct km_call *cert_export(const char *label)
+{
+    return RUN(KM_CERT_EXPORT, "owner", OWNER, "label", label);
+}
+
+static struct km_call *cert_export_ok(void)
+{
+    struct km_call *call = cert_export("C1");
+
+    cert = call->rc == KLM_OK ? keep(call->bytes) : cert;
+    return call;
+}
+
+static struct km_call *cert_export_bad(void)
+{
+    return cert_export("None");
+}
+
+static struct km_call *cert_add(struct klm_slice bytes)
+{
+    struct km_call *call = new_call(&house, KM_CERT_ADD, &admin);
+    struct km_cert_req *req = call->req;
+
+    req->owner = "SITE";
+    req->label = "Added";
+    req->bytes = bytes;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *cert_add_ok(void)
+{
+    return cert_add(cert);
+}
+
+static struct km_call *cert_add_bad(void)
+{
+    return cert_add(KLM_SLICE("no certificate", 14));
+}
+
+static struct km_call *cert_list_ok(void)
+{
+    return RUN(KM_CERT_LIST, "owner", OWNER, "label", "C1");
+}
+
+static struct km_call *cert_list_bad(void)
+{
+    return RUN(KM_CERT_LIST, "owner", OWNER, "label", "None");
+}
+
+static struct km_call *cert_delete_ok(void)
+{
+    return RUN(KM_CERT_DELETE, "owner", "SITE", "label", "Added");
+}
+
+static struct km_call *token_write_ok(void)
+{
+    struct km_call *call = RUN(KM_TOKEN_WRITE, "label", "C1TOKEN");
+
+    token = call->rc == KLM_OK ? keep(call->bytes) : token;
+    return call;
+}
+
+static struct km_call *token_write_bad(void)
+{
+    return RUN(KM_TOKEN_WRITE, "label", "NONE");
+}
+
+static struct km_call *token_read(bool overwrite)
+{
+    struct km_call *call = new_call(&house, KM_TOKEN_READ, &admin);
+    struct km_token_req *req = call->req;
+
+    req->label = "C1TOKEN";
+    req->bytes = token;
+    req->overwrite = overwrite;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *token_read_ok(void)
+{
+    return token_read(true);
+}
+
+static struct km_call *token_read_bad(void)
+{
+    return token_read(false);
+}
+
+/* ---- In this order, as some need what others made. A verb that has nothing to fail by says so. */
+typedef struct km_call *run_fn(void);
+static const struct row {
+    enum km_verb_id verb;
+    run_fn *succeed, *fail;
+    const char *never; /* why it cannot fail, when it cannot */
+} rows[] = {
+    {KM_DRIVE_CONTACT, contact_ok, contact_bad, NULL},
+    {KM_DRIVE_VERIFY, verify_ok, verify_bad, NULL},
+    {KM_KEY_CREATE, create_ok, create_bad, NULL},
+    {KM_KEY_GET, get_ok, get_bad, NULL},
+    {KM_KEY_TRANSLATE, translate_ok, translate_bad, NULL},
+    {KM_DRIVE_ADD, add_ok, add_ok, NULL},
+    {KM_DRIVE_MODIFY, modify_ok, modify_bad, NULL},
+    {KM_DRIVE_LIST, list_ok, list_bad, NULL},
+    {KM_DRIVE_DELETE, delete_ok, delete_bad, NULL},
+    {KM_DRIVE_EXPORT, export_ok, NULL, "it has no parameter"},
+    {KM_DRIVE_IMPORT, import_ok, import_bad, NULL},
+    {KM_PENDING_LIST, pending_list_ok, NULL, "it has no parameter that can be wrong"},
+    {KM_PENDING_ACCEPT, accept_ok, accept_bad, NULL},
+    {KM_PENDING_REJECT, reject_ok, reject_bad, NULL},
+    {KM_CONFIG_LIST, config_list_ok, config_list_bad, NULL},
+    {KM_CONFIG_SET, config_set_ok, config_set_bad, NULL},
+    {KM_CONFIG_EXPORT, config_export_ok, NULL, "it has no parameter"},
+    {KM_CONFIG_IMPORT, config_import_ok, config_import_bad, NULL},
+    {KM_CONFIG_REFRESH, refresh_ok, refresh_bad, NULL},
+    {KM_KEYSTORE_REFRESH, keystore_refresh_ok, NULL, "it has no parameter"},
+    {KM_KEYSTORE_LIST, keystore_list_ok, keystore_list_bad, NULL},
+    {KM_USAGE_QUERY, usage_ok, usage_bad, NULL},
+    {KM_STATUS, status_ok, NULL, "it has no parameter"},
+    {KM_VERSION_SHOW, version_ok, NULL, "it has no parameter"},
+    {KM_SERVE_START, serve_start_ok, NULL, "it has no parameter"},
+    {KM_SERVE_STOP, serve_stop_ok, NULL, "it has no parameter"},
+    {KM_TASK_STOP, task_stop_ok, NULL, "it has no parameter"},
+    {KM_SMF_LIST, smf_list_ok, NULL, "it has no parameter"},
+    {KM_SMF_SWITCH, smf_switch_ok, NULL, "a data set is always free here"},
+    {KM_RING_ADD, ring_add_ok, ring_add_ok, NULL},
+    {KM_RING_LIST, ring_list_ok, ring_list_bad, NULL},
+    {KM_RING_DELETE, ring_delete_ok, ring_delete_bad, NULL},
+    {KM_CERT_GENERATE, generate_ok, generate_ok, NULL},
+    {KM_RING_CONNECT, connect_ok, connect_bad, NULL},
+    {KM_RING_REMOVE, remove_ok, remove_ok, NULL},
+    {KM_CERT_EXPORT, cert_export_ok, cert_export_bad, NULL},
+    {KM_CERT_ADD, cert_add_ok, cert_add_bad, NULL},
+    {KM_CERT_LIST, cert_list_ok, cert_list_bad, NULL},
+    {KM_CERT_DELETE, cert_delete_ok, cert_delete_ok, NULL},
+    {KM_TOKEN_WRITE, token_write_ok, token_write_bad, NULL},
+    {KM_TOKEN_READ, token_read_ok, token_read_bad, NULL},
+};
+
+static void serving(void)
+{
+    if (house.server) {
+        return;
+    }
+    listen_now();
+    start_house(&house, "coverage", "Audit.smf=true\n");
+    make_drive(&house, &drive, SERIAL, WWN, CA_LABEL);
+    make_drive(&house, &stranger, WAITS, WWN3, CA_LABEL);
+    DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL, "wwn", WWN, "rec1", "L1");
+}
+
+/* The newest event of a verb, and how many of it there are. */
+struct newest {
+    const char *verb;
+    size_t n;
+    enum smf_outcome outcome;
+    char user[128], message_id[16], offset[8];
+};
+
+static klm_rc look(void *arg, const struct smf_record *record)
+{
+    struct newest *newest = arg;
+    const char *const *field = record->event.field;
+
+    if (field[SMF_F_VERB] && strcmp(field[SMF_F_VERB], newest->verb) == 0) {
+        newest->n++;
+        newest->outcome = record->event.outcome;
+        snprintf(newest->user, sizeof newest->user, "%s",
+                 field[SMF_F_USER] ? field[SMF_F_USER] : "");
+        snprintf(newest->message_id, sizeof newest->message_id, "%s",
+                 field[SMF_F_MESSAGE_ID] ? field[SMF_F_MESSAGE_ID] : "");
+        snprintf(newest->offset, sizeof newest->offset, "%s",
+                 field[SMF_F_OFFSET] ? field[SMF_F_OFFSET] : "");
+    }
+    return KLM_OK;
+}
+
+static struct newest newest_of(enum km_verb_id verb)
+{
+    struct newest newest = {.verb = km_verb(verb)->name};
+
+    REQUIRE_OK(smf_journal_read(house.journal, 0, look, &newest, NULL));
+    return newest;
+}
+
+/* The call, just ended, left one event that says what it says. */
+static void check_event(struct km_call *call, const struct newest *before, enum smf_outcome outcome,
+                        const char *what)
+{
+    struct newest now = newest_of(call->id);
+    const char *name = km_verb(call->id)->name;
+    char where[100];
+
+    snprintf(where, sizeof where, "%s, %s", name, what);
+    test_int((int64_t)now.n, (int64_t)before->n + 1, where, __FILE__, __LINE__);
+    test_int(now.outcome, outcome, where, __FILE__, __LINE__);
+    test_str(now.user, call->actor.name, where, __FILE__, __LINE__);
+    test_int((int64_t)strlen(now.offset), 6, where, __FILE__, __LINE__);
+    if (outcome == SMF_FAILURE) {
+        test_str(now.message_id, klm_msg(call->diag.msg)->id, where, __FILE__, __LINE__);
+        CHECK(call->diag.msg != KLM_MSG_NONE);
+    } else {
+        test_str(now.message_id, "", where, __FILE__, __LINE__);
+    }
+    km_call_free(&call);
+}
+
+static const struct row *row_of(enum km_verb_id verb)
+{
+    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
+        if (rows[i].verb == verb) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+TEST(every_verb_has_a_row_here)
+{
+    for (int id = 0; id < KM_VERBS; id++) {
+        const struct row *row = row_of((enum km_verb_id)id);
+
+        test_int(row != NULL, true, km_verb((enum km_verb_id)id)->name, __FILE__, __LINE__);
+        if (row) {
+            CHECK(row->succeed != NULL && (row->fail != NULL) == (row->never == NULL));
+        }
+    }
+    CHECK_INT(KLM_COUNT(rows), KM_VERBS);
+}
+
+TEST(every_verb_that_succeeds_and_every_one_that_fails_leaves_its_event)
+{
+    serving();
+    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
+        struct newest before = newest_of(rows[i].verb);
+        struct km_call *call = rows[i].succeed();
+
+        if (call->rc != KLM_OK) {
+            fprintf(stderr, "# %s: %s\n", km_verb(call->id)->name, call->diag.text);
+        }
+        CHECK_RC(call->rc, KLM_OK);
+        check_event(call, &before, SMF_SUCCESS, "success");
+        if (rows[i].fail) {
+            before = newest_of(rows[i].verb);
+            call = rows[i].fail();
+            CHECK(call->rc != KLM_OK);
+            check_event(call, &before, SMF_FAILURE, "failure");
+        }
+    }
+}
+
+/* Anyone may ask to be admitted; a drive that the table does not know is refused all the same. */
+static struct km_call *refused(enum km_verb_id verb)
+{
+    struct km_call *call;
+
+    if (verb == KM_DRIVE_CONTACT) {
+        return contact(&house, &stranger);
+    }
+    call = new_call(&house, verb, &nobody);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+TEST(every_verb_that_is_refused_leaves_its_event)
+{
+    serving();
+    for (int id = 0; id < KM_VERBS; id++) {
+        const struct newest before = newest_of((enum km_verb_id)id);
+        struct km_call *call = refused((enum km_verb_id)id);
+
+        CHECK_RC(call->rc, KLM_E_DENIED);
+        check_event(call, &before, SMF_FAILURE, "refusal");
+    }
+}
+
+TEST(each_changed_property_of_an_import_and_of_a_refresh_is_told_with_old_and_new_value)
+{
+    serving();
+    CHECK_INT(events(&house, "config-change", SMF_SUCCESS, NULL, "drive.default.alias2"), 1);
+    char more[16384];
+
+    snprintf(more, sizeof more, "%s\nconfig.keystore.password=geheim\ndrive.pending.max=77\n",
+             text_of(house.config));
+    write_file(house.config, more);
+    DO(&house, KM_CONFIG_REFRESH, &admin, NULL);
+    CHECK_INT(events(&house, "config-change", SMF_SUCCESS, NULL, "drive.pending.max"), 1);
+    CHECK_INT(events(&house, "config-change", SMF_SUCCESS, NULL, "77"), 1);
+    CHECK_INT(events(&house, "config-change", SMF_SUCCESS, NULL, "config.keystore.password"), 1);
+    CHECK_INT(events(&house, "config-change", SMF_SUCCESS, NULL, "****"), 1);
+    CHECK_INT(events(&house, NULL, -1, NULL, "geheim"), 0);
+    DO(&house, KM_CONFIG_REFRESH, &admin, NULL);
+    CHECK_INT(events(&house, "config-change", SMF_SUCCESS, NULL, NULL), 3); /* nothing new */
+}
+
+TEST(each_drive_that_a_file_changes_is_told_with_what_it_was_and_is)
+{
+    serving();
+    static const char text[] = "filedrive.table 1\n"
+                               "000000000010 3592 - L1 - -\n"
+                               "000000000011 3592 - L1 L2 -\n"
+                               "end\n";
+    static const char changed[] = "filedrive.table 1\n"
+                                  "000000000010 3592 - L2 - -\n"
+                                  "end\n";
+
+    expect(file(KM_DRIVE_IMPORT, klm_slice_str(text)), KLM_OK, KLM_MSG_NONE, __FILE__, __LINE__);
+    CHECK_INT(events(&house, "drive-added", SMF_SUCCESS, NULL, "000000000010"), 1);
+    CHECK_INT(events(&house, "drive-added", SMF_SUCCESS, NULL, "000000000011"), 1);
+    expect(file(KM_DRIVE_IMPORT, klm_slice_str(changed)), KLM_OK, KLM_MSG_NONE, __FILE__, __LINE__);
+    CHECK_INT(events(&house, "drive-changed", SMF_SUCCESS, NULL, "alias1=L1"), 1);
+    CHECK_INT(events(&house, "drive-changed", SMF_SUCCESS, NULL, "alias1=L2"), 1);
+    CHECK_INT(events(&house, "drive-removed", -1, NULL, NULL), 0);
+    CHECK_INT(events(&house, "drive-modify", SMF_SUCCESS, NULL, "alias1=L2"), 1);
+    CHECK_INT(events(&house, "drive-modify", SMF_SUCCESS, NULL, "alias1=L1"), 1);
+}
+
+/* ---- The journal cannot be written (Audit.failure.action=refuse) */
+
+/* No file may grow beyond 6 MiB, as on a full device: the journal is longer, the store is not. */
+static void device_full(bool full)
+{
+    struct rlimit limit;
+
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = full ? 6 << 20 : limit.rlim_max;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void fill_journal(void)
+{
+    static char text[1024];
+    struct smf_event event = {.kind = SMF_RUNTIME, .outcome = SMF_SUCCESS};
+
+    memset(text, 'x', sizeof text - 1);
+    event.field[SMF_F_VERB] = "filler";
+    event.field[SMF_F_RESOURCE] = event.field[SMF_F_MESSAGE] = event.field[SMF_F_COMMAND] = text;
+    for (int i = 0; i < 2100; i++) {
+        REQUIRE_OK(km_audit(house.server, &event));
+    }
+}
+
+/* A server whose journal takes nothing any more; its store has the event of one change that the journal lacks. */
+static void fail_audit(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    fill_journal();
+    device_full(true);
+    struct km_call *call = get_ok();
+    CHECK_STR(klm_msg(call->diag.msg)->id, "KLM0903E");
+    km_call_free(&call);
+    call = create_ok();
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+}
+
+static bool is_ours(const struct km_call *call)
+{
+    static const uint8_t zero[40];
+
+    return memcmp(call->keyed.wrapped, zero, 40) == 0 && call->keyed.eedk_n == 0 &&
+           call->bytes.n == 0 && call->rows.n == 0;
+}
+
+static void check_refused(struct km_call *call)
+{
+    const char *name = km_verb(call->id)->name;
+
+    if (km_verb(call->id)->flags & KM_ANYWAY) {
+        test_rc(call->rc, KLM_OK, name, __FILE__, __LINE__, false);
+    } else {
+        test_str(klm_msg(call->diag.msg)->id, "KLM0903E", name, __FILE__, __LINE__);
+        test_int(call->rc != KLM_OK && is_ours(call), true, name, __FILE__, __LINE__);
+    }
+    km_call_free(&call);
+}
+
+TEST(while_audit_cannot_be_written_no_verb_gives_or_changes_anything_and_then_all_goes_on)
+{
+    serving();
+    char config[16384];
+    size_t writes = events(&house, "key-create", SMF_SUCCESS, NULL, NULL);
+
+    listen_now();
+    fail_audit();
+    snprintf(config, sizeof config, "%s", text_of(house.config));
+    uint64_t number = st_number(km_store(house.server));
+    bare = true;
+    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
+        check_refused(rows[i].succeed());
+    }
+    bare = false;
+    CHECK_INT(st_number(km_store(house.server)), number);
+    CHECK_STR(text_of(house.config), config);
+    CHECK_INT(times_said("KLM0704A"), 1);
+    struct km_call *status = status_ok();
+    bool failing = false, counted = false;
+    for (size_t i = 0; i < status->rows.n; i++) {
+        failing = failing || strcmp(cell(status, i, "Value"), "NOT WRITABLE") == 0;
+        counted = counted || (strcmp(cell(status, i, "Item"), "Audit events not recorded") == 0 &&
+                              atoi(cell(status, i, "Value")) > 0);
+    }
+    CHECK(failing);
+    CHECK(counted);
+    km_call_free(&status);
+
+    device_full(false); /* nobody asks for anything: the task finds out by itself */
+    WAIT_FOR(events(&house, "audit-resumed", SMF_SUCCESS, NULL, NULL) == 1, 10)
+    {
+    }
+    CHECK_INT(events(&house, "audit-failed", SMF_FAILURE, "KLM0820A", NULL), 1);
+    CHECK_INT(events(&house, "audit-resumed", SMF_SUCCESS, NULL, "events not recorded"), 1);
+    CHECK_INT(times_said("KLM0705I"), 1);
+    WAIT_FOR(events(&house, "key-create", SMF_SUCCESS, NULL, NULL) == writes + 1, 10)
+    {
+    }
+    CHECK_INT(events(&house, "key-create", SMF_SUCCESS, NULL, NULL), writes + 1);
+    struct km_call *call = get_ok();
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+    call = create_ok();
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+    CHECK_INT(events(&house, "audit-failed", -1, NULL, NULL), 1);
+}
+
+/* More than an outbox row takes: none is lost, none is doubled, also over a restart. */
+TEST(a_thousand_drives_of_a_file_are_a_thousand_events)
+{
+    serving();
+    struct klm_buf text;
+
+    klm_buf_init(&text, 1 << 20);
+    klm_buf_text(&text, "filedrive.table 1\n");
+    for (int i = 0; i < 1000; i++) {
+        klm_buf_printf(&text, "1%011d 3592 - L1 - -\n", i);
+    }
+    klm_buf_text(&text, "end\n");
+    size_t before = events(&house, "drive-added", SMF_SUCCESS, NULL, NULL);
+    expect(file(KM_DRIVE_IMPORT, klm_buf_as_slice(&text)), KLM_OK, KLM_MSG_NONE, __FILE__,
+           __LINE__);
+    klm_buf_done(&text);
+    CHECK_INT(events(&house, "drive-added", SMF_SUCCESS, NULL, NULL), before + 1000);
+    CHECK_INT(events(&house, "drive-import", SMF_SUCCESS, NULL, "1000 added"), 1);
+    close_house(&house);
+    open_house(&house, false);
+    CHECK_INT(events(&house, "drive-added", SMF_SUCCESS, NULL, NULL), before + 1000);
+}
+
+TEST(zz_close)
+{
+    drive_done(&drive);
+    drive_done(&stranger);
+    close_house(&house);
+    REQUIRE_OK(smf_journal_verify(house.journal, &(uint64_t){0}, NULL));
+}
