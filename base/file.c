@@ -3,9 +3,11 @@
 
 #include "base/secret.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +238,38 @@ static int temp_open(const char *path, char *temp, size_t cap)
         }
     }
     return -1;
+}
+
+/* Is it "BASE.PID-TURN.tmp", of a process that is no more? */
+static bool abandoned(const char *name, const char *base)
+{
+    size_t n = strlen(base);
+    long pid;
+    unsigned number;
+    int end = 0;
+
+    return strncmp(name, base, n) == 0 &&
+           sscanf(name + n, ".%ld-%u.tmp%n", &pid, &number, &end) == 2 && end > 0 &&
+           name[n + (size_t)end] == '\0' && pid > 0 && pid != getpid() &&
+           kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+void klm_file_sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char folder[PATH_MAX];
+    const struct dirent *entry;
+    DIR *dir;
+
+    if (klm_path_folder(path, folder, sizeof folder) != KLM_OK || !(dir = opendir(folder))) {
+        return;
+    }
+    while ((entry = readdir(dir))) {
+        if (abandoned(entry->d_name, base)) {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0); /* else the next start tries again */
+        }
+    }
+    (void)closedir(dir);
 }
 
 /* Content and mode of the temporary file, down to the disk. errno tells why on failure. */

@@ -191,6 +191,7 @@ struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     const char *hosts;
     const char *trust;      /* "TRUST", "NOTRUST", "HIGHTRUST" */
     const char *format;     /* "CERTDER", "CERTB64" */
+    bool force;             /* delete a private key that volumes need, too */
     struct klm_slice bytes; /* certificate or request */
 };
 struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from a file) */

@@ -391,6 +391,9 @@ klm_rc km_views_start(struct km_server *server, struct klm_diag *diag)
     pthread_mutex_init(&server->views->lock, NULL);
     KLM_TRY(table_paths(server->state->config, server->views->table, server->views->base));
     KLM_TRY(make_folder(server->views->table, diag));
+    klm_file_sweep(server->options.config_path);
+    klm_file_sweep(server->views->table);
+    klm_file_sweep(server->views->base);
     KLM_TRY(open_xml(server, diag));
     server->views->drives = write_views(server, true, true);
     return start_thread(server);
