@@ -162,6 +162,7 @@ struct
 };
 struct km_pending_req { /* KM_PENDING_LIST, _ACCEPT, _REJECT */
     const char *drivename, *rec1, *rec2, *symrec;
+    const char *fingerprint; /* the beginning of the certificate's, as listed */
     bool verbose;
 };
 struct km_config_req { /* KM_CONFIG_LIST, KM_CONFIG_SET */
