@@ -285,7 +285,8 @@ static klm_rc temp_fill(int fd, struct klm_slice content, mode_t mode)
 
 /* All steps of replace and create, which differ in how the file gets its name. */
 static klm_rc put_file(const char *path, struct klm_slice content, mode_t mode,
-                       int (*name_it)(const char *, const char *), struct klm_diag *diag)
+                       int (*name_it)(const char *, const char *), const struct klm_file_gate *gate,
+                       struct klm_diag *diag)
 {
     char temp[PATH_MAX], folder[PATH_MAX];
     int fd, err;
@@ -303,6 +304,10 @@ static klm_rc put_file(const char *path, struct klm_slice content, mode_t mode,
     if (close(fd) != 0 && ok) {
         ok = false;
         err = errno;
+    }
+    if (ok && gate && !gate->open(gate->arg)) {
+        unlink(temp);
+        return KLM_E_STATE;
     }
     if (ok && name_it(temp, path) != 0) {
         ok = false;
@@ -333,13 +338,19 @@ static int link_once(const char *temp, const char *path)
 klm_rc klm_file_replace(const char *path, struct klm_slice content, mode_t mode,
                         struct klm_diag *diag)
 {
-    return put_file(path, content, mode, rename, diag);
+    return put_file(path, content, mode, rename, NULL, diag);
+}
+
+klm_rc klm_file_replace_if(const char *path, struct klm_slice content, mode_t mode,
+                           const struct klm_file_gate *gate, struct klm_diag *diag)
+{
+    return put_file(path, content, mode, rename, gate, diag);
 }
 
 klm_rc klm_file_create(const char *path, struct klm_slice content, mode_t mode,
                        struct klm_diag *diag)
 {
-    return put_file(path, content, mode, link_once, diag);
+    return put_file(path, content, mode, link_once, NULL, diag);
 }
 
 /* One folder, its parent synced when it is new. */

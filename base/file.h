@@ -17,6 +17,14 @@ void klm_file_sweep(const char *path);
  * the folder. On failure the old file stands and the temporary one is gone. */
 klm_rc klm_file_replace(const char *path, struct klm_slice content, mode_t mode,
                         struct klm_diag *diag) KLM_MUST_USE;
+/* The same, but the last step is taken only if the gate is open then: writing may take long, and somebody else may have changed
+ * the file meanwhile. KLM_E_STATE: it was not; the old file stands, nothing is said. */
+struct klm_file_gate {
+    bool (*open)(void *arg);
+    void *arg;
+};
+klm_rc klm_file_replace_if(const char *path, struct klm_slice content, mode_t mode,
+                           const struct klm_file_gate *gate, struct klm_diag *diag) KLM_MUST_USE;
 /* Create a file that must not exist yet, durably, with the same steps (link instead of rename). KLM_E_EXISTS. */
 klm_rc klm_file_create(const char *path, struct klm_slice content, mode_t mode,
                        struct klm_diag *diag) KLM_MUST_USE;
