@@ -191,7 +191,8 @@ void km_outbox_purged(struct km_server *server, size_t n)
     if (n == 0) {
         return;
     }
-    writer->outbox_gone = last_event(writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row);
+    writer->outbox_gone =
+        last_event(writer->outbox[(writer->outbox_first + n - 1) % KM_OUTBOX].row);
     writer->outbox_first = (writer->outbox_first + n) % KM_OUTBOX;
     writer->outbox_n -= n;
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define FINGERPRINT_LEAST 16 /* hexadecimal digits that nobody finds a second certificate for in passing */
+#define FINGERPRINT_LEAST                                                                          \
+    16 /* hexadecimal digits that nobody finds a second certificate for in passing */
 
 static klm_rc list_one(void *arg, const struct dt_pending *pending)
 {

@@ -321,7 +321,8 @@ static void *views_main(void *arg)
     struct km_watch watch = {0};
     bool stop = false;
 
-    km_watch(server, &watch); /* from the start on, so that a jump before the first look is noticed too */
+    km_watch(server,
+             &watch); /* from the start on, so that a jump before the first look is noticed too */
     pthread_mutex_lock(&views->lock);
     while (!stop) {
         bool drives;

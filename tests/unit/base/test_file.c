@@ -234,8 +234,8 @@ TEST(a_file_is_replaced_only_while_the_gate_is_open)
 
 TEST(temporary_files_of_dead_processes_are_swept_and_nothing_else)
 {
-    static const char *const kept[] = {"t", "t.1-0.tmp", "t.x-0.tmp", "t.7-0.tmpx", "tt.7-0.tmp",
-                                       "t.-7-0.tmp"};
+    static const char *const kept[] = {"t",          "t.1-0.tmp",  "t.x-0.tmp",
+                                       "t.7-0.tmpx", "tt.7-0.tmp", "t.-7-0.tmp"};
     char folder[4096];
     char name[4200];
     pid_t dead = fork();
