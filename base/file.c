@@ -240,17 +240,28 @@ static int temp_open(const char *path, char *temp, size_t cap)
     return -1;
 }
 
+/* Digits up to a character, and past it; NULL: something else. */
+static const char *number(const char *p, char end, long *out)
+{
+    char *stop;
+
+    errno = 0;
+    *out = strtol(p, &stop, 10);
+    return *p >= '0' && *p <= '9' && errno == 0 && *stop == end ? stop + 1 : NULL;
+}
+
 /* Is it "BASE.PID-TURN.tmp", of a process that is no more? */
 static bool abandoned(const char *name, const char *base)
 {
     size_t n = strlen(base);
-    long pid;
-    unsigned number;
-    int end = 0;
+    const char *p;
+    long pid, turn;
 
-    return strncmp(name, base, n) == 0 &&
-           sscanf(name + n, ".%ld-%u.tmp%n", &pid, &number, &end) == 2 && end > 0 &&
-           name[n + (size_t)end] == '\0' && pid > 0 && pid != getpid() &&
+    if (strncmp(name, base, n) != 0 || name[n] != '.' ||
+        (p = number(name + n + 1, '-', &pid)) == NULL || (p = number(p, '.', &turn)) == NULL) {
+        return false;
+    }
+    return strcmp(p, "tmp") == 0 && pid > 0 && pid <= INT_MAX && pid != getpid() &&
            kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
