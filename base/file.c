@@ -3,9 +3,11 @@
 
 #include "base/secret.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +240,49 @@ static int temp_open(const char *path, char *temp, size_t cap)
     return -1;
 }
 
+/* Digits up to a character, and past it; NULL: something else. */
+static const char *number(const char *p, char end, long *out)
+{
+    char *stop;
+
+    errno = 0;
+    *out = strtol(p, &stop, 10);
+    return *p >= '0' && *p <= '9' && errno == 0 && *stop == end ? stop + 1 : NULL;
+}
+
+/* Is it "BASE.PID-TURN.tmp", of a process that is no more? */
+static bool abandoned(const char *name, const char *base)
+{
+    size_t n = strlen(base);
+    const char *p;
+    long pid, turn;
+
+    if (strncmp(name, base, n) != 0 || name[n] != '.' ||
+        (p = number(name + n + 1, '-', &pid)) == NULL || (p = number(p, '.', &turn)) == NULL) {
+        return false;
+    }
+    return strcmp(p, "tmp") == 0 && pid > 0 && pid <= INT_MAX && pid != getpid() &&
+           kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+void klm_file_sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char folder[PATH_MAX];
+    const struct dirent *entry;
+    DIR *dir;
+
+    if (klm_path_folder(path, folder, sizeof folder) != KLM_OK || !(dir = opendir(folder))) {
+        return;
+    }
+    while ((entry = readdir(dir))) {
+        if (abandoned(entry->d_name, base)) {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0); /* else the next start tries again */
+        }
+    }
+    (void)closedir(dir);
+}
+
 /* Content and mode of the temporary file, down to the disk. errno tells why on failure. */
 static klm_rc temp_fill(int fd, struct klm_slice content, mode_t mode)
 {
@@ -251,7 +296,8 @@ static klm_rc temp_fill(int fd, struct klm_slice content, mode_t mode)
 
 /* All steps of replace and create, which differ in how the file gets its name. */
 static klm_rc put_file(const char *path, struct klm_slice content, mode_t mode,
-                       int (*name_it)(const char *, const char *), struct klm_diag *diag)
+                       int (*name_it)(const char *, const char *), const struct klm_file_gate *gate,
+                       struct klm_diag *diag)
 {
     char temp[PATH_MAX], folder[PATH_MAX];
     int fd, err;
@@ -269,6 +315,10 @@ static klm_rc put_file(const char *path, struct klm_slice content, mode_t mode,
     if (close(fd) != 0 && ok) {
         ok = false;
         err = errno;
+    }
+    if (ok && gate && !gate->open(gate->arg)) {
+        unlink(temp);
+        return KLM_E_STATE;
     }
     if (ok && name_it(temp, path) != 0) {
         ok = false;
@@ -299,13 +349,19 @@ static int link_once(const char *temp, const char *path)
 klm_rc klm_file_replace(const char *path, struct klm_slice content, mode_t mode,
                         struct klm_diag *diag)
 {
-    return put_file(path, content, mode, rename, diag);
+    return put_file(path, content, mode, rename, NULL, diag);
+}
+
+klm_rc klm_file_replace_if(const char *path, struct klm_slice content, mode_t mode,
+                           const struct klm_file_gate *gate, struct klm_diag *diag)
+{
+    return put_file(path, content, mode, rename, gate, diag);
 }
 
 klm_rc klm_file_create(const char *path, struct klm_slice content, mode_t mode,
                        struct klm_diag *diag)
 {
-    return put_file(path, content, mode, link_once, diag);
+    return put_file(path, content, mode, link_once, NULL, diag);
 }
 
 /* One folder, its parent synced when it is new. */

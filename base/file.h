@@ -11,10 +11,20 @@
 /* Append a whole file to buf. KLM_E_NOTFOUND, KLM_E_LIMIT (longer than max), KLM_E_IO with a message. */
 klm_rc klm_file_read(const char *path, size_t max, struct klm_buf *buf, struct klm_diag *diag)
     KLM_MUST_USE;
+/* Remove the temporary files that processes which were killed while they replaced this file have left beside it. */
+void klm_file_sweep(const char *path);
 /* Replace a file as a whole, durably: temporary name in the same folder, write, fsync, rename, fsync of
  * the folder. On failure the old file stands and the temporary one is gone. */
 klm_rc klm_file_replace(const char *path, struct klm_slice content, mode_t mode,
                         struct klm_diag *diag) KLM_MUST_USE;
+/* The same, but the last step is taken only if the gate is open then: writing may take long, and somebody else may have changed
+ * the file meanwhile. KLM_E_STATE: it was not; the old file stands, nothing is said. */
+struct klm_file_gate {
+    bool (*open)(void *arg);
+    void *arg;
+};
+klm_rc klm_file_replace_if(const char *path, struct klm_slice content, mode_t mode,
+                           const struct klm_file_gate *gate, struct klm_diag *diag) KLM_MUST_USE;
 /* Create a file that must not exist yet, durably, with the same steps (link instead of rename). KLM_E_EXISTS. */
 klm_rc klm_file_create(const char *path, struct klm_slice content, mode_t mode,
                        struct klm_diag *diag) KLM_MUST_USE;

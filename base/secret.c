@@ -35,7 +35,7 @@ static void wiping_free(void *p, const char *file, int line)
 {
     (void)file, (void)line;
     if (p) {
-        OPENSSL_cleanse(p, malloc_usable_size(p));
+        explicit_bzero(p, malloc_usable_size(p));
         free(p);
     }
 }
@@ -110,7 +110,7 @@ bool klm_secret_equal(const void *a, const void *b, size_t n)
 void klm_wipe(void *p, size_t n)
 {
     if (p && n) {
-        OPENSSL_cleanse(p, n);
+        explicit_bzero(p, n); /* as sure as OPENSSL_cleanse and several times as fast */
     }
 }
 

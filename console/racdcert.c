@@ -164,13 +164,19 @@ static klm_rc connect(struct racdcert *r)
     return set(r, "cert_owner", cert_owner);
 }
 
-/* LIST and DELETE: an optional body of LABEL('...'). */
+/* LIST and DELETE: an optional body of LABEL('...'); DELETE takes FORCE. */
 static klm_rc list(struct racdcert *r)
 {
     struct racf_word inner[RACF_WORDS_MAX];
     size_t n = 0;
 
-    KLM_TRY(only_target(r));
+    for (size_t i = 0; i < r->n; i++) {
+        if (named(&r->word[i], "FORCE") && r->function->verb == KM_CERT_DELETE) {
+            KLM_TRY(set(r, "force", "true"));
+        } else if (&r->word[i] != r->target) {
+            return unknown(r, &r->word[i]);
+        }
+    }
     KLM_TRY(set(r, "owner", own_name(r)));
     KLM_TRY(racf_parse(r->run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {

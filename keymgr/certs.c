@@ -292,6 +292,23 @@ static klm_rc count_use(void *arg, const struct kr_cert *cert)
     return KLM_OK;
 }
 
+static klm_rc keep_volser(void *arg, const struct md_usage *usage)
+{
+    memcpy(arg, usage->volser, sizeof usage->volser);
+    return KLM_OK;
+}
+
+/* A lost key is lost data: the only private key of a label that volumes were written with goes when somebody insists. */
+static klm_rc refuse_protecting(struct km_call *call, struct st_view *view)
+{
+    const struct km_cert_req *req = call->req;
+    char volser[sizeof((struct md_usage *)NULL)->volser] = "";
+
+    KLM_TRY(md_query(view, MD_BY_ALIAS, req->label, 1, keep_volser, volser));
+    return volser[0] ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_CERT_PROTECTS, req->label, volser)
+                     : KLM_OK;
+}
+
 klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_cert_req *req = call->req;
@@ -307,7 +324,11 @@ klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change)
     }
     use.token_label = cert.token_label;
     KLM_TRY(kr_cert_scan(st_change_view(change), NULL, count_use, &use));
-    return use.n == 0 ? kr_token_delete(change, cert.token_label) : KLM_OK;
+    if (use.n > 0) {
+        return KLM_OK;
+    }
+    KLM_TRY(req->force ? KLM_OK : refuse_protecting(call, st_change_view(change)));
+    return kr_token_delete(change, cert.token_label);
 }
 
 static klm_rc encode(struct km_call *call, const char *format, struct klm_slice der)

@@ -190,6 +190,7 @@ struct
 };
 struct km_pending_req { /* KM_PENDING_LIST, _ACCEPT, _REJECT */
     const char *drivename, *rec1, *rec2, *symrec;
+    const char *fingerprint; /* the beginning of the certificate's, as listed */
     bool verbose;
 };
 struct km_config_req { /* KM_CONFIG_LIST, KM_CONFIG_SET */
@@ -219,6 +220,7 @@ struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     const char *hosts;
     const char *trust;      /* "TRUST", "NOTRUST", "HIGHTRUST" */
     const char *format;     /* "CERTDER", "CERTB64" */
+    bool force;             /* delete a private key that volumes need, too */
     struct klm_slice bytes; /* certificate or request */
 };
 struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from a file) */

@@ -3,6 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#define FINGERPRINT_LEAST                                                                          \
+    16 /* hexadecimal digits that nobody finds a second certificate for in passing */
 
 static klm_rc list_one(void *arg, const struct dt_pending *pending)
 {
@@ -58,6 +62,25 @@ klm_rc km_pending_accept_prepare(struct km_call *call)
     return KLM_OK;
 }
 
+/* Another drive of this serial number may have called since the operator looked: what he saw is what he accepts. */
+static klm_rc same_certificate(struct km_call *call, const struct dt_pending *pending)
+{
+    const struct km_pending_req *req = call->req;
+    size_t n = req->fingerprint ? strlen(req->fingerprint) : 0;
+
+    if (!req->fingerprint) {
+        return KLM_OK;
+    }
+    if (n < FINGERPRINT_LEAST) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_FINGERPRINT_SHORT, req->fingerprint,
+                         KLM_NUM(FINGERPRINT_LEAST));
+    }
+    return strncasecmp(pending->fingerprint, req->fingerprint, n) == 0
+               ? KLM_OK
+               : KM_REFUSE(call, KLM_E_WRONGKEY, 0, KLM_MSG_PENDING_OTHER_CERT, pending->serial,
+                           pending->fingerprint);
+}
+
 klm_rc km_pending_accept_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_pending_req *req = call->req;
@@ -69,6 +92,7 @@ klm_rc km_pending_accept_apply(struct km_call *call, struct st_change *change)
     if (dt_pending_get(st_change_view(change), serial, call->pool, &pending) != KLM_OK) {
         return refuse_missing(call, serial);
     }
+    KLM_TRY(same_certificate(call, &pending));
     memcpy(drive.serial, pending.serial, sizeof drive.serial);
     memcpy(drive.wwn, pending.wwn, sizeof drive.wwn);
     memcpy(drive.fingerprint, pending.fingerprint, sizeof drive.fingerprint);

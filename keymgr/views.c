@@ -197,31 +197,6 @@ static bool holds(const char *path, struct klm_slice text)
     return same_text;
 }
 
-/* Write the table anew; *seen is how the file looks afterwards, or nothing when it is not ours any more. */
-static klm_rc replace_table(struct km_views *views, struct st_view *view, struct km_seen *seen,
-                            struct klm_diag *diag)
-{
-    struct klm_buf text;
-    klm_rc rc;
-
-    klm_buf_init(&text, TABLE_MAX);
-    rc = dt_file_encode(view, st_view_number(view), &text);
-    if (rc == KLM_OK) {
-        rc = klm_file_replace(views->base, klm_buf_as_slice(&text), 0600, diag);
-    }
-    if (rc == KLM_OK) {
-        rc = klm_file_replace(views->table, klm_buf_as_slice(&text), 0644, diag);
-    }
-    if (rc == KLM_OK) {
-        *seen = look(views->table);
-        if (!holds(views->table, klm_buf_as_slice(&text))) {
-            *seen = (struct km_seen){0};
-        }
-    }
-    klm_buf_done(&text);
-    return rc;
-}
-
 /* An operator's edit is never written over: the file waits until a refresh has taken it in. */
 static bool edited(struct km_server *server)
 {
@@ -237,6 +212,39 @@ static bool edited(struct km_server *server)
     }
     views->table_held = !ours;
     return !ours;
+}
+
+/* An edit that came while the new file was on its way to the disk. */
+static bool not_edited(void *arg)
+{
+    return !edited(arg);
+}
+
+/* Write the table anew; *seen is how the file looks afterwards, or nothing when it is not ours any more. */
+static klm_rc replace_table(struct km_server *server, struct st_view *view, struct km_seen *seen,
+                            struct klm_diag *diag)
+{
+    const struct klm_file_gate gate = {not_edited, server};
+    struct km_views *views = server->views;
+    struct klm_buf text;
+    klm_rc rc;
+
+    klm_buf_init(&text, TABLE_MAX);
+    rc = dt_file_encode(view, st_view_number(view), &text);
+    if (rc == KLM_OK) {
+        rc = klm_file_replace(views->base, klm_buf_as_slice(&text), 0600, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = klm_file_replace_if(views->table, klm_buf_as_slice(&text), 0644, &gate, diag);
+    }
+    if (rc == KLM_OK) {
+        *seen = look(views->table);
+        if (!holds(views->table, klm_buf_as_slice(&text))) {
+            *seen = (struct km_seen){0};
+        }
+    }
+    klm_buf_done(&text);
+    return rc;
 }
 
 /* Failures are said once, until it works again. */
@@ -259,13 +267,15 @@ static bool write_table(struct km_server *server, struct st_view *view)
         return false;
     }
     views->drives_written = klm_clock_mono_ms();
-    rc = replace_table(views, view, &seen, &diag);
+    rc = replace_table(server, view, &seen, &diag);
     if (rc == KLM_OK) {
         pthread_mutex_lock(&views->lock);
         server->table_seen = seen;
         pthread_mutex_unlock(&views->lock);
     }
-    say_failure(&views->table_failing, rc, &diag);
+    if (rc != KLM_E_STATE) { /* an edit, which was said */
+        say_failure(&views->table_failing, rc, &diag);
+    }
     return rc == KLM_OK;
 }
 
@@ -394,6 +404,9 @@ klm_rc km_views_start(struct km_server *server, struct klm_diag *diag)
     pthread_mutex_init(&server->views->lock, NULL);
     KLM_TRY(table_paths(server->state->config, server->views->table, server->views->base));
     KLM_TRY(make_folder(server->views->table, diag));
+    klm_file_sweep(server->options.config_path);
+    klm_file_sweep(server->views->table);
+    klm_file_sweep(server->views->base);
     KLM_TRY(open_xml(server, diag));
     server->views->drives = write_views(server, true, true);
     return start_thread(server);

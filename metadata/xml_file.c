@@ -353,6 +353,8 @@ klm_rc md_xml_open(const struct md_xml_options *options, struct st_view *view,
         return KLM_E_NOMEM;
     }
     KLM_TRY(set_names(xml, options->path, diag));
+    klm_file_sweep(xml->path);
+    klm_file_sweep(xml->previous);
     xml->roll = roll_size(options);
     xml->cachecount = options->cachecount;
     klm_buf_init(&xml->text, (size_t)ROLL_MAX + EVENT_MAX + TRAILER_MAX);

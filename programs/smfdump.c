@@ -124,7 +124,7 @@ static klm_rc take_dds(const struct options *o, struct smfd_dds *dds, struct klm
     for (size_t i = 0; o->dds && o->dds[i]; i++) {
         KLM_TRY(smfd_dd_add(dds, o->dds[i], diag));
     }
-    for (size_t i = 0; rc == KLM_OK && i < o->files_n; i++) {
+    for (size_t i = 0; rc == KLM_OK && o->files && i < o->files_n; i++) {
         rc = smfd_dd_bind(dds, "DUMPIN", o->files[i]);
     }
     if (rc == KLM_OK && o->output) {

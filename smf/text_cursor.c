@@ -74,6 +74,7 @@ klm_rc smf_text_cursor_load(const struct smf_text_file *file, struct smf_text_cu
 
     klm_buf_init(&buf, CURSOR_MOST + 1);
     KLM_TRY(cursor_path(file, path));
+    klm_file_sweep(path);
     KLM_TRY(klm_file_read(path, CURSOR_MOST, &buf, NULL));
     klm_buf_u8(&buf, 0);
     KLM_TRY(klm_buf_rc(&buf));

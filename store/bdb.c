@@ -15,7 +15,7 @@
 #define PAGE_BYTES                                                                                 \
     4096 /* a page must reach the disk as a whole: no larger than the file system's block */
 #define LOG_BUFFER (1u << 20)
-#define LOG_FILE (16u << 20)
+#define LOG_FILE (4u << 20)
 #define LOCKS_MAX 2000000u /* pages that one change may touch */
 
 bool bdb_failed(const struct st_driver *driver)
@@ -103,7 +103,7 @@ static int set_log(DB_ENV *env)
     int ret = env->set_lg_bsize(env, LOG_BUFFER);
 
     ret = ret ? ret : env->set_lg_max(env, LOG_FILE);
-    ret = ret ? ret : env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1);
+    ret = ret ? ret : env->log_set_config(env, DB_LOG_AUTO_REMOVE | DB_LOG_ZERO, 1);
     return ret;
 }
 

@@ -87,14 +87,16 @@ klm_rc smfd_dd_find(struct smfd_dds *dds, const char *name, const char ***paths,
                     struct klm_diag *diag)
 {
     const char **found;
+    size_t files = count(dds, name, NULL);
 
-    if (count(dds, name, NULL) == 0) {
+    if (files == 0) {
         from_environment(dds, name);
+        files = count(dds, name, NULL);
     }
-    if (count(dds, name, NULL) == 0) {
+    if (files == 0) {
         return klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_DUMP_DD, name);
     }
-    found = calloc(count(dds, name, NULL), sizeof *found);
+    found = calloc(files, sizeof *found);
     if (!found) {
         return klm_fail(diag, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, name);
     }

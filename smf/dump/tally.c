@@ -55,7 +55,7 @@ static klm_rc new_row(struct smfd_tally *tally, const char *name, klm_time time,
 {
     char *copy;
 
-    if (tally->n == tally->cap) {
+    if (tally->n == tally->cap || tally->slots_n == 0) {
         KLM_TRY(grow(tally));
     }
     copy = strdup(name);

@@ -203,8 +203,7 @@ static klm_rc read_data_set(struct work *work, const char *path)
     KLM_TRY(smfd_source_open(path, NULL, &work->progress, work->diag, &source));
     rc = read_all(work, &source);
     smfd_source_close(&source);
-    return rc == KLM_OK || rc != KLM_E_NOMEM ? rc
-                                             : klm_fail(work->diag, rc, KLM_MSG_NO_MEMORY, path);
+    return rc != KLM_E_NOMEM ? rc : klm_fail(work->diag, rc, KLM_MSG_NO_MEMORY, path);
 }
 
 /* ---- Joining */

@@ -188,7 +188,7 @@ def create_batched(sessions, port):
 
 
 def plain_commits(sessions, port):
-    return ceiling("commit", "-f", WORK, "-t", 8, "-u", 1, "-d", SECONDS)["commits_per_s"]
+    return ceiling("commit", "-f", WORK, "-t", 8, "-u", 3, "-d", SECONDS)["commits_per_s"]
 
 
 def echo_only(sessions, port):
@@ -253,7 +253,7 @@ def exchange_rows(server):
             ("get", 64, get_all_cores, "RSA decrypt, 2 threads", None, None),
             ("create", 1, create_alone, "echo, crypto, one commit", None, None),
             ("create", 8, create_batched, "echo, crypto, puts in batches", 0.60, 1.0),
-            ("create", 64, plain_commits, "plain commits, 8 threads", 3, 5),
+            ("create", 64, plain_commits, "plain commits of 3, 8 threads", 3, 5),
             ("verify", 8, echo_only, "echo under TLS", None, None)]
     for op, sessions, best, what, target, good in plan:
         for port in ("tcp", "ssl"):

@@ -194,6 +194,10 @@ class Session:
                 self.send(CREATE, body)
         except TimeoutError:
             return
+        except (ConnectionError, ssl.SSLError):
+            if SLOW > 1:
+                return  # a slow server's time limit came first
+            raise
         raise AssertionError("the server goes on reading from a caller that does not read")
 
     def closed(self):

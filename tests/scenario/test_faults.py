@@ -742,6 +742,19 @@ def f34_the_process_leaves_no_core_and_cannot_be_looked_into():
         expect(all({"dd", "lo"} <= flags for flags, _ in found), f"the master key lies in memory that is dumped or swapped: {found}")
 
 
+def holds(memory, start, end, secret, step=1 << 24):
+    """Are the bytes in a part of a process's memory?"""
+    try:
+        while start < end:
+            memory.seek(start)
+            if secret in (memory.read(min(step, end - start)) or b""):
+                return True
+            start += step - len(secret) + 1
+    except (OSError, OverflowError, ValueError):
+        pass
+    return False
+
+
 def memory_with(pid, secret):
     """Flags and names of the mappings of a process that hold the bytes."""
     out, where, name = [], (0, 0, ""), ""
@@ -751,14 +764,7 @@ def memory_with(pid, secret):
             if head:
                 where, name = (int(head[1], 16), int(head[2], 16), head[3]), line
             elif line.startswith("VmFlags:") and where[2].startswith("rw") and where[1] - where[0] < 1 << 30:  # no shadow memory
-                if where[1] - where[0] > 1 << 30:
-                    continue  # a sanitizer's own table
-                try:
-                    memory.seek(where[0])
-                    text = memory.read(where[1] - where[0])
-                except (OSError, OverflowError, ValueError):
-                    continue
-                if text and secret in text:
+                if holds(memory, where[0], where[1], secret):
                     out.append((set(line.split()[1:]), name))
     return out
 

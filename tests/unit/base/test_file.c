@@ -210,6 +210,54 @@ TEST(a_folder_without_permission_refuses_and_keeps_the_old_file)
     CHECK_INT(files_in(folder), 1);
 }
 
+static bool gate(void *arg)
+{
+    return *(const bool *)arg;
+}
+
+TEST(a_file_is_replaced_only_while_the_gate_is_open)
+{
+    const char *path = test_path("gated");
+    int before;
+    bool open = false;
+    const struct klm_file_gate keeper = {gate, &open};
+
+    put(path, "old");
+    before = files_in(test_dir());
+    CHECK_RC(klm_file_replace_if(path, klm_slice_str("new"), 0600, &keeper, NULL), KLM_E_STATE);
+    check_content(path, "old");
+    CHECK_INT(files_in(test_dir()), before);
+    open = true;
+    CHECK_RC(klm_file_replace_if(path, klm_slice_str("new"), 0600, &keeper, NULL), KLM_OK);
+    check_content(path, "new");
+}
+
+TEST(temporary_files_of_dead_processes_are_swept_and_nothing_else)
+{
+    static const char *const kept[] = {"t",          "t.1-0.tmp",  "t.x-0.tmp",
+                                       "t.7-0.tmpx", "tt.7-0.tmp", "t.-7-0.tmp"};
+    char folder[4096];
+    char name[4200];
+    pid_t dead = fork();
+
+    if (dead == 0) {
+        _exit(0);
+    }
+    REQUIRE(dead > 0 && waitpid(dead, NULL, 0) == dead);
+    snprintf(folder, sizeof folder, "%s", test_path("sweep"));
+    REQUIRE(mkdir(folder, 0700) == 0);
+    for (size_t i = 0; i < KLM_COUNT(kept); i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, kept[i]);
+        put(name, "x");
+    }
+    snprintf(name, sizeof name, "%s/t.%ld-3.tmp", folder, (long)dead);
+    put(name, "x");
+    snprintf(name, sizeof name, "%s/t", folder);
+    klm_file_sweep(name);
+    CHECK_INT(files_in(folder), KLM_COUNT(kept)); /* process 1 lives */
+    klm_file_sweep(test_path("nowhere/t"));
+}
+
 TEST(creating_twice_is_refused_and_keeps_the_first)
 {
     const char *folder = test_path("create"), *path = test_path("create/file");

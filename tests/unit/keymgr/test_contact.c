@@ -121,8 +121,16 @@ TEST(an_accepted_drive_is_served_under_the_certificate_it_waited_with)
     CONTACT(&house, &drive, KLM_OK, 0xEF01, KLM_MSG_DRIVE_PENDING);
     REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_ACCEPT, &oper,
             "drivename", "0000000000ZZ");
-    DO(&house, KM_PENDING_ACCEPT, &oper, "drivename", "0007888422", "rec1",
-       "L1"); /* 10 digits get two zeros */
+    REFUSED(KLM_E_WRONGKEY, KLM_MSG_PENDING_OTHER_CERT, &house, KM_PENDING_ACCEPT, &oper,
+            "drivename", SERIAL, "fingerprint", "0123456789abcdef");
+    REFUSED(KLM_E_USAGE, KLM_MSG_FINGERPRINT_SHORT, &house, KM_PENDING_ACCEPT, &oper, "drivename",
+            SERIAL, "fingerprint", "0123456789abcde");
+    CHECK_INT(in_table(SERIAL), 0);
+    CHECK_INT(pending(), 1);
+    char beginning[17];
+    snprintf(beginning, sizeof beginning, "%.16s", drive.fingerprint);
+    DO(&house, KM_PENDING_ACCEPT, &oper, "drivename", "0007888422", "rec1", "L1", "fingerprint",
+       beginning); /* 10 digits get two zeros */
     CHECK_INT(in_table(SERIAL), 1);
     CHECK_INT(pending(), 0);
     REFUSED(KLM_E_NOTFOUND, KLM_MSG_PENDING_NOT_FOUND, &house, KM_PENDING_ACCEPT, &oper,

@@ -433,6 +433,25 @@ TEST(a_test_exchange_and_its_refusal_are_recorded)
     CHECK_INT(events(&house, "drive-verify", -1, NULL, NULL), before + 2);
 }
 
+TEST(a_certificate_whose_key_volumes_need_is_deleted_by_force_only)
+{
+    serving();
+    gencert(&house, OWNER, "Needed", "LABEL", "NISTECC", "256", CA_LABEL);
+    connect_cert(&house, OWNER, "Needed");
+    DO(&house, KM_CONFIG_REFRESH, &admin, NULL);
+    struct km_call *call = create_key(&house, SERIAL, "NEED01", "Needed", NULL, KX_ENC_LABEL);
+    REQUIRE_OK(call->rc);
+    km_call_free(&call);
+    REFUSED(KLM_E_STATE, KLM_MSG_CERT_PROTECTS, &house, KM_CERT_DELETE, &admin, "owner", OWNER,
+            "label", "Needed");
+    call = create_key(&house, SERIAL, "NEED02", "Needed", NULL, KX_ENC_LABEL);
+    CHECK_RC(call->rc, KLM_OK); /* nothing of it was deleted */
+    km_call_free(&call);
+    DO(&house, KM_CERT_DELETE, &admin, "owner", OWNER, "label", "Needed", "force", "true");
+    REFUSED(KLM_E_NOTFOUND, KLM_MSG_CERT_NOT_FOUND, &house, KM_CERT_DELETE, &admin, "owner", OWNER,
+            "label", "Needed");
+}
+
 TEST(zz_at_the_end_the_journal_is_whole_and_the_server_closes)
 {
     serving();

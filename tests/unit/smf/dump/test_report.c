@@ -137,14 +137,16 @@ static void escaped(const char *text, const char *expected)
 
 TEST(html_escapes_everything_that_could_be_markup_or_hide)
 {
+    /* U+202E, after which text runs from right to left. */
+    const char turned[] = {(char)0xE2, (char)0x80, (char)0xAE, 'f', 'd', 'p',
+                           '.',        'e',        'x',        'e', 0};
+
     escaped("<script>alert(\"1\")</script>", "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;");
     escaped("a & b 'c'", "a &amp; b &#39;c&#39;");
     escaped("\x01\x7F", "\xEF\xBF\xBD\xEF\xBF\xBD");
     escaped("\xFF", "\xEF\xBF\xBD");
-    escaped("\xE2\x80\xAE"
-            "fdp.exe",
-            "\xEF\xBF\xBD"
-            "fdp.exe");
+    escaped(turned, "\xEF\xBF\xBD"
+                    "fdp.exe");
     escaped("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x94\x91", "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x94\x91");
     escaped("", "");
 }
