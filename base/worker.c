@@ -63,15 +63,19 @@ static struct klm_job *next_job(struct klm_workers *w)
     return job;
 }
 
-/* Workers compute for long; a loop that wakes up for a small request must get the processor at once. */
-#define WORKER_NICE 5
+#define BACKGROUND_NICE 5
+
+void klm_thread_background(void)
+{
+    /* For this thread alone (Linux); when it is refused, small requests just wait longer. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
+}
 
 static void *worker(void *arg)
 {
     struct klm_job *job;
 
-    /* For this thread alone (Linux); when it is refused, small requests just wait longer. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+    klm_thread_background();
     while ((job = next_job(arg))) {
         job_run(job);
     }

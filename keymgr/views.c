@@ -323,6 +323,7 @@ static void *views_main(void *arg)
     struct km_watch watch = {0};
     bool stop = false;
 
+    klm_thread_background();
     km_watch(server,
              &watch); /* from the start on, so that a jump before the first look is noticed too */
     pthread_mutex_lock(&views->lock);

@@ -1,6 +1,7 @@
 /* The thread of every sink: it reads the journal as far as that is on disk, hands records to the driver, and has them written. */
 #include "smf/sink.h"
 
+#include "base/loop.h"
 #include "smf/journal.h"
 #include "smf/reader.h"
 
@@ -257,6 +258,7 @@ static void *sink_main(void *arg)
 {
     struct smf_sink *sink = arg;
 
+    klm_thread_background();
     pthread_mutex_lock(&sink->lock);
     while (!sink->stop) {
         if (sink->requests) {
