@@ -143,4 +143,4 @@ report=${KLM_DEMO_REPORT:-${TMPDIR:-/tmp}/klm-demo-report.html}
 smfdump --report "$report" --replace "$work/PRIMARY.SMF" 2>>"$work/log" || die "smfdump --report"
 echo "Report for auditors: $report"
 echo
-echo "DEMO OK: $mb MB ($files entries) of /${trees[0]} went encrypted onto WXY662 under $LABEL1 and $LABEL2, audited by the primary, and came back identical through the secondary."
+echo "DEMO OK: $mb MB ($files entries) of /${trees[0]} went encrypted onto WXY662 under $LABEL1 and $LABEL2, audited by the primary (SMF data set verified), and came back identical through the secondary."
