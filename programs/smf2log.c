@@ -75,6 +75,7 @@ int main(int argc, const char **argv)
     int status;
 
     poptSetOtherOptionHelp(ctx, "[OPTION...] [DATA-SET...]");
+    program_guard_inputs();
     program_options(ctx, NAME);
     o.files = poptGetArgs(ctx);
     rc = run(&o, &dds, &diag);

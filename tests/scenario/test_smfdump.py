@@ -154,6 +154,25 @@ def clearing_comes_after_everything_is_written():
 
 
 @test
+def an_input_that_is_cut_while_it_is_read_ends_the_program_with_a_message():
+    with Folder() as folder:
+        sample = Sample(folder)
+        content = b"".join(sample.all)
+        for turn in range(20):
+            path = sample.file("in", content * ((96 << 20) // len(content)))
+            reader = subprocess.Popen([os.path.join(BIN, "smfdump"), "--format", "json", "-o", f"{folder}/out{turn}", path], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            time.sleep(0.03)
+            os.truncate(path, 0)
+            said = reader.communicate(timeout=120)[1]
+            if "KLM0733E" in said:
+                expect(reader.returncode == 1 and not os.path.exists(f"{folder}/out{turn}"), f"{reader.returncode}: {said}")
+                return
+            expect(reader.returncode in (0, 1), f"{reader.returncode}: {said}")  # it was not reading yet
+        raise AssertionError("never cut in the middle")
+
+
+@test
 def a_damaged_data_set_is_dumped_around_the_damage_and_not_cleared():
     with Folder() as folder:
         sample = Sample(folder)
