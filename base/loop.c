@@ -161,6 +161,7 @@ void klm_loop_free(struct klm_loop **loop)
 void klm_loop_run(struct klm_loop *loop)
 {
     here = loop;
+    klm_thread_prompt();
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
     atomic_store(&loop->stop, false);
     here = NULL;

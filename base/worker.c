@@ -2,9 +2,11 @@
 #include "base/loop.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct klm_workers {
@@ -69,6 +71,26 @@ void klm_thread_background(void)
 {
     /* For this thread alone (Linux); when it is refused, small requests just wait longer. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
+}
+
+/* The first version of the kernel's structure (sched_setattr(2)), which no header of Debian 12's C library has. */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+#define SLICE_NS 100000 /* the shortest that the kernel gives */
+
+void klm_thread_prompt(void)
+{
+    const struct scheduling wanted = {.size = sizeof wanted,
+                                      .policy = SCHED_OTHER,
+                                      .nice = getpriority(PRIO_PROCESS, 0),
+                                      .runtime = SLICE_NS};
+
+    (void)syscall(SYS_sched_setattr, 0, &wanted, 0); /* refused: as before */
 }
 
 static void *worker(void *arg)

@@ -233,6 +233,7 @@ static void *auditor_main(void *arg)
     uint64_t ticked = klm_clock_mono_ms();
     struct km_queued *list;
 
+    klm_thread_prompt();
     while (!stopping(&server->auditor)) {
         if (take(&server->auditor, &list)) {
             carry_out(server, server->auditor.round, list);
