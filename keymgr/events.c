@@ -104,7 +104,7 @@ klm_rc km_happened_now(struct km_server *server, const struct km_news *news)
 }
 
 /* A copy for the audit thread. */
-static klm_rc queue(struct km_server *server, struct klm_slice event)
+klm_rc km_audit_queue(struct km_server *server, struct klm_slice event)
 {
     struct km_queued *queued = malloc(sizeof *queued + event.n);
     klm_rc rc;
@@ -129,7 +129,7 @@ void km_happened(struct km_server *server, const struct km_news *news)
     klm_buf_init(&event, SMF_EVENT_MAX);
     rc = encode(news, &event);
     if (rc == KLM_OK) {
-        rc = queue(server, klm_buf_as_slice(&event));
+        rc = km_audit_queue(server, klm_buf_as_slice(&event));
     }
     klm_buf_done(&event);
     if (rc == KLM_E_STATE) {

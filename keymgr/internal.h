@@ -188,6 +188,8 @@ klm_rc km_auditor_start(struct km_server *server) KLM_MUST_USE;
 void km_auditor_stop(struct km_server *server);
 /* Hand a finished call or an event over. KLM_E_LIMIT: too many wait; KLM_E_STATE: there is no audit thread. */
 klm_rc km_auditor_put(struct km_server *server, struct km_queued *queued) KLM_MUST_USE;
+/* The same for an encoded event that nobody waits for. */
+klm_rc km_audit_queue(struct km_server *server, struct klm_slice event) KLM_MUST_USE;
 
 /* events.c: events that are no verb */
 #define KM_DRIVE_TEXT 512
