@@ -32,11 +32,10 @@ for program in $PROGRAMS; do
     esac
     place 644 packaging/klmsrv.bash-completion "$share/bash-completion/completions/$program"
 done
-# Plug-ins, of those that were built.
-for plugin in evtlog.so; do
-    [ "$verb" = uninstall ] || [ -e "$B/plugins/$plugin" ] || continue
-    place 644 "$B/plugins/$plugin" "$lib/klmsrv/$plugin"
-done
+# The plug-in, if it was built.
+if [ "$verb" = uninstall ] || [ -e "$B/plugins/evtlog.so" ]; then
+    place 644 "$B/plugins/evtlog.so" "$lib/klmsrv/evtlog.so"
+fi
 for page in docs/man/*.[1578]; do
     [ -e "$page" ] || continue
     place 644 "$page" "$share/man/man${page##*.}/${page##*/}"
