@@ -140,7 +140,7 @@ show smfdump --print "$number" "$work/PRIMARY.SMF"
 smf2log "$work/PRIMARY.SMF" -o "$work/PRIMARY.LOG" 2>>"$work/log" || die "smf2log"
 cmp "$work/PRIMARY.LOG" "$primary/log/audit/isklm_audit.log" || die "smf2log does not give the text log back"
 report=${KLM_DEMO_REPORT:-${TMPDIR:-/tmp}/klm-demo-report.html}
-smfdump --report "$report" --replace "$work/PRIMARY.SMF" 2>>"$work/log" || die "smfdump --report"
+smfdump --report "$report" --replace --certificate "$primary/files/AUDIT.CERT" "$work/PRIMARY.SMF" 2>>"$work/log" || die "smfdump --report"
 echo "Report for auditors: $report"
 echo
 echo "DEMO OK: $mb MB ($files entries) of /${trees[0]} went encrypted onto WXY662 under $LABEL1 and $LABEL2, audited by the primary (SMF data set verified), and came back identical through the secondary."
