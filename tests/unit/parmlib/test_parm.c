@@ -399,8 +399,8 @@ TEST(a_syslog_receiver_needs_a_host_and_tls_needs_a_truststore)
         "Audit.isSyslog=true\nAudit.syslog.transport=local\n",
         "Audit.isSyslog=true\nAudit.syslog.transport=evtlog\n",
         "Audit.isSyslog=true\nAudit.syslog.server.host=h\n",
-        "Audit.isSyslog=true\nAudit.syslog.server.host=h\nAudit.syslog.server.isSSL=true\n"
-        "TransportListener.ssl.truststore.name=safkeyring://A/B\n",
+        ("Audit.isSyslog=true\nAudit.syslog.server.host=h\nAudit.syslog.server.isSSL=true\n"
+         "TransportListener.ssl.truststore.name=safkeyring://A/B\n"),
     };
     char text[2000];
 
