@@ -117,6 +117,7 @@ klm_rc smf_ds_cursor_load(const char *folder, struct smf_ds_cursor *out)
 
     klm_buf_init(&buf, SMF_DS_CURSOR_MOST + 1);
     KLM_TRY(cursor_path(folder, path));
+    klm_file_sweep(path);
     rc = klm_file_read(path, SMF_DS_CURSOR_MOST - 1, &buf, NULL);
     if (rc != KLM_OK) {
         return rc == KLM_E_LIMIT ? KLM_E_CORRUPT : rc;

@@ -40,6 +40,7 @@ klm_rc smf_syslog_cursor_load(const char *path, struct smf_syslog_place *out, st
     klm_rc rc;
 
     klm_buf_init(&buf, CURSOR_MOST + 1);
+    klm_file_sweep(path);
     rc = klm_file_read(path, CURSOR_MOST - 1, &buf, diag);
     if (rc == KLM_E_LIMIT) {
         return KLM_E_CORRUPT;
