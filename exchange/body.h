@@ -45,6 +45,9 @@ void kx_get_create(struct klm_cur *cur, struct kx_create *out);
 void kx_get_get(struct klm_cur *cur, struct kx_get *out);
 void kx_get_translate(struct klm_cur *cur, struct kx_translate *out);
 void kx_get_keyed(struct klm_cur *cur, enum kx_type type, struct kx_keyed *out);
+void kx_get_stored_create(struct klm_cur *cur, struct kx_stored_create *out);
+void kx_get_stored_get(struct klm_cur *cur, struct kx_stored_get *out);
+void kx_get_stored(struct klm_cur *cur, struct kx_stored *out);
 void kx_get_error(struct klm_cur *cur, struct kx_error *out);
 
 #endif

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KX_VERSION 1
+#define KX_VERSION 1        /* of hellos and confirmations, for ever */
+#define KX_VERSION_MAX 2    /* highest version spoken: 2 has stored keys (LTO) */
+#define KX_KEY_ID 12        /* bytes of the identifier of a stored key */
+#define KX_ALIAS_MAX 21     /* characters of its alias */
 #define KX_MESSAGE_MAX 8192 /* bytes of a message with its header */
 #define KX_HEADER 8         /* "KX", version, type, length of the body (u32) */
 #define KX_EEDK_MAX 1024    /* bytes of one EEDK */
@@ -27,7 +30,7 @@
     "EXPORTER-klmsrv-kx-binding-1" /* value that a drive signs when it showed no TLS certificate */
 
 enum kx_type {
-#define KX_MESSAGE(name, code, text) name = code,
+#define KX_MESSAGE(name, code, since, text) name = code,
 #include "exchange/messages.def"
 #undef KX_MESSAGE
 };
@@ -76,6 +79,18 @@ struct kx_keyed {        /* answer to create, get and translate */
     struct kx_label labels[KX_EEDKS]; /* labels really used */
     uint8_t labels_n;
 };
+struct kx_stored_create { /* write with a stored key (LTO): the key manager chooses which */
+    char volser[7];
+};
+struct kx_stored_get { /* read: the identifier from the cartridge */
+    char volser[7];
+    uint8_t key_id[KX_KEY_ID];
+};
+struct kx_stored { /* answer to both */
+    uint8_t wrapped[40];
+    uint8_t key_id[KX_KEY_ID];
+    char alias[KX_ALIAS_MAX + 1];
+};
 struct kx_error {
     uint16_t code; /* documented device code: 0xEE31, 0xEF01, ... */
     char message_id[16];
@@ -95,14 +110,27 @@ klm_rc kx_encode_translate(const struct kx_translate *translate, uint32_t id, st
     KLM_MUST_USE;
 klm_rc kx_encode_keyed(enum kx_type type, const struct kx_keyed *keyed, uint32_t id,
                        struct klm_buf *out) KLM_MUST_USE;
+klm_rc kx_encode_stored_create(const struct kx_stored_create *create, uint32_t id,
+                               struct klm_buf *out) KLM_MUST_USE;
+klm_rc kx_encode_stored_get(const struct kx_stored_get *get, uint32_t id, struct klm_buf *out)
+    KLM_MUST_USE;
+/* KX_STORED_CREATED or KX_STORED_GOT. */
+klm_rc kx_encode_stored(enum kx_type type, const struct kx_stored *stored, uint32_t id,
+                        struct klm_buf *out) KLM_MUST_USE;
 /* Messages with no body but the request number: verify, verified, bye. */
 klm_rc kx_encode_plain(enum kx_type type, uint32_t id, struct klm_buf *out) KLM_MUST_USE;
 klm_rc kx_encode_error(const struct kx_error *error, uint32_t id, struct klm_buf *out) KLM_MUST_USE;
+/* Say the version in use in a message that was just encoded: encoders write the lowest that has it. Not for hellos and confirmations, whose
+ * header never changes. */
+void kx_stamp(struct klm_buf *message, uint8_t version);
+/* The version that two ranges share, the highest; 0: none. */
+uint8_t kx_version_shared(const struct kx_hello *a, const struct kx_hello *b);
 
 /* One message taken from a stream. */
 struct kx_message {
     enum kx_type type;
-    uint32_t id; /* request number, chosen by the drive, given back in the answer */
+    uint8_t version; /* of its header: the session compares it with the version in use */
+    uint32_t id;     /* request number, chosen by the drive, given back in the answer */
     union {
         struct kx_hello hello;
         struct kx_confirm confirm;
@@ -110,6 +138,9 @@ struct kx_message {
         struct kx_get get;
         struct kx_translate translate;
         struct kx_keyed keyed;
+        struct kx_stored_create stored_create;
+        struct kx_stored_get stored_get;
+        struct kx_stored stored;
         struct kx_error error;
     } u;
 };

@@ -25,6 +25,7 @@ struct ios_session {
     uint8_t hellos[32];
     uint8_t *wrapping; /* W: KEY bytes of secret memory */
     uint32_t next_id;
+    uint8_t version; /* of the messages now: 1 until the server confirmed another */
     bool ready;
 };
 
@@ -62,6 +63,7 @@ static klm_rc send_buf(struct ios_session *session, struct klm_buf *buf, klm_rc 
     if (rc != KLM_OK) {
         return failed(session, rc, "the request has a value that cannot be sent");
     }
+    kx_stamp(buf, session->version);
     return ios_channel_write(&session->channel, klm_buf_as_slice(buf));
 }
 
@@ -77,9 +79,10 @@ static klm_rc receive(struct ios_session *session, struct kx_message *message)
         klm_rc rc = kx_decode(klm_buf_as_slice(in), message, &session->used, &need);
         uint8_t *room;
 
-        if (rc == KLM_OK) {
+        if (rc == KLM_OK && message->version == session->version) {
             return rc;
         }
+        rc = rc == KLM_OK ? KLM_E_INVALID : rc; /* PROTOCOL.md, 8: the version in use, no other */
         session->used = 0;
         if (rc != KLM_E_AGAIN) {
             return failed(session, rc, "it answers something that is no key exchange");
@@ -99,7 +102,7 @@ static struct kx_hello hello_of(const struct ios_session *session)
 {
     const struct ios_drive *drive = session->cfg->drive;
     struct kx_hello hello = {.version_min = KX_VERSION,
-                             .version_max = KX_VERSION,
+                             .version_max = KX_VERSION_MAX,
                              .kind = drive->kind,
                              .capabilities = KX_CAP_SIGN};
 
@@ -111,13 +114,14 @@ static struct kx_hello hello_of(const struct ios_session *session)
 /* PROTOCOL.md, 1.2: one hello each way, and nothing behind the server's. */
 static klm_rc receive_hello(struct ios_session *session)
 {
+    const struct kx_hello mine = hello_of(session);
     struct kx_message message;
 
     KLM_TRY(receive(session, &message));
     if (message.type != KX_HELLO_SERVER || session->in.n != session->used) {
         return failed(session, KLM_E_INVALID, "it answers something that is no key exchange");
     }
-    if (message.u.hello.version_min > KX_VERSION || message.u.hello.version_max < KX_VERSION) {
+    if (kx_version_shared(&mine, &message.u.hello) == 0) {
         return failed(session, KLM_E_UNSUPPORTED, "it speaks other versions of the exchange");
     }
     return KLM_OK;
@@ -184,18 +188,20 @@ static klm_rc refused(const struct kx_error *error, struct ios_fault *fault)
 
 static klm_rc receive_confirmed(struct ios_session *session, struct ios_fault *fault)
 {
+    const struct kx_hello mine = hello_of(session);
     struct kx_message message;
 
     KLM_TRY(receive(session, &message));
     if (message.type == KX_ERROR) {
         return refused(&message.u.error, fault);
     }
-    if (message.type != KX_CONFIRMED || message.u.confirm.hello.version_min != KX_VERSION) {
+    if (message.type != KX_CONFIRMED || kx_version_shared(&mine, &message.u.confirm.hello) == 0) {
         return failed(session, KLM_E_INVALID, "it does not confirm the session");
     }
     if (!klm_secret_equal(message.u.confirm.hellos, session->hellos, sizeof session->hellos)) {
         return failed(session, KLM_E_INVALID, "the hellos were changed on the way");
     }
+    session->version = message.u.confirm.hello.version_max;
     return KLM_OK;
 }
 
@@ -262,6 +268,7 @@ klm_rc ios_session_open(const struct parm_ekm_host *host, const struct ios_sessi
     }
     session->cfg = cfg;
     session->next_id = 1;
+    session->version = KX_VERSION;
     ios_channel_init(&session->channel);
     session->channel.deadline = deadline;
     klm_buf_init_wiping(&session->in, KX_MESSAGE_MAX);

@@ -16,6 +16,7 @@ static void process(struct srv_session *session);
 static void send_buf(struct srv_session *session, struct klm_buf *buf, klm_rc rc)
 {
     if (rc == KLM_OK && session->stream) {
+        kx_stamp(buf, session->version);
         rc = klm_stream_send(session->stream, klm_buf_as_slice(buf));
     }
     if (rc != KLM_OK) {
@@ -69,17 +70,20 @@ static void send_plain(struct srv_session *session, enum kx_type type, uint32_t 
 
 static struct kx_hello own_hello(void)
 {
-    return (struct kx_hello){.version_min = KX_VERSION, .version_max = KX_VERSION};
+    return (struct kx_hello){.version_min = KX_VERSION, .version_max = KX_VERSION_MAX};
 }
 
+/* The last message of version 1: it names the one in use from here on. */
 static void send_confirmed(struct srv_session *session)
 {
-    struct kx_confirm confirm = {.hello = own_hello()};
+    struct kx_confirm confirm = {
+        .hello = {.version_min = session->agreed, .version_max = session->agreed}};
     struct klm_buf buf;
 
     memcpy(confirm.hellos, session->hellos, sizeof confirm.hellos);
     klm_buf_init(&buf, KX_MESSAGE_MAX);
     send_buf(session, &buf, kx_encode_confirm(&confirm, &buf));
+    session->version = session->agreed;
 }
 
 /* ---- Verbs */
@@ -326,6 +330,7 @@ static klm_rc fill_contact(struct srv_session *session, struct km_call *call,
 
 static klm_rc confirm(struct srv_session *session, const struct kx_confirm *confirm)
 {
+    const struct kx_hello mine = own_hello();
     struct km_call *call;
     klm_rc rc;
 
@@ -335,7 +340,8 @@ static klm_rc confirm(struct srv_session *session, const struct kx_confirm *conf
         return KLM_OK;
     }
     take_identity(session, &confirm->hello);
-    if (confirm->hello.version_min > KX_VERSION) {
+    session->agreed = kx_version_shared(&mine, &confirm->hello);
+    if (session->agreed == 0) {
         FAIL_SESSION(session, 0, 0xEE2D, KLM_MSG_KX_VERSION, KLM_NUM(confirm->hello.version_min),
                      KLM_NUM(confirm->hello.version_max));
         return KLM_OK;
@@ -406,6 +412,9 @@ static klm_rc take_one(struct srv_session *session)
     if (rc == KLM_E_LIMIT) {
         FAIL_SESSION(session, 0, 0xEE2D, KLM_MSG_KX_TOO_LONG, KLM_NUM(KX_MESSAGE_MAX));
         return KLM_E_AGAIN;
+    }
+    if (rc == KLM_OK && message.version != session->version) {
+        rc = KLM_E_INVALID; /* PROTOCOL.md, 8: later messages are of the version in use */
     }
     if (rc != KLM_OK) {
         FAIL_SESSION(session, 0, 0xEE2D, KLM_MSG_KX_MALFORMED, klm_rc_text(rc));
@@ -483,6 +492,7 @@ klm_rc srv_session_begin(struct srv_session *session)
     klm_rc rc;
 
     snprintf(session->address, sizeof session->address, "%s", klm_stream_peer(session->stream));
+    session->version = KX_VERSION;
     if (session->tcp) {
         session->state = KX_AWAIT_HELLO;
         klm_stream_message_begun(session->stream);

@@ -17,6 +17,9 @@ struct srv_session {
     struct srv_session *next, *prev;
     struct klm_stream *stream; /* NULL once it is closed; the session stays until its calls end */
     enum kx_state state;
+    uint8_t
+        version; /* of the exchange: of messages now, and agreed on for those behind confirmed */
+    uint8_t agreed;
     bool tcp;        /* began in clear */
     bool closing;    /* nothing more is read */
     bool contacting; /* the verb drive-contact is under way */

@@ -29,6 +29,13 @@ static klm_rc encode(const struct kx_message *msg, struct klm_buf *out)
     case KX_GOT:
     case KX_TRANSLATED:
         return kx_encode_keyed(msg->type, &msg->u.keyed, msg->id, out);
+    case KX_STORED_CREATE:
+        return kx_encode_stored_create(&msg->u.stored_create, msg->id, out);
+    case KX_STORED_GET:
+        return kx_encode_stored_get(&msg->u.stored_get, msg->id, out);
+    case KX_STORED_CREATED:
+    case KX_STORED_GOT:
+        return kx_encode_stored(msg->type, &msg->u.stored, msg->id, out);
     case KX_ERROR:
         return kx_encode_error(&msg->u.error, msg->id, out);
     }
@@ -49,7 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     klm_buf_init(&out, KX_MESSAGE_MAX);
-    if (encode(&msg, &out) != KLM_OK || out.n != used || memcmp(out.p, data, used) != 0) {
+    klm_rc written = encode(&msg, &out);
+    kx_stamp(&out, msg.version);
+    if (written != KLM_OK || out.n != used || memcmp(out.p, data, used) != 0) {
         abort();
     }
     klm_buf_done(&out);

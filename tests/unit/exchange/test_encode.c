@@ -190,6 +190,42 @@ TEST(requests_refuse_what_no_drive_may_send)
     CHECK_REFUSED(kx_encode_plain(KX_VERIFY, 0, &out), KLM_E_INVALID);
 }
 
+TEST(messages_of_stored_keys_refuse_what_may_not_be_sent)
+{
+    struct kx_stored_create create = {.volser = "WXY662"};
+    struct kx_stored_get get = {.volser = "WXY662"};
+    struct kx_stored stored = {.alias = "des00000000000000001f"};
+
+    fresh();
+    CHECK_REFUSED(kx_encode_stored_create(&create, 0, &out), KLM_E_INVALID);
+    create.volser[0] = '\0';
+    CHECK_REFUSED(kx_encode_stored_create(&create, 1, &out), KLM_E_INVALID);
+    CHECK_REFUSED(kx_encode_stored_get(&get, 0, &out), KLM_E_INVALID);
+    CHECK_REFUSED(kx_encode_stored(KX_CREATED, &stored, 1, &out), KLM_E_INVALID);
+    CHECK_RC(kx_encode_stored(KX_STORED_GOT, &stored, 1, &out), KLM_OK);
+    CHECK_INT(out.p[2], 2);
+    fresh();
+    memset(stored.alias, 'a', sizeof stored.alias); /* no end within the array */
+    CHECK_REFUSED(kx_encode_stored(KX_STORED_GOT, &stored, 1, &out), KLM_E_LIMIT);
+    stored.alias[0] = '\0';
+    CHECK_REFUSED(kx_encode_stored(KX_STORED_GOT, &stored, 1, &out), KLM_E_INVALID);
+}
+
+TEST(the_version_in_use_is_the_highest_that_both_ranges_hold)
+{
+    static const struct {
+        uint8_t a_min, a_max, b_min, b_max, shared;
+    } cases[] = {
+        {1, 1, 1, 2, 1}, {1, 2, 1, 2, 2}, {1, 2, 2, 9, 2}, {1, 1, 2, 3, 0}, {3, 9, 1, 2, 0}};
+
+    for (size_t i = 0; i < KLM_COUNT(cases); i++) {
+        const struct kx_hello a = {.version_min = cases[i].a_min, .version_max = cases[i].a_max};
+        const struct kx_hello b = {.version_min = cases[i].b_min, .version_max = cases[i].b_max};
+
+        CHECK_INT(kx_version_shared(&a, &b), cases[i].shared);
+    }
+}
+
 TEST(hellos_refuse_a_wrong_serial_number_or_name)
 {
     static const char *const serials[] = {"", "00012345678", "00012345678a", "000 23456789"};

@@ -124,6 +124,32 @@ static const char *const golden[] = {
     "EF01"
     "00"
     "0000",
+    /* version 2: verify, create-stored, get-stored, stored-created, stored-got */
+    "4B580210"
+    "00000004"
+    "00000009",
+    "4B580214"
+    "0000000A"
+    "00000007"
+    "575859363632",
+    "4B580215"
+    "00000016"
+    "00000008"
+    "575859363632"
+    "646573"
+    "00000000000000001F",
+    "4B580294"
+    "0000004E"
+    "00000007" WRAPPED "646573"
+    "00000000000000001F"
+    "15"
+    "646573303030303030303030303030303030303166",
+    "4B580295"
+    "0000003A"
+    "00000008" WRAPPED "412020"
+    "202020202020202020"
+    "01"
+    "41",
 };
 
 static struct klm_slice unhex(const char *hex, uint8_t *out, size_t cap)
@@ -167,6 +193,13 @@ static klm_rc encode(const struct kx_message *msg, struct klm_buf *out)
     case KX_GOT:
     case KX_TRANSLATED:
         return kx_encode_keyed(msg->type, &msg->u.keyed, msg->id, out);
+    case KX_STORED_CREATE:
+        return kx_encode_stored_create(&msg->u.stored_create, msg->id, out);
+    case KX_STORED_GET:
+        return kx_encode_stored_get(&msg->u.stored_get, msg->id, out);
+    case KX_STORED_CREATED:
+    case KX_STORED_GOT:
+        return kx_encode_stored(msg->type, &msg->u.stored, msg->id, out);
     case KX_ERROR:
         return kx_encode_error(&msg->u.error, msg->id, out);
     }
@@ -184,7 +217,9 @@ TEST(every_message_written_by_hand_is_read_and_written_back_as_it_was)
         klm_buf_init(&out, KX_MESSAGE_MAX);
         REQUIRE_OK(decode(in, &msg));
         CHECK_INT(msg.type, bytes[3]);
+        CHECK_INT(msg.version, bytes[2]);
         REQUIRE_OK(encode(&msg, &out));
+        kx_stamp(&out, msg.version);
         REQUIRE(out.n == in.n);
         CHECK_MEM(out.p, in.p, in.n);
     }
@@ -270,7 +305,26 @@ TEST(a_wrong_message_is_refused)
     } wrong[] = {
         {"47", KLM_E_INVALID}, /* GET / of a browser */
         {"4B59", KLM_E_INVALID},
-        {"4B5802", KLM_E_INVALID}, /* version 2 */
+        {"4B5803", KLM_E_INVALID}, /* version 3 */
+        {"4B5800", KLM_E_INVALID},
+        {"4B580201"
+         "00000028",
+         KLM_E_INVALID}, /* a hello has version 1 for ever */
+        {"4B580114"
+         "0000000A",
+         KLM_E_INVALID}, /* create-stored is not of version 1 */
+        {"4B580294"
+         "00000039"
+         "00000007" WRAPPED "646573"
+         "00000000000000001F"
+         "00",
+         KLM_E_INVALID}, /* an alias of no character */
+        {"4B580294"
+         "0000003A"
+         "00000007" WRAPPED "646573"
+         "00000000000000001F"
+         "0120",
+         KLM_E_INVALID}, /* of a blank */
         {"4B580177"
          "00000004"
          "00000009",

@@ -5,7 +5,7 @@
 #include "exchange/kx.h"
 
 static const enum kx_type types[] = {
-#define KX_MESSAGE(name, code, text) name,
+#define KX_MESSAGE(name, code, since, text) name,
 #include "exchange/messages.def"
 #undef KX_MESSAGE
 };

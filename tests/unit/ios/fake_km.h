@@ -35,7 +35,7 @@ enum fake_mode {
     FAKE_GARBAGE,       /* answers the hello with something else */
     FAKE_CLOSE,         /* closes at once */
     FAKE_BEHIND_HELLO,  /* one byte behind its hello */
-    FAKE_VERSION,       /* speaks versions 2 to 3 */
+    FAKE_VERSION,       /* speaks versions 3 to 4 */
     FAKE_OTHER_HELLOS,  /* confirms other hellos */
     FAKE_NOT_CONFIRMED, /* answers confirm with verified */
     FAKE_MUTE,          /* confirms, then never answers a request */
@@ -125,8 +125,8 @@ static inline bool fake_hello(struct fake *fake)
                fake_more(fake, NULL);
     }
     if (fake->mode == FAKE_VERSION) {
-        mine.version_min = 2;
-        mine.version_max = 3;
+        mine.version_min = 3;
+        mine.version_max = 4;
     }
     klm_buf_init(&buf, KX_MESSAGE_MAX);
     if (kx_encode_hello(KX_HELLO_SERVER, &mine, &buf) != KLM_OK) {
