@@ -194,6 +194,7 @@ klm_rc km_audit_call(struct km_call *call)
     }
     if (rc == KLM_OK) {
         rc = km_audit_row(call->server, klm_buf_as_slice(&events.row), 0, &seq);
+        call->recorded = rc == KLM_OK;
     }
     klm_buf_done(&events.row);
     return rc == KLM_OK && wants_disk(call) ? smf_journal_sync(call->server->journal, seq) : rc;

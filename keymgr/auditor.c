@@ -21,6 +21,8 @@ struct km_round {
     size_t at[ROUND + 1];
     struct km_queued *queued[ROUND];
     size_t n;
+    bool
+        recorded; /* appended, if perhaps not on disk: a journal that cannot be synced loses nothing */
 };
 
 static struct klm_slice event_of(struct km_queued *queued)
@@ -59,6 +61,12 @@ static klm_rc append(struct km_server *server, struct km_round *round)
             .event = KLM_SLICE(round->text.p + round->at[i], round->at[i + 1] - round->at[i])};
     }
     KLM_TRY(smf_journal_append(server->journal, round->entry, round->n));
+    for (size_t i = 0; i < round->n; i++) {
+        if (round->queued[i]->call) {
+            round->queued[i]->call->recorded = true;
+        }
+    }
+    round->recorded = true;
     return server->audit_sync ? smf_journal_sync(server->journal, round->entry[round->n - 1].seq)
                               : KLM_OK;
 }
@@ -71,6 +79,7 @@ static void carry_out(struct km_server *server, struct km_round *round, struct k
 
     klm_buf_clear(&round->text);
     round->n = 0;
+    round->recorded = false;
     for (struct km_queued *next; list; list = next) {
         next = list->next;
         add(server, round, list);
@@ -81,10 +90,10 @@ static void carry_out(struct km_server *server, struct km_round *round, struct k
             km_settle(round->queued[i]->call, rc);
         } else {
             free(round->queued[i]);
-            lost++;
+            lost += !round->recorded;
         }
     }
-    if (rc != KLM_OK && lost > 0) {
+    if (rc != KLM_OK) {
         km_audit_trouble(server, lost, rc);
     }
 }
@@ -240,6 +249,9 @@ static void *auditor_main(void *arg)
         }
         if (klm_clock_mono_ms() - ticked >= TICK_MS) {
             ticked = klm_clock_mono_ms();
+            if (smf_journal_failing(server->journal)) {
+                km_audit_trouble(server, 0, KLM_E_IO); /* also when nobody asks for anything */
+            }
             tell_trouble(server);
             km_checkpoint_look(server);
         }

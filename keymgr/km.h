@@ -271,6 +271,7 @@ struct km_call {
 
     /* km_run's */
     char offset[8]; /* of local time from UTC where the event was made */
+    bool recorded;  /* its event is in the journal, if perhaps not on disk */
     struct km_queued {
         struct km_queued *next;
         struct km_call *call; /* NULL: an event, encoded behind this, n bytes */

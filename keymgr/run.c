@@ -58,7 +58,7 @@ void km_settle(struct km_call *call, klm_rc rc)
     const struct km_verb *verb = km_verb(call->id);
 
     if (rc != KLM_OK) {
-        km_audit_trouble(call->server, 1, rc);
+        km_audit_trouble(call->server, call->recorded ? 0 : 1, rc);
         if (call->rc == KLM_OK && call->server->audit_refuse) {
             not_audited(call, rc);
         }

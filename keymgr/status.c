@@ -14,10 +14,14 @@ static klm_rc pair(struct km_call *call, const char *item, const char *value)
 static klm_rc audit_rows(struct km_call *call)
 {
     struct km_server *server = call->server;
+    uint64_t synced = smf_journal_synced(server->journal), last = smf_journal_last(server->journal);
 
     KLM_TRY(pair(call, "Audit journal",
                  smf_journal_failing(server->journal) ? "NOT WRITABLE" : "writing"));
-    KLM_TRY(pair(call, "Audit events", KLM_NUM(smf_journal_last(server->journal))));
+    KLM_TRY(pair(call, "Audit events", KLM_NUM(last)));
+    if (smf_journal_failing(server->journal)) {
+        KLM_TRY(pair(call, "Audit events not on disk", KLM_NUM(last - synced)));
+    }
     if (km_audit_unwritten(server) > 0) {
         KLM_TRY(pair(call, "Audit events not recorded", KLM_NUM(km_audit_unwritten(server))));
     }

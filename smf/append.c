@@ -56,7 +56,7 @@ static klm_rc add_entry(struct smf_journal *journal, struct smf_entry *entry, kl
     oldest = smf_numbers_oldest(&journal->numbers);
     frame.keep = oldest ? oldest : frame.seq;
     memcpy(frame.prev, end->hash, SMF_HASH_SIZE);
-    KLM_TRY(smf_frame_encode(&frame, journal->sha, &journal->batch));
+    KLM_TRY(smf_frame_encode(&frame, journal->sha, &journal->unsynced_bytes));
     memcpy(end->hash, frame.hash, SMF_HASH_SIZE);
     entry->seq = end->seq = frame.seq;
     return KLM_OK;
@@ -76,12 +76,17 @@ static klm_rc build(struct smf_journal *journal, struct smf_entry *entries, size
 {
     klm_time now = klm_clock();
 
-    klm_buf_clear(&journal->batch);
     for (size_t i = 0; i < n; i++) {
         entries[i].seq = 0;
         KLM_TRY(add_entry(journal, &entries[i], now, end));
     }
     return KLM_OK;
+}
+
+/* Bytes of the write being made. */
+static size_t batch_n(const struct smf_journal *journal)
+{
+    return journal->unsynced_bytes.n - journal->batch;
 }
 
 /* A new segment when this batch would pass the limit of the current one. Nothing is synced here: the full one and the
@@ -92,7 +97,7 @@ static void roll(struct smf_journal *journal)
     struct smf_full *full;
     int fd;
 
-    if (journal->size == 0 || journal->size + journal->batch.n <= journal->segment_bytes) {
+    if (journal->size == 0 || journal->size + batch_n(journal) <= journal->segment_bytes) {
         return;
     }
     full = malloc(sizeof *full);
@@ -129,12 +134,13 @@ static klm_rc write_batch(struct smf_journal *journal)
         KLM_TRY(cut_back(journal));
     }
     roll(journal);
-    rc = klm_pwrite_all(journal->fd, journal->batch.p, journal->batch.n, (off_t)journal->size);
+    rc = klm_pwrite_all(journal->fd, journal->unsynced_bytes.p + journal->batch, batch_n(journal),
+                        (off_t)journal->size);
     if (rc != KLM_OK) {
         KLM_IGNORE(cut_back(journal)); /* tried again before the next write */
         return rc == KLM_E_NOSPACE ? rc : KLM_E_IO;
     }
-    journal->size += journal->batch.n;
+    journal->size += batch_n(journal);
     return KLM_OK;
 }
 
@@ -143,14 +149,17 @@ static klm_rc append_locked(struct smf_journal *journal, struct smf_entry *entri
     struct end end = {.seq = journal->last};
     klm_rc rc = smf_broken(journal);
 
+    journal->batch = journal->unsynced_bytes.n;
     memcpy(end.hash, journal->hash, SMF_HASH_SIZE);
     if (rc == KLM_OK) {
         rc = build(journal, entries, n, &end);
     }
-    if (rc == KLM_OK && journal->batch.n) {
+    if (rc == KLM_OK && batch_n(journal) > 0) {
         rc = write_batch(journal);
     }
     if (rc != KLM_OK) {
+        journal->unsynced_bytes.n = journal->batch;
+        journal->unsynced_bytes.rc = KLM_OK;
         smf_numbers_undo(&journal->numbers, journal->last + 1);
         for (size_t i = 0; i < n; i++) {
             entries[i].seq = 0;
@@ -185,16 +194,30 @@ static struct news note(struct smf_journal *journal, klm_rc rc)
     return news;
 }
 
+/* Take the lock, once there is room to keep what is not on disk. A disk that takes long holds up who appends. */
+static klm_rc lock_with_room(struct smf_journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    while (journal->unsynced_bytes.n > SMF_UNSYNCED_MAX) {
+        uint64_t last = journal->last;
+
+        pthread_mutex_unlock(&journal->lock);
+        KLM_TRY(smf_journal_sync(journal, last));
+        pthread_mutex_lock(&journal->lock);
+    }
+    return KLM_OK;
+}
+
 klm_rc smf_journal_append(struct smf_journal *journal, struct smf_entry *entries, size_t n)
 {
     struct news news = {0};
     klm_rc rc;
 
     KLM_TRY(check(journal, entries, n));
-    pthread_mutex_lock(&journal->lock);
+    KLM_TRY(lock_with_room(journal));
     rc = append_locked(journal, entries, n);
-    if (rc != KLM_OK ||
-        journal->batch.n > 0) { /* a replay of what is there says nothing about the disk */
+    /* A replay of what is there says nothing about the disk, and of a failed sync sync.c speaks. */
+    if (smf_broken(journal) == KLM_OK && (rc != KLM_OK || batch_n(journal) > 0)) {
         news = note(journal, rc);
     }
     pthread_mutex_unlock(&journal->lock);

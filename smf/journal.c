@@ -88,7 +88,8 @@ static klm_rc journal_new(struct smf_journal **out)
     }
     made->dirfd = made->lockfd = made->markfd = made->fd = -1;
     made->filter = smf_filter_of(NULL, NULL);
-    klm_buf_init(&made->batch, SMF_APPEND_MAX);
+    klm_buf_init(&made->syncing_bytes, SMF_UNSYNCED_MAX + SMF_APPEND_MAX);
+    klm_buf_init(&made->unsynced_bytes, SMF_UNSYNCED_MAX + SMF_APPEND_MAX);
     if (pthread_mutex_init(&made->lock, NULL) || pthread_mutex_init(&made->sync_lock, NULL) ||
         smf_cond_init(&made->wake) != KLM_OK || smf_cond_init(&made->sync_done) != KLM_OK) {
         free(made); /* plain memory on Linux: nothing else to give back */
@@ -158,13 +159,15 @@ void smf_journal_close(struct smf_journal **journal)
     }
     if (j->running) {
         stop_thread(j);
-        KLM_IGNORE(smf_journal_sync(
-            j, j->last)); /* a failure was said; the next open looks what is there */
+        /* A failure was said; the next open looks what is there. */
+        KLM_IGNORE(smf_resume(j));
+        KLM_IGNORE(smf_journal_sync(j, j->last));
     }
     close_files(j);
     smf_numbers_done(&j->numbers);
     smf_hash_free(&j->sha);
-    klm_buf_done(&j->batch);
+    klm_buf_done(&j->syncing_bytes);
+    klm_buf_done(&j->unsynced_bytes);
     pthread_cond_destroy(&j->wake);
     pthread_cond_destroy(&j->sync_done);
     pthread_mutex_destroy(&j->lock);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define AHEAD ((size_t)256 * 1024)
@@ -135,6 +136,25 @@ static klm_rc take_next(struct smf_reader *reader, struct smf_frame *frame, stru
     return rc;
 }
 
+/* The file that is read was cut before the place, or removed: after a failed sync the records from some number on were written
+ * again, the same bytes in another segment. */
+static bool moved(const struct smf_reader *reader)
+{
+    struct stat st;
+
+    return fstat(reader->fd, &st) == 0 &&
+           (st.st_nlink == 0 || (uint64_t)st.st_size < reader->offset);
+}
+
+/* Go to where the record after the last one is now. One that is in no segment any more is for who opens the reader anew. */
+static klm_rc follow(struct smf_reader *reader, struct klm_diag *diag)
+{
+    uint64_t seq = reader->seq;
+
+    KLM_TRY(enter_for(reader, seq, diag));
+    return reader->seq <= seq ? KLM_OK : KLM_E_NOTFOUND;
+}
+
 static klm_rc damaged(const struct smf_reader *reader, struct klm_diag *diag)
 {
     char name[SMF_SEGMENT_NAME_MAX];
@@ -188,10 +208,14 @@ klm_rc smf_reader_next(struct smf_reader *reader, struct smf_frame *out, struct 
                 *out = frame;
                 return KLM_OK;
             }
+        } else if (rc != KLM_E_NOTFOUND && rc != KLM_E_CORRUPT) {
+            return rc;
+        } else if (moved(reader)) {
+            KLM_TRY(follow(reader, diag));
         } else if (rc == KLM_E_NOTFOUND) {
             KLM_TRY(next_segment(reader, diag));
         } else {
-            return rc == KLM_E_CORRUPT ? damaged(reader, diag) : rc;
+            return damaged(reader, diag);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "smf/recover.h"
 
 #include "base/file.h"
+#include "smf/again.h"
 #include "smf/reader.h"
 
 #include <errno.h>
@@ -258,8 +259,18 @@ static klm_rc first_segment(struct recovery *r, struct klm_diag *diag)
     return KLM_OK;
 }
 
+/* Records that were being written again after a failed sync, when the process ended. */
+static klm_rc take_again(struct recovery *r, struct klm_diag *diag)
+{
+    uint64_t first;
+    klm_rc rc = smf_again_take(r->folder, r->dirfd, diag, &first);
+
+    return rc == KLM_E_NOTFOUND ? KLM_OK : rc;
+}
+
 static klm_rc recover(struct recovery *r, struct klm_diag *diag)
 {
+    KLM_TRY(take_again(r, diag));
     KLM_TRY(smf_segments_list(r->folder, &r->segments, diag));
     r->mark = smf_mark_read(r->folder);
     if (r->segments.n == 0) {

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define KEEP_BYTES ((size_t)256 << 10) /* of a buffer that is empty */
+
 /* What one sync has to cover, taken under the lock. */
 struct round {
     uint64_t target;
@@ -13,6 +15,15 @@ struct round {
     struct smf_full *full;
     bool folder;
 };
+
+/* What was appended up to now is covered by this sync; what comes meanwhile by the next. Nothing of an earlier one is left. */
+static void swap_bytes(struct smf_journal *journal)
+{
+    struct klm_buf covered = journal->unsynced_bytes;
+
+    journal->unsynced_bytes = journal->syncing_bytes;
+    journal->syncing_bytes = covered;
+}
 
 /* The current descriptor stays valid outside the lock: when its segment is full it goes to the list of full ones, which only
  * the syncing thread closes. */
@@ -24,6 +35,7 @@ static struct round begin(struct smf_journal *journal)
     round = (struct round){journal->last, journal->fd, journal->full, journal->folder_dirty};
     journal->full = NULL;
     journal->folder_dirty = false;
+    swap_bytes(journal);
     pthread_mutex_unlock(&journal->lock);
     return round;
 }
@@ -47,13 +59,32 @@ static klm_rc sync_files(const struct smf_journal *journal, struct round *round)
     return round->folder ? klm_fsync(journal->dirfd) : KLM_OK;
 }
 
+void smf_sync_failed(struct smf_journal *journal, const char *why)
+{
+    if (smf_trouble_failed(&journal->sync_trouble)) {
+        klm_say(KLM_MSG_SMF_SYNC, journal->folder, why);
+    }
+}
+
 /* After a failed sync the system may have dropped what it could not write, and a second sync would succeed without it:
- * nothing is appended any more until the journal is opened, and so looked at, again. */
+ * nothing is appended until all of it was written again (resume.c). */
 static klm_rc give_up(struct smf_journal *journal, klm_rc rc)
 {
+    pthread_mutex_lock(&journal->lock);
     __atomic_store_n(&journal->broken, KLM_E_IO, __ATOMIC_RELEASE);
-    klm_say(KLM_MSG_SMF_SYNC, journal->folder, klm_rc_text(rc));
+    pthread_mutex_unlock(&journal->lock);
+    smf_sync_failed(journal, klm_rc_text(rc));
     return KLM_E_IO;
+}
+
+void smf_sync_covered(struct smf_journal *journal, uint64_t seq)
+{
+    klm_buf_clear(&journal->syncing_bytes);
+    if (journal->syncing_bytes.cap > KEEP_BYTES) {
+        klm_buf_done(&journal->syncing_bytes);
+    }
+    smf_store(&journal->synced, seq);
+    KLM_IGNORE(smf_mark_write(journal->markfd, seq)); /* an old mark says less, nothing wrong */
 }
 
 static klm_rc sync_now(struct smf_journal *journal)
@@ -64,13 +95,11 @@ static klm_rc sync_now(struct smf_journal *journal)
     if (rc != KLM_OK) {
         return give_up(journal, rc);
     }
-    smf_store(&journal->synced, round.target);
-    KLM_IGNORE(
-        smf_mark_write(journal->markfd, round.target)); /* an old mark says less, nothing wrong */
+    smf_sync_covered(journal, round.target);
     return KLM_OK;
 }
 
-static void tell_followers(const struct smf_journal *journal)
+void smf_tell_followers(const struct smf_journal *journal)
 {
     for (struct smf_follower *f = journal->followers; f; f = f->next) {
         f->synced(f->arg);
@@ -95,7 +124,7 @@ klm_rc smf_journal_sync(struct smf_journal *journal, uint64_t seq)
             rc = sync_now(journal);
             pthread_mutex_lock(&journal->sync_lock);
             journal->syncing = false;
-            tell_followers(journal);
+            smf_tell_followers(journal);
             pthread_cond_broadcast(&journal->sync_done);
         }
     }
@@ -106,6 +135,7 @@ klm_rc smf_journal_sync(struct smf_journal *journal, uint64_t seq)
 void *smf_sync_main(void *arg)
 {
     struct smf_journal *journal = arg;
+    unsigned wait = SMF_SYNC_AFTER_MS;
 
     pthread_mutex_lock(&journal->lock);
     while (!journal->stop) {
@@ -115,12 +145,16 @@ void *smf_sync_main(void *arg)
             journal->idle = false;
             continue;
         }
-        smf_cond_wait_ms(&journal->wake, &journal->lock, SMF_SYNC_AFTER_MS);
+        smf_cond_wait_ms(&journal->wake, &journal->lock, wait);
         if (!journal->stop) {
             uint64_t last = journal->last;
 
             pthread_mutex_unlock(&journal->lock);
-            KLM_IGNORE(smf_journal_sync(journal, last)); /* said there; the next append refuses */
+            wait = SMF_AGAIN_MS;
+            if (smf_resume(journal) == KLM_OK) { /* a failure is said there, and tried again */
+                wait = SMF_SYNC_AFTER_MS;
+                KLM_IGNORE(smf_journal_sync(journal, last));
+            }
             pthread_mutex_lock(&journal->lock);
         }
     }

@@ -1,5 +1,5 @@
 /* Preloaded into the task by scenario tests: while a file stands in the folder of FAULT_SWITCHES, the calls it is named
- * after fail. sync: fsync and fdatasync say EIO; thread: no thread is made. Only one sync fails when the file is called
+ * after fail. sync: fsync and fdatasync say EIO, sync-space: ENOSPC; write: pwrite says EIO; thread: no thread is made. Only one sync fails when the file is called
  * sync-once. Files below other folders than FAULT_BELOW are spared. A file called clock moves the wall clock by as many
  * seconds as it holds; the monotonic clock goes on as it does when somebody sets the time. */
 #define _GNU_SOURCE
@@ -42,6 +42,7 @@ static int spared(int fd)
     return strncmp(path, below, strlen(below)) != 0;
 }
 
+/* What a sync is to say, 0: nothing. */
 static int sync_fails(int fd)
 {
     char path[4096];
@@ -51,17 +52,30 @@ static int sync_fails(int fd)
     }
     if (on("sync-once")) {
         snprintf(path, sizeof path, "%s/sync-once", getenv("FAULT_SWITCHES"));
-        return unlink(path) == 0;
+        return unlink(path) == 0 ? EIO : 0;
     }
-    return on("sync");
+    return on("sync") ? EIO : on("sync-space") ? ENOSPC : 0;
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    ssize_t (*real)(int, const void *, size_t, off_t) = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
+
+    if (on("write") && !spared(fd)) {
+        errno = EIO;
+        return -1;
+    }
+    return real(fd, p, n, at);
 }
 
 int fsync(int fd)
 {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 
-    if (sync_fails(fd)) {
-        errno = EIO;
+    int error = sync_fails(fd);
+
+    if (error) {
+        errno = error;
         return -1;
     }
     return real(fd);
@@ -71,8 +85,10 @@ int fdatasync(int fd)
 {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 
-    if (sync_fails(fd)) {
-        errno = EIO;
+    int error = sync_fails(fd);
+
+    if (error) {
+        errno = error;
         return -1;
     }
     return real(fd);

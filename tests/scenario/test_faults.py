@@ -111,9 +111,42 @@ def f3_a_failed_sync_of_the_journal_refuses_until_it_works_again():
             faulty.on("sync")
             for _ in range(4):
                 expect(refusal(session.get, "SYN002", eedks).identifier == "KLM0903E", "an answer without its audit record left")
+            said = kinds(server).count("KLM0706A") + kinds(server).count("KLM0704A")
+            expect(1 <= said <= 2, f"said {said} times: {server.console()}")
             faulty.off("sync")
-        said = kinds(server).count("KLM0706A") + kinds(server).count("KLM0704A")
-        expect(1 <= said <= 2, f"said {said} times: {server.console()}")
+            server.says("KLM0711I")
+            session.get("SYN002", eedks)
+
+
+@test
+def f3_a_journal_goes_on_after_failed_syncs_and_writes_with_every_event_once():
+    with SITE.server() as server:
+        folder, got = f"{server.home}/log/journal", []
+        faulty = Faulty(server, folder)
+
+        def served(session, n=1):
+            got.extend(tries(session, n))
+            return got[-1] is None
+
+        with Session(server, DRIVE) as session:
+            for fault, over in (("sync-once", "KLM0711I"), ("sync", "KLM0711I"), ("write", "KLM0705I"), ("sync-space", "KLM0711I")):
+                began = server.mark()
+                faulty.on(fault)
+                served(session, 3)
+                if fault != "sync-once":
+                    wait_until(f"a refusal after {fault}", 10, lambda: not served(session))
+                    expect(server.status("Audit journal") == "NOT WRITABLE", "status")
+                    expect(fault == "write" or int(server.status("Audit events not on disk")) > 0, "status")
+                    faulty.off(fault)
+                server.says(over, since=began)
+                wait_until("keys again", 10, lambda: served(session))
+        server.stop()
+        for what in (("journal", folder), ("text", f"{server.home}/log/audit", "isklm_audit.log")):
+            run(sys.executable, f"{SOURCE}/tests/smf/readjournal.py", *what)
+        records = ["\n".join(one) for one in server.audit()]
+        written = sum("Write Request" in one and "[result=successful]" in one for one in records)
+        expect(written == got.count(None), f"{written} events of {got.count(None)} acknowledged writes")
+        expect(sum("audit-resumed" in one for one in records) >= 2, "it is not told")
 
 
 class SmallDisk:

@@ -88,37 +88,6 @@ TEST(what_cannot_be_cut_off_at_once_is_cut_off_before_the_next_write)
     CHECK_INT(reader_py(test_path("out"), "journal", folder, NULL), 0);
 }
 
-TEST(after_a_failed_sync_nothing_is_appended_until_the_journal_is_opened_again)
-{
-    const char *folder = new_folder();
-    struct smf_journal_options options = {
-        .folder = folder, .server_id = "test", .fail_closed = true};
-    struct smf_journal *journal = NULL;
-    struct smf_entry entry = {.event = event_of(2), .event_no = 2};
-
-    REQUIRE_OK(smf_journal_open(&options, NULL, &journal));
-    append(journal, 1, 1);
-    REQUIRE_OK(smf_journal_sync(journal, 1));
-    listen_to_messages();
-    sync_error = EIO;
-    CHECK_INT(append(journal, 2, 0), 2);
-    CHECK_RC(smf_journal_sync(journal, 2), KLM_E_IO);
-    sync_error = 0;
-    CHECK_RC(smf_journal_sync(journal, 2), KLM_E_IO);
-    CHECK_INT(smf_journal_synced(journal), 1);
-    CHECK(smf_journal_failing(journal) && smf_journal_refusing(journal));
-    CHECK_RC(smf_journal_append(journal, &entry, 1), KLM_E_IO);
-    CHECK_INT(heard_times("KLM0706A"), 1);
-    REQUIRE_OK(smf_journal_sync(journal, 1));
-    smf_journal_close(&journal);
-    REQUIRE_OK(smf_journal_open(&options, NULL, &journal));
-    klm_say_to(NULL, NULL);
-    CHECK_INT(smf_journal_synced(journal), 2);
-    CHECK_INT(append(journal, 3, 2), 3);
-    smf_journal_close(&journal);
-    CHECK_INT(reader_py(test_path("out"), "journal", folder, NULL), 0);
-}
-
 TEST(a_journal_that_cannot_be_synced_at_its_opening_is_refused)
 {
     const char *folder = new_folder();
