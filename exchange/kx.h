@@ -35,6 +35,8 @@ enum kx_type {
 #undef KX_MESSAGE
 };
 
+#define KX_ANSWER 0x80 /* the answer to a request has its code with this bit */
+
 enum kx_encoding { KX_ENC_LABEL = 'L', KX_ENC_HASH = 'H' };
 
 /* Clear hello of each side on the TCP port, and the first message inside TLS, where both are confirmed. */

@@ -1,17 +1,26 @@
 /* What happens when a drive asks for a key. A write gets a fresh AES-256 key: wrapped for each label as an EEDK that the drive stores on the cartridge, and
- * for the session, so that the drive can use it; the key itself is never stored. A read brings the EEDKs back and gets the key for the session. */
+ * for the session, so that the drive can use it; the key itself is never stored. A read brings the EEDKs back and gets the key for the session.
+ * A disk system does the same with an encryption group in the place of a cartridge, when it is configured and each time it is switched on. */
 #include "keymgr/internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* What text records call the verbs. */
+static const char *const request_name[KM_VERBS] = {[KM_DRIVE_VERIFY] = "Verify",
+                                                   [KM_KEY_CREATE] = "Write",
+                                                   [KM_KEY_GET] = "Read",
+                                                   [KM_KEY_TRANSLATE] = "Translate",
+                                                   [KM_DISK_CREATE] = "Disk Create",
+                                                   [KM_DISK_UNLOCK] = "Disk Unlock",
+                                                   [KM_DISK_REWRAP] = "Disk Rewrap"};
+
 /* The sentence of the text record, as the product words it (isklm reference 5.1). */
-static const char *resource(struct km_call *call, const char *what, const struct dt_drive *drive,
-                            const char *volser)
+static const char *resource(struct km_call *call, const char *volser)
 {
     const char *out =
-        klm_pool_printf(call->pool, "%s Request: Drive Serial Number: %s WWN:%s VolSer: %s", what,
-                        drive->serial, drive->wwn, volser);
+        klm_pool_printf(call->pool, "%s Request: Drive Serial Number: %s WWN:%s VolSer: %s",
+                        request_name[call->id], call->drive.serial, call->drive.wwn, volser);
 
     for (size_t i = 0; out && i < call->keyed.labels_n; i++) {
         out = klm_pool_printf(call->pool, "%s Key Alias/Label[%zu]: %s", out, i,
@@ -38,9 +47,18 @@ static klm_rc check_actor(struct km_call *call, const char *serial)
     return KLM_OK;
 }
 
+/* Tape drives and disk systems have verbs of their own (serves.def); the drive table says which a device is, whatever it says itself. */
+static klm_rc check_kind(struct km_call *call)
+{
+    if (km_verb_serves(call->id, call->drive.kind)) {
+        return KLM_OK;
+    }
+    return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_KIND_NOT_SERVED, call->drive.serial,
+                     dt_kind_name(call->drive.kind), km_verb(call->id)->name);
+}
+
 /* The event's fields that all key verbs share; the drive as the table knows it. */
-static klm_rc describe(struct km_call *call, const char *what, const char *serial,
-                       const char *volser)
+static klm_rc describe(struct km_call *call, const char *serial, const char *volser)
 {
     struct smf_event *event = &call->event;
     struct dt_table *drives = km_drives(call->server);
@@ -58,19 +76,19 @@ static klm_rc describe(struct km_call *call, const char *what, const char *seria
     event->field[SMF_F_DRIVE] = call->drive.serial;
     event->field[SMF_F_WWN] = call->drive.wwn;
     KLM_TRY(check_actor(call, serial));
+    KLM_TRY(check_kind(call));
     if (*volser && md_volser(volser, fixed, &call->diag) != KLM_OK) {
         call->device_code = 0xEE02;
         return KLM_E_INVALID;
     }
     event->field[SMF_F_VOLSER] = klm_pool_str(call->pool, fixed);
-    event->field[SMF_F_RESOURCE] = resource(call, what, &call->drive, fixed);
+    event->field[SMF_F_RESOURCE] = resource(call, fixed);
     return event->field[SMF_F_VOLSER] ? KLM_OK : KLM_E_NOMEM;
 }
 
-static void describe_labels(struct km_call *call, const char *what)
+static void describe_labels(struct km_call *call)
 {
-    call->event.field[SMF_F_RESOURCE] =
-        resource(call, what, &call->drive, call->event.field[SMF_F_VOLSER]);
+    call->event.field[SMF_F_RESOURCE] = resource(call, call->event.field[SMF_F_VOLSER]);
     call->event.field[SMF_F_ALIAS1] = call->keyed.labels[0].label;
     call->event.field[SMF_F_ALIAS2] = call->keyed.labels_n > 1 ? call->keyed.labels[1].label : NULL;
 }
@@ -193,11 +211,11 @@ klm_rc km_key_create_prepare(struct km_call *call)
     struct km_key_create *req = call->req;
     struct km_labels labels;
 
-    KLM_TRY(describe(call, "Write", req->serial, req->volser));
+    KLM_TRY(describe(call, req->serial, req->volser));
     KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
     KLM_TRY(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &call->data_key));
     KLM_TRY(make_eedks(call, &labels));
-    describe_labels(call, "Write");
+    describe_labels(call);
     return wrap(call, req->session_key);
 }
 
@@ -228,9 +246,9 @@ klm_rc km_key_get_prepare(struct km_call *call)
 {
     struct km_key_get *req = call->req;
 
-    KLM_TRY(describe(call, "Read", req->serial, req->volser));
+    KLM_TRY(describe(call, req->serial, req->volser));
     KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
-    describe_labels(call, "Read");
+    describe_labels(call);
     return wrap(call, req->session_key);
 }
 
@@ -239,11 +257,11 @@ klm_rc km_key_translate_prepare(struct km_call *call)
     struct km_key_translate *req = call->req;
     struct km_labels labels;
 
-    KLM_TRY(describe(call, "Translate", req->serial, req->volser));
+    KLM_TRY(describe(call, req->serial, req->volser));
     KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
     KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
     KLM_TRY(make_eedks(call, &labels));
-    describe_labels(call, "Translate");
+    describe_labels(call);
     return KLM_OK;
 }
 
@@ -252,11 +270,17 @@ klm_rc km_key_translate_apply(struct km_call *call, struct st_change *change)
     return add_usage(call, change);
 }
 
+/* Each unlock of a disk system is told in the usage metadata, with the label that opened it. */
+klm_rc km_disk_unlock_apply(struct km_call *call, struct st_change *change)
+{
+    return add_usage(call, change);
+}
+
 klm_rc km_drive_verify_prepare(struct km_call *call)
 {
     struct km_verify *req = call->req;
 
-    return describe(call, "Verify", req->serial, "");
+    return describe(call, req->serial, "");
 }
 
 void km_key_published(struct km_call *call)

@@ -88,6 +88,11 @@ struct km_verb {
     const char *help;
 };
 const struct km_verb *km_verb(enum km_verb_id id);
+/* Devices (serves.def): the verb that serves a message of a kind of device; when that kind has none, another kind's, whose body refuses the
+ * device and is audited. KM_VERBS: the message is no request. */
+enum km_verb_id km_verb_for(enum kx_type message, enum dt_kind kind);
+/* May a device of this kind use the verb? */
+bool km_verb_serves(enum km_verb_id id, enum dt_kind kind);
 
 /* ---- Events that are no verb (happenings.def): doors name what happened, the rest is filled in. */
 enum km_happening {
@@ -157,19 +162,19 @@ struct km_contact { /* KM_DRIVE_CONTACT */
         binding; /* exporter value that was signed; empty: the certificate came in TLS */
     struct klm_slice signature;
 };
-struct km_key_create { /* KM_KEY_CREATE; labels as the drive gave them */
+struct km_key_create { /* KM_KEY_CREATE, KM_DISK_CREATE; labels as the drive gave them */
     const char *serial, *volser;
     struct kx_label labels[KX_EEDKS];
     int64_t labels_n;
     const uint8_t *session_key; /* 32 bytes of the exporter */
 };
-struct km_key_get { /* KM_KEY_GET */
+struct km_key_get { /* KM_KEY_GET, KM_DISK_UNLOCK */
     const char *serial, *volser;
     struct klm_slice eedk[KX_EEDKS];
     int64_t eedk_n;
     const uint8_t *session_key;
 };
-struct km_key_translate { /* KM_KEY_TRANSLATE */
+struct km_key_translate { /* KM_KEY_TRANSLATE, KM_DISK_REWRAP */
     const char *serial, *volser;
     struct klm_slice eedk[KX_EEDKS];
     int64_t eedk_n;

@@ -27,6 +27,41 @@ const struct km_verb *km_verb(enum km_verb_id id)
     return &verbs[id];
 }
 
+static const struct {
+    enum kx_type message;
+    enum dt_kind kind;
+    enum km_verb_id verb;
+} serves[] = {
+#define KM_SERVES(message, kind, verb) {message, kind, verb},
+#include "keymgr/serves.def"
+#undef KM_SERVES
+};
+
+enum km_verb_id km_verb_for(enum kx_type message, enum dt_kind kind)
+{
+    enum km_verb_id refuses = KM_VERBS;
+
+    for (size_t i = 0; i < KLM_COUNT(serves); i++) {
+        if (serves[i].message == message && serves[i].kind == kind) {
+            return serves[i].verb;
+        }
+        if (serves[i].message == message && refuses == KM_VERBS) {
+            refuses = serves[i].verb;
+        }
+    }
+    return refuses;
+}
+
+bool km_verb_serves(enum km_verb_id id, enum dt_kind kind)
+{
+    for (size_t i = 0; i < KLM_COUNT(serves); i++) {
+        if (serves[i].verb == id && serves[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct km_param *km_params(size_t *n)
 {
     *n = KLM_COUNT(params);

@@ -232,21 +232,14 @@ static klm_rc fill_translate(struct srv_session *session, struct km_call *call,
 
 static klm_rc start_request(struct srv_session *session, const struct kx_message *message)
 {
-    static const struct {
-        enum kx_type type, answer;
-        enum km_verb_id verb;
-    } verbs[] = {{KX_VERIFY, KX_VERIFIED, KM_DRIVE_VERIFY},
-                 {KX_CREATE, KX_CREATED, KM_KEY_CREATE},
-                 {KX_GET, KX_GOT, KM_KEY_GET},
-                 {KX_TRANSLATE, KX_TRANSLATED, KM_KEY_TRANSLATE}};
+    const enum km_verb_id verb = km_verb_for(message->type, (enum dt_kind)session->kind);
     struct km_call *call;
-    size_t i = 0;
     klm_rc rc = KLM_OK;
 
-    while (verbs[i].type != message->type) {
-        i++; /* kx_next let only these through */
+    if (verb == KM_VERBS) {
+        return KLM_E_STATE; /* kx_next lets none of these through */
     }
-    KLM_TRY(new_call(session, verbs[i].verb, message->id, verbs[i].answer, &call));
+    KLM_TRY(new_call(session, verb, message->id, (enum kx_type)(message->type | KX_ANSWER), &call));
     if (message->type == KX_VERIFY) {
         ((struct km_verify *)call->req)->serial = session->serial;
     } else if (message->type == KX_CREATE) {

@@ -93,7 +93,8 @@ static bool serves_key(const struct smfd_event *event)
 {
     const char *verb = field(event, SMF_F_VERB);
 
-    return event->e.event.kind == SMF_RUNTIME && strncmp(verb, "key-", 4) == 0;
+    return event->e.event.kind == SMF_RUNTIME &&
+           (strncmp(verb, "key-", 4) == 0 || strncmp(verb, "disk-", 5) == 0);
 }
 
 /* Words for the verbs of key serving. */
@@ -104,6 +105,9 @@ static const char *key_action(const struct smfd_event *event)
     return strcmp(verb, "key-create") == 0      ? "new key, for writing"
            : strcmp(verb, "key-get") == 0       ? "key, for reading"
            : strcmp(verb, "key-translate") == 0 ? "key wrapped for other labels"
+           : strcmp(verb, "disk-create") == 0   ? "new key, for a disk system"
+           : strcmp(verb, "disk-unlock") == 0   ? "disk system unlocked"
+           : strcmp(verb, "disk-rewrap") == 0   ? "disk system's key wrapped for other labels"
                                                 : verb;
 }
 
@@ -232,8 +236,10 @@ static klm_rc count(struct smfd_tally *tally, const struct smfd_event *event, co
         return rc;
     }
     if (serves_key(event) && !failed) {
-        row->reads += strcmp(verb, "key-get") == 0;
-        row->writes += strcmp(verb, "key-get") != 0;
+        bool reads = strcmp(verb, "key-get") == 0 || strcmp(verb, "disk-unlock") == 0;
+
+        row->reads += reads;
+        row->writes += !reads;
     }
     if (!row->about && *about) {
         row->about = strdup(about);

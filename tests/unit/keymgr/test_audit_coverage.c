@@ -42,6 +42,10 @@ static struct km_call *file(enum km_verb_id verb, struct klm_slice bytes)
 static const struct km_actor as_drive = {
     .kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = SERIAL, .address = "192.0.2.7:40022"};
 
+#define ARRAY "DS8000ABC001"
+static const struct km_actor as_array = {
+    .kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = ARRAY, .address = "192.0.2.9:40022"};
+
 static struct km_call *contact_ok(void)
 {
     return contact(&house, &drive);
@@ -125,6 +129,58 @@ static struct km_call *translate_ok(void)
 static struct km_call *translate_bad(void)
 {
     return translate(eedk[0].n - 1);
+}
+
+/* ---- Disk systems: the same bodies with rows of their own. Another kind of device fails. */
+static struct km_call *disk(enum km_verb_id verb, const char *serial)
+{
+    struct km_call *call = new_call(&house, verb, &as_array);
+
+    if (verb == KM_DISK_CREATE) {
+        *(struct km_key_create *)call->req = (struct km_key_create){
+            .serial = serial, .volser = "EG0001", .session_key = session_key};
+    } else if (verb == KM_DISK_UNLOCK) {
+        *(struct km_key_get *)call->req = (struct km_key_get){.serial = serial,
+                                                              .volser = "EG0001",
+                                                              .eedk = {eedk[0]},
+                                                              .eedk_n = 1,
+                                                              .session_key = session_key};
+    } else {
+        *(struct km_key_translate *)call->req = (struct km_key_translate){
+            .serial = serial, .volser = "EG0001", .eedk = {eedk[0]}, .eedk_n = 1};
+    }
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *disk_create_ok(void)
+{
+    return disk(KM_DISK_CREATE, ARRAY);
+}
+
+static struct km_call *disk_create_bad(void)
+{
+    return disk(KM_DISK_CREATE, SERIAL);
+}
+
+static struct km_call *disk_unlock_ok(void)
+{
+    return disk(KM_DISK_UNLOCK, ARRAY);
+}
+
+static struct km_call *disk_unlock_bad(void)
+{
+    return disk(KM_DISK_UNLOCK, SERIAL);
+}
+
+static struct km_call *disk_rewrap_ok(void)
+{
+    return disk(KM_DISK_REWRAP, ARRAY);
+}
+
+static struct km_call *disk_rewrap_bad(void)
+{
+    return disk(KM_DISK_REWRAP, SERIAL);
 }
 
 /* ---- Drives */
@@ -493,6 +549,9 @@ static const struct row {
     {KM_KEY_CREATE, create_ok, create_bad, NULL},
     {KM_KEY_GET, get_ok, get_bad, NULL},
     {KM_KEY_TRANSLATE, translate_ok, translate_bad, NULL},
+    {KM_DISK_CREATE, disk_create_ok, disk_create_bad, NULL},
+    {KM_DISK_UNLOCK, disk_unlock_ok, disk_unlock_bad, NULL},
+    {KM_DISK_REWRAP, disk_rewrap_ok, disk_rewrap_bad, NULL},
     {KM_DRIVE_ADD, add_ok, add_ok, NULL},
     {KM_DRIVE_MODIFY, modify_ok, modify_bad, NULL},
     {KM_DRIVE_LIST, list_ok, list_bad, NULL},
@@ -541,6 +600,7 @@ static void serving(void)
     make_drive(&house, &drive, SERIAL, WWN, CA_LABEL);
     make_drive(&house, &stranger, WAITS, WWN3, CA_LABEL);
     DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL, "wwn", WWN, "rec1", "L1");
+    DO(&house, KM_DRIVE_ADD, &admin, "drivename", ARRAY, "kind", "DS8000", "rec1", "L1");
 }
 
 /* The newest event of a verb, and how many of it there are. */
