@@ -9,10 +9,11 @@ import csource
 
 ROW = re.compile(r"^([A-Z][A-Z0-9_]*)\((.*)\)$")
 # How many first columns are unique together, where it is not the first alone.
-KEYS = {"KM_PARAM": 2, "PARM_SUITE": 2}
+KEYS = {"KM_PARAM": 2, "PARM_SUITE": 2, "KM_SERVES": 2}
 # Each range of a hundred message numbers, as base/msg.def names them.
-RANGES = ["base", "parmlib", "drive table", "store", "keys and rings", "exchange", "key usage", "audit", "task", "console",
-          "drive side", "tools"]
+RANGES = {0: "base", 1: "parmlib", 2: "drive table", 3: "store", 4: "keys and rings", 5: "exchange", 6: "key usage", 7: "audit", 8: "task",
+          9: "console", 10: "drive side", 11: "tools", 12: "backup", 13: "partners", 14: "PKCS#11", 15: "migration", 16: "profiles",
+          17: "stored keys", 18: "disk systems", 19: "KMIP"}
 
 
 def columns(text):
@@ -72,7 +73,7 @@ def check_message(where, cells):
         problems.append(f"{where}: {name} does not begin with KLM_MSG_")
     if severity not in ("'I'", "'W'", "'E'", "'A'"):
         problems.append(f"{where}: severity {severity} is none of I, W, E, A")
-    if not number.isdigit() or not 0 < int(number) < 100 * len(RANGES):
+    if not number.isdigit() or int(number) == 0 or int(number) // 100 not in RANGES:
         problems.append(f"{where}: number {number} is in no range")
     inserts = sorted({int(n) for n in re.findall(r"\{(\d+)\}", text)})
     if inserts != list(range(len(inserts))):
