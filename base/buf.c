@@ -107,7 +107,7 @@ uint8_t *klm_buf_room(struct klm_buf *buf, size_t n)
     return buf->rc == KLM_OK ? buf->p + buf->n : NULL;
 }
 
-void klm_buf_put(struct klm_buf *buf, const void *p, size_t n)
+void klm_buf_put_growing(struct klm_buf *buf, const void *p, size_t n)
 {
     uint8_t *to = n ? klm_buf_room(buf, n) : NULL;
 
@@ -159,11 +159,6 @@ void klm_buf_u64(struct klm_buf *buf, uint64_t v)
     put_number(buf, v, 8);
 }
 
-void klm_buf_slice(struct klm_buf *buf, struct klm_slice s)
-{
-    klm_buf_put(buf, s.p, s.n);
-}
-
 static void put_prefixed(struct klm_buf *buf, struct klm_slice s, size_t width)
 {
     if (s.n >> (8 * width)) {
@@ -194,9 +189,25 @@ void klm_buf_str16(struct klm_buf *buf, const char *s)
     klm_buf_lp16(buf, klm_slice_str(s));
 }
 
-void klm_buf_text(struct klm_buf *buf, const char *s)
+size_t klm_decimal(uint64_t v, char out[KLM_DECIMAL_MAX])
 {
-    klm_buf_slice(buf, klm_slice_str(s));
+    char digits[KLM_DECIMAL_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    memcpy(out, digits + at, sizeof digits - at);
+    out[sizeof digits - at] = '\0';
+    return sizeof digits - at;
+}
+
+void klm_buf_decimal(struct klm_buf *buf, uint64_t v)
+{
+    char digits[KLM_DECIMAL_MAX];
+
+    klm_buf_put(buf, digits, klm_decimal(v, digits));
 }
 
 void klm_buf_printf(struct klm_buf *buf, const char *fmt, ...)

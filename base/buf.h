@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct klm_buf {
     uint8_t *p;
@@ -32,21 +33,39 @@ void klm_buf_drop(struct klm_buf *buf, size_t n);
 /* Room for n more bytes at buf->p + buf->n, or NULL with the failure remembered; add to buf->n yourself. */
 uint8_t *klm_buf_room(struct klm_buf *buf, size_t n);
 
-/* Append bytes, or a number, most significant byte first; v above 24 bits is KLM_E_LIMIT. */
-void klm_buf_put(struct klm_buf *buf, const void *p, size_t n);
+/* Append bytes, or a number, most significant byte first; v above 24 bits is KLM_E_LIMIT. Short puts are the most frequent thing
+ * that is done to a buffer: what fits is copied here. */
+void klm_buf_put_growing(struct klm_buf *buf, const void *p, size_t n);
+static inline void klm_buf_put(struct klm_buf *buf, const void *p, size_t n)
+{
+    if (n && n <= buf->cap - buf->n && buf->rc == KLM_OK) {
+        memcpy(buf->p + buf->n, p, n);
+        buf->n += n;
+    } else {
+        klm_buf_put_growing(buf, p, n);
+    }
+}
 void klm_buf_u8(struct klm_buf *buf, uint8_t v);
 void klm_buf_u16(struct klm_buf *buf, uint16_t v);
 void klm_buf_u24(struct klm_buf *buf, uint32_t v);
 void klm_buf_u32(struct klm_buf *buf, uint32_t v);
 void klm_buf_u64(struct klm_buf *buf, uint64_t v);
-void klm_buf_slice(struct klm_buf *buf, struct klm_slice s);
+static inline void klm_buf_slice(struct klm_buf *buf, struct klm_slice s)
+{
+    klm_buf_put(buf, s.p, s.n);
+}
 /* Length-prefixed bytes: a 1, 2 or 4 byte length, then the bytes. Too long is KLM_E_LIMIT. */
 void klm_buf_lp8(struct klm_buf *buf, struct klm_slice s);
 void klm_buf_lp16(struct klm_buf *buf, struct klm_slice s);
 void klm_buf_lp32(struct klm_buf *buf, struct klm_slice s);
 /* A string as length-prefixed bytes; NULL is written as empty. */
 void klm_buf_str16(struct klm_buf *buf, const char *s);
-void klm_buf_text(struct klm_buf *buf, const char *s);
+static inline void klm_buf_text(struct klm_buf *buf, const char *s)
+{
+    klm_buf_put(buf, s, s ? strlen(s) : 0);
+}
+/* A number as decimal digits. */
+void klm_buf_decimal(struct klm_buf *buf, uint64_t v);
 void klm_buf_printf(struct klm_buf *buf, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Overwrite four bytes at an offset already written (a length known later). */
@@ -85,6 +104,9 @@ void klm_cur_end(struct klm_cur *cur);
 void klm_cur_fail(struct klm_cur *cur, klm_rc rc);
 klm_rc klm_cur_rc(const struct klm_cur *cur) KLM_MUST_USE;
 
+/* A number as decimal digits and a NUL; how many digits. */
+#define KLM_DECIMAL_MAX 21
+size_t klm_decimal(uint64_t v, char out[KLM_DECIMAL_MAX]);
 /* Lower/upper-case hex of n bytes and back; out holds 2n+1. Decode: KLM_E_INVALID on odd or foreign digits. */
 void klm_hex(const void *p, size_t n, char *out);
 void klm_hex_upper(const void *p, size_t n, char *out);

@@ -107,21 +107,51 @@ static klm_time time_of(const struct date *d)
     return secs * SECOND;
 }
 
+/* Both forms of one second, kept by each thread: times that are shown come in rows, and differ in microseconds. */
+static _Thread_local struct {
+    klm_time second;
+    bool known;
+    char java[KLM_JAVA_DATE_MAX], iso[KLM_ISO_DATE_MAX];
+} shown;
+
+static void show(klm_time second)
+{
+    struct date d;
+
+    if (shown.known && shown.second == second) {
+        return;
+    }
+    d = date_of(second * SECOND);
+    snprintf(shown.java, KLM_JAVA_DATE_MAX, "%.3s %.3s %02d %02d:%02d:%02d GMT %04d",
+             &days[3 * d.weekday], &months[3 * (d.month - 1)], d.day, d.hour, d.minute, d.second,
+             d.year);
+    snprintf(shown.iso, KLM_ISO_DATE_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.000000Z", d.year, d.month,
+             d.day, d.hour, d.minute, d.second);
+    shown.second = second;
+    shown.known = true;
+}
+
+static klm_time within(klm_time t)
+{
+    return t < 0 ? 0 : t > DATE_LAST ? DATE_LAST : t;
+}
+
 void klm_java_date(klm_time t, char out[KLM_JAVA_DATE_MAX])
 {
-    struct date d = date_of(t);
-
-    snprintf(out, KLM_JAVA_DATE_MAX, "%.3s %.3s %02d %02d:%02d:%02d GMT %04d", &days[3 * d.weekday],
-             &months[3 * (d.month - 1)], d.day, d.hour, d.minute, d.second, d.year);
+    show(within(t) / SECOND);
+    memcpy(out, shown.java, KLM_JAVA_DATE_MAX);
 }
 
 void klm_iso_date(klm_time t, char out[KLM_ISO_DATE_MAX])
 {
-    struct date d = date_of(t);
+    char *end = out + sizeof "2011-10-18T19:35:08.000000" - 1;
+    int64_t micro = within(t) % SECOND;
 
-    t = t < 0 ? 0 : t > DATE_LAST ? DATE_LAST : t;
-    snprintf(out, KLM_ISO_DATE_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", d.year, d.month, d.day,
-             d.hour, d.minute, d.second, (int)(t % SECOND));
+    show(within(t) / SECOND);
+    memcpy(out, shown.iso, KLM_ISO_DATE_MAX);
+    for (; micro; micro /= 10) {
+        *--end = (char)('0' + micro % 10);
+    }
 }
 
 /* Match s against a pattern: '9' is a digit, 'A' any other character, the rest itself. */

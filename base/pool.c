@@ -61,6 +61,14 @@ klm_rc klm_pool_new_wiping(size_t limit, struct klm_pool **out)
     return pool_new(limit, true, out);
 }
 
+static void let_go(const struct klm_pool *pool, struct block *b)
+{
+    if (pool->wipe) {
+        klm_wipe(b->p, b->n);
+    }
+    free(b);
+}
+
 void klm_pool_free(struct klm_pool **pool)
 {
     struct block *next;
@@ -70,13 +78,29 @@ void klm_pool_free(struct klm_pool **pool)
     }
     for (struct block *b = (*pool)->blocks; b; b = next) {
         next = b->next;
-        if ((*pool)->wipe) {
-            klm_wipe(b->p, b->n);
-        }
-        free(b);
+        let_go(*pool, b);
     }
     free(*pool);
     *pool = NULL;
+}
+
+void klm_pool_clear(struct klm_pool *pool)
+{
+    struct block *keep = pool->blocks, *next;
+
+    pool->used = 0;
+    if (!keep) {
+        return;
+    }
+    for (struct block *b = keep->next; b; b = next) {
+        next = b->next;
+        let_go(pool, b);
+    }
+    if (pool->wipe) {
+        klm_wipe(keep->p, keep->n);
+    }
+    keep->next = NULL;
+    keep->n = 0;
 }
 
 /* A block with room for n bytes. A large one goes behind the first, whose rest stays in use. */

@@ -28,6 +28,8 @@ klm_rc klm_pool_new(size_t limit, struct klm_pool **out) KLM_MUST_USE;
 /* The same, wiped when freed: for requests that carry secrets. */
 klm_rc klm_pool_new_wiping(size_t limit, struct klm_pool **out) KLM_MUST_USE;
 void klm_pool_free(struct klm_pool **pool);
+/* Take back all that was given out (wiped, in a wiping pool) and keep one block of memory: for work done over and over. */
+void klm_pool_clear(struct klm_pool *pool);
 
 /* n zeroed bytes aligned for any type, or NULL when memory or the limit ran out. */
 void *klm_pool_alloc(struct klm_pool *pool, size_t n);

@@ -1,6 +1,8 @@
 /* Checking UTF-8. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 /* Lead byte, range of the byte after it, length: RFC 3629, section 4, the productions of UTF8-2
  * to UTF8-4. */
 static const struct form {
@@ -64,4 +66,50 @@ bool klm_utf8_printable(struct klm_slice text)
         at += n;
     }
     return true;
+}
+
+#define EACH (UINT64_MAX / 0xFF) /* 1 in each of eight bytes */
+#define EXCEPT_MAX 3
+
+/* A high bit is set when one of the eight bytes is zero. */
+static uint64_t zero_in(uint64_t eight)
+{
+    return (eight - EACH) & ~eight;
+}
+
+/* Are all eight bytes at p printable ASCII and none of those in no? */
+static bool eight_plain(const uint8_t *p, const uint8_t no[EXCEPT_MAX])
+{
+    uint64_t eight, found;
+
+    memcpy(&eight, p, sizeof eight);
+    found = eight | ((eight - EACH * 0x20) & ~eight) | zero_in(eight ^ EACH * 0x7F) |
+            zero_in(eight ^ EACH * no[0]) | zero_in(eight ^ EACH * no[1]) |
+            zero_in(eight ^ EACH * no[2]);
+    return !(found & EACH << 7);
+}
+
+static bool one_plain(uint8_t c, const uint8_t no[EXCEPT_MAX])
+{
+    return c >= 0x20 && c < 0x7F && c != no[0] && c != no[1] && c != no[2];
+}
+
+size_t klm_ascii_run(const uint8_t *p, size_t n, const char *except)
+{
+    uint8_t no[EXCEPT_MAX] = {0}; /* a byte of zero is not printable either */
+    size_t i = 0;
+
+    for (size_t k = 0; k < EXCEPT_MAX && except[k]; k++) {
+        no[k] = (uint8_t)except[k];
+    }
+    while (n - i >= 8 && eight_plain(p + i, no)) {
+        i += 8;
+    }
+    if (n >= 8 && n - i < 8 && eight_plain(p + n - 8, no)) {
+        return n; /* the last eight, some of them a second time */
+    }
+    while (i < n && one_plain(p[i], no)) {
+        i++;
+    }
+    return i;
 }

@@ -13,4 +13,8 @@ size_t klm_utf8_char(const uint8_t *p, size_t n);
  * U+xxFFFE or U+xxFFFF, nothing that is not UTF-8. An empty text is printable. */
 bool klm_utf8_printable(struct klm_slice text);
 
+/* How many bytes at p are printable ASCII (X'20' to X'7E') and none of those in `except`, which has at most three. Most text is
+ * nothing else, so it is looked at eight bytes at a time. */
+size_t klm_ascii_run(const uint8_t *p, size_t n, const char *except);
+
 #endif

@@ -21,28 +21,28 @@
 
 /* ---- Records */
 
-/* What is the same in all records, with the zone of one moment. */
-static struct smf_t83_origin origin_at(const struct smf_dataset_sink *sink, klm_time when)
+/* What is the same in all records, with the zone of one moment, which is asked for once a minute. */
+static const struct smf_t83_origin *origin_at(struct smf_dataset_sink *sink, klm_time when)
 {
-    struct smf_t83_origin origin = sink->origin;
     time_t seconds = (time_t)(when / 1000000);
     struct tm tm;
 
-    if (sink->local && localtime_r(&seconds, &tm)) {
-        origin.utc_offset_min = (int)(tm.tm_gmtoff / 60);
+    if (sink->local && sink->minute != seconds / 60 && localtime_r(&seconds, &tm)) {
+        sink->origin.utc_offset_min = (int)(tm.tm_gmtoff / 60);
+        sink->minute = seconds / 60;
     }
-    return origin;
+    return &sink->origin;
 }
 
 /* The text record, then the SMF records that hold it. next is only changed when both are made. */
 static klm_rc put_event(struct smf_dataset_sink *sink, const struct smf_record *record)
 {
-    struct smf_t83_origin origin = origin_at(sink, record->event.time);
+    const struct smf_t83_origin *origin = origin_at(sink, record->event.time);
     struct smf_ds_place next = sink->next;
 
     klm_buf_clear(&sink->text);
     KLM_TRY(smf_text_put(record, sink->hash, next.text_chain, &sink->text));
-    KLM_TRY(smf_t83_encode(&origin, record, klm_buf_as_slice(&sink->text), sink->hash, &next.chain,
+    KLM_TRY(smf_t83_encode(origin, record, klm_buf_as_slice(&sink->text), sink->hash, &next.chain,
                            &sink->out));
     sink->next = next;
     return KLM_OK;
@@ -93,7 +93,7 @@ static klm_rc sign(struct smf_dataset_sink *sink, struct smf_signature *out)
 static void put_checkpoint(struct smf_dataset_sink *sink)
 {
     klm_time now = klm_clock();
-    struct smf_t83_origin origin = origin_at(sink, now);
+    const struct smf_t83_origin *origin = origin_at(sink, now);
     struct smf_ds_place next = sink->next;
     struct smf_signature signature;
     size_t before = sink->out.n;
@@ -101,7 +101,7 @@ static void put_checkpoint(struct smf_dataset_sink *sink)
 
     sink->signed_ms = klm_clock_mono_ms();
     if (rc == KLM_OK) {
-        rc = smf_t83_checkpoint(&origin, sink->server_id, now, &signature, sink->hash, &next.chain,
+        rc = smf_t83_checkpoint(origin, sink->server_id, now, &signature, sink->hash, &next.chain,
                                 &sink->out);
     }
     if (rc == KLM_OK) {
@@ -367,6 +367,7 @@ static klm_rc set_options(struct smf_dataset_sink *sink, const struct smf_datase
     KLM_TRY(copy_names(sink, options, diag));
     copy_origin(sink, &options->origin);
     sink->local = options->local_time;
+    sink->minute = -1;
     sink->limit = options->size ? options->size : DATASET_BYTES;
     sink->format = options->format;
     sink->signer = options->signer;

@@ -71,6 +71,7 @@ struct smf_dataset_sink {
     enum smf_format format;
     struct smf_t83_origin origin;
     bool local;
+    time_t minute; /* whose zone origin has */
     char system[8], subsystem[8], job[12];
     char *server_id;
     const struct smf_signer *signer;

@@ -2,6 +2,8 @@
  * over field numbers it does not know, so that fields can be added without a new version. */
 #include "smf/event.h"
 
+#include "base/utf8.h"
+
 #include <string.h>
 
 #define EVENT_VERSION 1
@@ -13,6 +15,13 @@ struct field {
 
 static const struct field fields[SMF_FIELDS] = {
 #define SMF_FIELD(name, number, max, what) [name] = {number, max},
+#include "smf/fields.def"
+#undef SMF_FIELD
+};
+
+/* By number: the field, one higher; 0: of a later version. */
+static const uint8_t field_by_number[] = {
+#define SMF_FIELD(name, number, max, what) [number] = (name) + 1,
 #include "smf/fields.def"
 #undef SMF_FIELD
 };
@@ -58,7 +67,8 @@ static size_t character(const uint8_t *p, size_t left)
 static bool clean(struct klm_slice text)
 {
     for (size_t i = 0, n; i < text.n; i += n) {
-        n = character(text.p + i, text.n - i);
+        n = klm_ascii_run(text.p + i, text.n - i, "");
+        n = n ? n : character(text.p + i, text.n - i);
         if (n == 0) {
             return false;
         }
@@ -71,9 +81,11 @@ static void put_field(struct klm_buf *out, const struct field *field, const char
 {
     uint8_t line[FIELD_MOST];
     const uint8_t *p = (const uint8_t *)text;
-    size_t length = strnlen(text, FIELD_MOST + 4), used = 0;
+    size_t length = strnlen(text, FIELD_MOST + 4), used = klm_ascii_run(p, length, "");
 
-    for (size_t i = 0; i < length;) {
+    used = used < field->max ? used : field->max;
+    memcpy(line, p, used);
+    for (size_t i = used; i < length;) {
         size_t n = character(p + i, length - i), step = n ? n : 1;
 
         if (used + step > field->max) {
@@ -142,12 +154,9 @@ static klm_rc get_header(struct klm_cur *cur, struct smf_event *out)
 /* Index of a field number, SMF_FIELDS when it is one of a later version. */
 static size_t field_of(uint16_t number)
 {
-    size_t i = 0;
+    size_t place = number < sizeof field_by_number ? field_by_number[number] : 0;
 
-    while (i < SMF_FIELDS && fields[i].number != number) {
-        i++;
-    }
-    return i;
+    return place ? place - 1 : SMF_FIELDS;
 }
 
 /* The next field; numbers rise, so that there is one way to write an event and no field stands twice. */
@@ -172,16 +181,14 @@ static klm_rc check_field(size_t i, struct klm_slice text)
     return text.n && clean(text) ? KLM_OK : KLM_E_INVALID;
 }
 
-/* Walks an event; with a pool, keeps its texts there. */
-static klm_rc walk(struct klm_slice in, struct klm_pool *pool, struct smf_event *event)
+/* Walks an event; with texts (room for as many bytes as the event has), keeps its texts there: each has a NUL for the number and length
+ * before it. */
+static klm_rc walk(struct klm_slice in, char *texts, struct smf_event *event)
 {
     struct klm_cur cur;
     uint16_t number = 0;
     struct klm_slice text;
 
-    if (in.n > SMF_EVENT_MAX) {
-        return KLM_E_LIMIT;
-    }
     klm_cur_init(&cur, in);
     KLM_TRY(get_header(&cur, event));
     while (klm_cur_left(&cur)) {
@@ -190,11 +197,11 @@ static klm_rc walk(struct klm_slice in, struct klm_pool *pool, struct smf_event 
         KLM_TRY(get_field(&cur, &number, &text));
         i = field_of(number);
         KLM_TRY(check_field(i, text));
-        if (pool && i < SMF_FIELDS) {
-            event->field[i] = klm_pool_strn(pool, (const char *)text.p, text.n);
-            if (!event->field[i]) {
-                return KLM_E_NOMEM;
-            }
+        if (texts && i < SMF_FIELDS) {
+            memcpy(texts, text.p, text.n);
+            texts[text.n] = '\0';
+            event->field[i] = texts;
+            texts += text.n + 1;
         }
     }
     return KLM_OK;
@@ -203,8 +210,16 @@ static klm_rc walk(struct klm_slice in, struct klm_pool *pool, struct smf_event 
 klm_rc smf_event_decode(struct klm_slice in, struct klm_pool *pool, struct smf_event *out)
 {
     struct smf_event event;
+    char *texts;
 
-    KLM_TRY(walk(in, pool, &event));
+    if (in.n > SMF_EVENT_MAX) {
+        return KLM_E_LIMIT;
+    }
+    texts = klm_pool_alloc(pool, in.n);
+    if (!texts) {
+        return KLM_E_NOMEM;
+    }
+    KLM_TRY(walk(in, texts, &event));
     *out = event;
     return KLM_OK;
 }
@@ -213,5 +228,5 @@ klm_rc smf_event_check(struct klm_slice in)
 {
     struct smf_event event;
 
-    return walk(in, NULL, &event);
+    return in.n > SMF_EVENT_MAX ? KLM_E_LIMIT : walk(in, NULL, &event);
 }

@@ -39,6 +39,7 @@ struct smf_sink {
     uint64_t position; /* read without the lock */
 
     /* the thread's own */
+    struct klm_pool *pool; /* of one record */
     struct smf_reader *reader;
     uint64_t looked; /* last record of the journal that was looked at */
     uint64_t handed; /* last one that the driver took */
@@ -87,12 +88,11 @@ static klm_rc have_reader(struct smf_sink *sink, struct klm_diag *diag)
 /* One record to the driver. One whose event is of a form not known here is said and passed over. */
 static klm_rc hand_over(struct smf_sink *sink, const struct smf_frame *frame)
 {
-    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct smf_record record;
     klm_rc rc;
 
-    KLM_TRY(klm_pool_new(0, &pool));
-    rc = smf_frame_record(frame, pool, &record);
+    klm_pool_clear(sink->pool);
+    rc = smf_frame_record(frame, sink->pool, &record);
     if (rc == KLM_E_CORRUPT) {
         klm_say(KLM_MSG_SMF_EVENT, sink->journal->folder, KLM_NUM(frame->seq));
     } else if (rc == KLM_OK) {
@@ -297,6 +297,7 @@ klm_rc smf_sink_start(struct smf_journal *journal, const struct smf_sink_driver 
     char name[16];
 
     KLM_TRY(sink_new(&sink));
+    KLM_TRY(klm_pool_new(0, &sink->pool));
     sink->journal = journal;
     sink->driver = *driver;
     sink->self = self;
@@ -444,6 +445,7 @@ void smf_sink_stop(struct smf_sink **sink)
         stop_thread(s);
     }
     smf_reader_close(&s->reader);
+    klm_pool_free(&s->pool);
     pthread_cond_destroy(&s->wake);
     pthread_cond_destroy(&s->done);
     pthread_mutex_destroy(&s->lock);

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define EVERY_MS 500
@@ -14,9 +13,8 @@
 /* What a stream needs to tell messages apart. */
 static void put_frame(struct smf_syslog *s, size_t from)
 {
-    char length[SMF_SYSLOG_FRAME_MAX];
-    size_t n = s->out.n - from;
-    int digits;
+    char length[KLM_DECIMAL_MAX + 1];
+    size_t n = s->out.n - from, digits;
 
     if (s->options.transport == SMF_SYSLOG_LOCAL) {
         klm_buf_u8(&s->out,
@@ -24,11 +22,12 @@ static void put_frame(struct smf_syslog *s, size_t from)
     }
     if (s->options.transport == SMF_SYSLOG_TCP || s->options.transport == SMF_SYSLOG_TLS) {
         /* RFC 6587, 3.4.1 and RFC 5425, 4.3: MSG-LEN SP SYSLOG-MSG */
-        digits = snprintf(length, sizeof length, "%zu ", n);
-        klm_buf_put(&s->out, length, (size_t)digits);
+        digits = klm_decimal(n, length);
+        length[digits++] = ' ';
+        klm_buf_put(&s->out, length, digits);
         if (klm_buf_rc(&s->out) == KLM_OK) {
             memmove(s->out.p + from + digits, s->out.p + from, n);
-            memcpy(s->out.p + from, length, (size_t)digits);
+            memcpy(s->out.p + from, length, digits);
         }
     }
 }

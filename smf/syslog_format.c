@@ -36,13 +36,15 @@ struct places {
 static void put_word(struct klm_buf *out, const char *word, size_t most)
 {
     size_t n = word ? strnlen(word, most) : 0;
+    uint8_t *to = n ? klm_buf_room(out, n) : NULL;
 
-    for (size_t i = 0; i < n; i++) {
-        klm_buf_u8(out, word[i] > 32 && word[i] < 127 ? (uint8_t)word[i] : '_');
-    }
     if (n == 0) {
         klm_buf_text(out, "-");
     }
+    for (size_t i = 0; to && i < n; i++) {
+        to[i] = word[i] > 32 && word[i] < 127 ? (uint8_t)word[i] : '_';
+    }
+    out->n += to ? n : 0;
 }
 
 /* The escape of one ASCII character, NULL: it stands for itself. */
@@ -85,16 +87,12 @@ static size_t one(enum escapes escapes, const uint8_t *p, size_t left, struct kl
     return n ? n : 1;
 }
 
-/* Characters at p that stand for themselves: most of a message, so they are copied together. */
-static size_t plain_run(enum escapes escapes, const uint8_t *p, size_t n)
-{
-    size_t i = 0;
-
-    while (i < n && p[i] >= 0x20 && p[i] < 0x7F && !escape_of(escapes, p[i])) {
-        i++;
-    }
-    return i;
-}
+/* Printable characters that escape_of knows. */
+static const char *const escaped[] = {[ESC_PARAM] = "\"\\]",
+                                      [ESC_CEF_HEAD] = "|\\",
+                                      [ESC_CEF] = "=\\",
+                                      [ESC_LEEF] = "\\",
+                                      [ESC_TEXT] = ""};
 
 /* A value, escaped, in at most `most` bytes; "..." stands where it was cut. */
 static void put_value(struct klm_buf *out, enum escapes escapes, const char *value, size_t most)
@@ -103,9 +101,9 @@ static void put_value(struct klm_buf *out, enum escapes escapes, const char *val
     size_t start = out->n, fits = start; /* fits: how far it may stay when "..." must follow */
 
     for (size_t at = 0; at < in.n;) {
-        size_t run = most == SIZE_MAX ? plain_run(escapes, in.p + at, in.n - at) : 0;
+        size_t run = most == SIZE_MAX ? klm_ascii_run(in.p + at, in.n - at, escaped[escapes]) : 0;
 
-        if (run) {
+        if (run) { /* most of a message stands for itself and is copied together */
             klm_buf_put(out, in.p + at, run);
             at += run;
             continue;
@@ -130,8 +128,11 @@ static void put_header(const struct smf_syslog_style *style, const struct smf_re
     char date[KLM_ISO_DATE_MAX];
 
     klm_iso_date(record->event.time, date);
-    klm_buf_printf(out, "<%u>1 %s ", style->facility * 8 + smf_syslog_severity(&record->event),
-                   date);
+    klm_buf_text(out, "<");
+    klm_buf_decimal(out, style->facility * 8 + smf_syslog_severity(&record->event));
+    klm_buf_text(out, ">1 ");
+    klm_buf_text(out, date);
+    klm_buf_text(out, " ");
     put_word(out, style->host, SMF_SYSLOG_HOST_MAX);
     klm_buf_text(out, " " APP_NAME " ");
     places->pid = out->n;
@@ -152,7 +153,8 @@ static void put_start(const struct smf_syslog_style *style, const struct smf_rec
 {
     switch (style->format) {
     case SMF_SYSLOG_RFC5424:
-        klm_buf_printf(out, " [klmsrv@%u", style->enterprise);
+        klm_buf_text(out, " [klmsrv@");
+        klm_buf_decimal(out, style->enterprise);
         break;
     case SMF_SYSLOG_CEF:
         klm_buf_text(out, " - CEF:0|klmsrv|klmsrv|" KLM_VERSION "|");

@@ -1,8 +1,6 @@
 /* Names and values of an audit record for each format. */
 #include "smf/syslog_items.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum names { NAMES_5424, NAMES_CEF, NAMES_LEEF };
@@ -143,25 +141,39 @@ static void add_front(struct smf_syslog_items *items, enum names names,
     }
 }
 
+/* Put text behind the n bytes of the sentence, as far as there is room. */
+static void say(struct smf_syslog_items *items, size_t *n, const char *text)
+{
+    size_t length = strnlen(text, sizeof items->sentence - 1 - *n);
+
+    memcpy(items->sentence + *n, text, length);
+    *n += length;
+    items->sentence[*n] = '\0';
+}
+
 /* "Runtime event: key-serve, success; KLM0204E ...; ..." */
 static void make_sentence(struct smf_syslog_items *items, const struct smf_event *event)
 {
     static const enum smf_field parts[] = {SMF_F_MESSAGE_ID, SMF_F_MESSAGE, SMF_F_RESOURCE};
     const char *verb = event->field[SMF_F_VERB];
-    size_t n = (size_t)snprintf(items->sentence, sizeof items->sentence, "%s: %s%s%s",
-                                smf_syslog_title(event->kind), verb ? verb : "", verb ? ", " : "",
-                                outcome_of(event));
     const char *between = "; ";
+    size_t n = 0;
 
+    say(items, &n, smf_syslog_title(event->kind));
+    say(items, &n, ": ");
+    if (verb) {
+        say(items, &n, verb);
+        say(items, &n, ", ");
+    }
+    say(items, &n, outcome_of(event));
     for (size_t i = 0; i < KLM_COUNT(parts); i++) {
         const char *part = event->field[parts[i]];
-        int more = 0;
 
-        if (part && *part && n < sizeof items->sentence) {
-            more = snprintf(items->sentence + n, sizeof items->sentence - n, "%s%s", between, part);
+        if (part && *part) {
+            say(items, &n, between);
+            say(items, &n, part);
             between = parts[i] == SMF_F_MESSAGE_ID ? " " : "; ";
         }
-        n += more > 0 ? (size_t)more : 0;
     }
     items->text = (struct smf_syslog_item){NULL, items->sentence, SIZE_MAX};
 }
@@ -188,8 +200,8 @@ void smf_syslog_items(const struct smf_syslog_style *style, const struct smf_rec
     enum names names = names_of(style);
 
     out->n = 0;
-    snprintf(out->seq, sizeof out->seq, "%" PRIu64, record->seq);
-    snprintf(out->ms, sizeof out->ms, "%" PRId64, record->event.time / 1000);
+    (void)klm_decimal(record->seq, out->seq);
+    (void)klm_decimal((uint64_t)record->event.time / 1000, out->ms);
     klm_iso_date(record->event.time, out->iso);
     if (names == NAMES_LEEF) { /* Java's date formats have no microseconds */
         memcpy(out->iso + strlen("2011-10-18T19:35:08.000"), "Z", 2);

@@ -1,8 +1,6 @@
 /* Records of the text log, as reference section 5.1 describes them, with sequence= and chain= of ours. */
 #include "smf/text_format.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Which optional lines a kind has, in the product's order: m message, r resource, a action, t authentication type, c command
@@ -30,7 +28,7 @@ static bool has(const struct smf_event *event, enum smf_field field)
 static void line(struct klm_buf *out, const char *name, const char *value)
 {
     if (value && value[0]) {
-        klm_buf_text(out, "  ");
+        klm_buf_put(out, "  ", 2);
         klm_buf_text(out, name);
         klm_buf_text(out, "=");
         klm_buf_text(out, value);
@@ -128,7 +126,7 @@ klm_rc smf_text_put(const struct smf_record *record, struct smf_hash *sha,
     uint8_t next[SMF_HASH_SIZE];
 
     put_event(&record->event, out);
-    snprintf(text, sizeof text, "%" PRIu64, record->seq);
+    (void)klm_decimal(record->seq, text);
     line(out, "sequence", text);
     KLM_TRY(klm_buf_rc(out));
     KLM_TRY(smf_hash_two(sha, KLM_SLICE(chain, SMF_HASH_SIZE), KLM_SLICE(out->p + at, out->n - at),

@@ -3,7 +3,6 @@
 
 #include "smf/type83_write.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { NONE = SMF_FIELDS };
@@ -43,14 +42,16 @@ static void put_string(struct smf_t83_writer *writer, unsigned number, const cha
 static void put_time(struct smf_t83_writer *writer, klm_time t, int offset)
 {
     char text[KLM_ISO_DATE_MAX + 8];
-    unsigned minutes = (unsigned)(offset < 0 ? -offset : offset);
+    unsigned minutes = (unsigned)(offset < 0 ? -offset : offset), hours = minutes / 60 % 24;
+    const char zone[] = {offset < 0 ? '-' : '+',          (char)('0' + hours / 10),
+                         (char)('0' + hours % 10),        ':',
+                         (char)('0' + minutes % 60 / 10), (char)('0' + minutes % 10)};
     size_t n;
 
     klm_iso_date(t, text);
     n = strlen(text);
-    snprintf(text + n, sizeof text - n, "%c%02u:%02u", offset < 0 ? '-' : '+', minutes / 60 % 24,
-             minutes % 60);
-    put_string(writer, SMF_R_TIME, text);
+    memcpy(text + n, zone, sizeof zone);
+    smf_t83_put_text(writer, SMF_R_TIME, text, n + sizeof zone);
 }
 
 static void put_fields(struct smf_t83_writer *writer, const struct smf_event *event,

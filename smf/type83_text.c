@@ -8,12 +8,6 @@
 
 #define ESCAPE_MAX 10 /* \u{10FFFF} */
 
-/* Printable ASCII but the backslash: what goes over as it is, in runs. */
-static bool plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7F && c != '\\';
-}
-
 static uint32_t character_of(const uint8_t *p, size_t n)
 {
     uint32_t c = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
@@ -67,20 +61,16 @@ void smf_ebcdic_put(struct klm_buf *out, const char *text, size_t n)
     const uint8_t *p = (const uint8_t *)text, *end = p + n;
 
     while (p < end) {
-        const uint8_t *run = p;
-        uint8_t *to;
+        size_t run = klm_ascii_run(p, (size_t)(end - p), "\\");
+        uint8_t *to = klm_buf_room(out, run);
 
-        while (p < end && plain(*p)) {
-            p++;
+        if (!to) {
+            return;
         }
-        if (p > run) {
-            to = klm_buf_room(out, (size_t)(p - run));
-            if (!to) {
-                return;
-            }
-            klm_to_ebcdic(run, to, (size_t)(p - run));
-            out->n += (size_t)(p - run);
-        } else {
+        klm_to_ebcdic(p, to, run);
+        out->n += run;
+        p += run;
+        if (p < end) {
             p += put_character(out, p, (size_t)(end - p));
         }
     }

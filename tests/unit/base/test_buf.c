@@ -164,3 +164,48 @@ TEST(a_set_in_an_empty_buffer_is_our_own_error)
     CHECK_RC(klm_buf_rc(&buf), KLM_E_INTERNAL);
     klm_buf_done(&buf);
 }
+
+TEST(a_short_put_keeps_to_the_limit_and_to_an_earlier_failure)
+{
+    struct klm_buf buf;
+
+    klm_buf_init(&buf, 10);
+    klm_buf_put(&buf, NULL, 0);
+    klm_buf_text(&buf, NULL);
+    klm_buf_put(&buf, "01234567", 8);
+    klm_buf_put(&buf, "89a", 3);
+    CHECK_RC(klm_buf_rc(&buf), KLM_E_LIMIT);
+    klm_buf_put(&buf, "x", 1); /* there is room, but the content has a hole */
+    CHECK_INT(buf.n, 8);
+    klm_buf_clear(&buf);
+    klm_buf_put(&buf, "0123456789", 10);
+    CHECK_RC(klm_buf_rc(&buf), KLM_OK);
+    CHECK_MEM(buf.p, "0123456789", 10);
+    klm_buf_done(&buf);
+}
+
+TEST(numbers_are_written_as_decimal_digits)
+{
+    static const struct {
+        uint64_t v;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {9, "9"},
+                {10, "10"},
+                {1234567890, "1234567890"},
+                {UINT64_MAX, "18446744073709551615"}};
+    struct klm_buf buf;
+
+    klm_buf_init(&buf, 100);
+    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
+        char text[KLM_DECIMAL_MAX];
+
+        CHECK_INT(klm_decimal(rows[i].v, text), strlen(rows[i].text));
+        CHECK_STR(text, rows[i].text);
+        klm_buf_clear(&buf);
+        klm_buf_decimal(&buf, rows[i].v);
+        CHECK_INT(buf.n, strlen(rows[i].text));
+        CHECK_MEM(buf.p, rows[i].text, buf.n);
+    }
+    klm_buf_done(&buf);
+}

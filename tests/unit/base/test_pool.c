@@ -123,3 +123,25 @@ TEST(a_freed_pool_is_null_and_may_be_freed_again)
     klm_pool_free(&pool);
     klm_pool_free(NULL);
 }
+
+TEST(a_cleared_pool_gives_all_of_its_limit_again_and_zeroed)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+
+    REQUIRE_OK(klm_pool_new(100000, &pool));
+    klm_pool_clear(pool);
+    for (int turn = 0; turn < 3; turn++) {
+        for (size_t i = 0; i < 1000; i++) {
+            uint8_t *p = klm_pool_alloc(pool, 80);
+
+            REQUIRE(p != NULL);
+            for (size_t k = 0; k < 80; k++) {
+                REQUIRE(p[k] == 0);
+            }
+            memset(p, 0xee, 80);
+        }
+        REQUIRE(klm_pool_alloc(pool, 20000) != NULL);
+        CHECK(klm_pool_alloc(pool, 1) == NULL);
+        klm_pool_clear(pool);
+    }
+}

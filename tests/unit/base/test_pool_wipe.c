@@ -107,6 +107,21 @@ TEST(a_wiping_pool_clears_what_it_gave_out)
     CHECK(places() <= before);
 }
 
+TEST(a_wiping_pool_clears_what_it_gave_out_when_it_is_used_again)
+{
+    struct klm_pool *pool = NULL;
+    unsigned before = places();
+
+    REQUIRE_OK(klm_pool_new_wiping(0, &pool));
+    for (int i = 0; i < 200; i++) {
+        REQUIRE(klm_pool_str(pool, mark) != NULL);
+    }
+    CHECK(places() >= before + 200);
+    klm_pool_clear(pool);
+    CHECK(places() <= before);
+    klm_pool_free(&pool);
+}
+
 TEST(a_wiping_buffer_clears_on_growth_and_at_its_end)
 {
     struct klm_buf buf;

@@ -60,3 +60,50 @@ TEST(what_is_not_well_formed_has_no_length)
     CHECK_INT(klm_utf8_char((const uint8_t *)"", 0), 0);
     CHECK_INT(klm_utf8_char((const uint8_t *)"\xF0\x9F\x94\x91", 4), 4);
 }
+
+/* The same, one byte after the other. */
+static size_t run_slowly(const uint8_t *p, size_t n, const char *except)
+{
+    size_t i = 0;
+
+    while (i < n && p[i] >= 0x20 && p[i] <= 0x7E && !strchr(except, p[i])) {
+        i++;
+    }
+    return i;
+}
+
+TEST(a_run_of_ascii_ends_at_each_byte_that_is_none_wherever_it_stands)
+{
+    static const char *const excepts[] = {"", "\\", "\"\\]"};
+    uint8_t text[27];
+
+    for (size_t k = 0; k < KLM_COUNT(excepts); k++) {
+        for (unsigned c = 0; c < 256; c++) {
+            for (size_t at = 0; at < sizeof text; at++) {
+                memset(text, 'a', sizeof text);
+                text[at] = (uint8_t)c;
+                for (size_t n = 0; n <= sizeof text; n++) {
+                    REQUIRE(klm_ascii_run(text, n, excepts[k]) == run_slowly(text, n, excepts[k]));
+                }
+            }
+        }
+    }
+}
+
+TEST(a_run_of_ascii_ends_at_the_first_of_two)
+{
+    static const uint8_t pairs[] = {0x00, 0x1F, 0x20, 0x7E, 0x7F, 0x80, 0xFF, '\\'};
+    uint8_t text[19];
+
+    for (size_t a = 0; a < sizeof pairs; a++) {
+        for (size_t b = 0; b < sizeof pairs; b++) {
+            for (size_t at = 0; at + 1 < sizeof text; at++) {
+                memset(text, '~', sizeof text);
+                text[at] = pairs[a];
+                text[at + 1] = pairs[b];
+                REQUIRE(klm_ascii_run(text, sizeof text, "\\") ==
+                        run_slowly(text, sizeof text, "\\"));
+            }
+        }
+    }
+}
