@@ -1,9 +1,11 @@
 # Folders are layers: MAY_x lists the folders that x may include. The build links each unit test with just these,
 # and `make check-layers` compares every #include with them.
-FOLDERS := base parmlib smf smf/dump store exchange keyring drivetable metadata keymgr console klmsrv ios programs programs/lib
+FOLDERS := base kmip/registry kmip/codec parmlib smf smf/dump store exchange keyring drivetable metadata keymgr console klmsrv ios programs programs/lib
 
 MAY_base       :=
 MAY_parmlib    := base
+MAY_kmip_registry := base
+MAY_kmip_codec := kmip/registry base
 MAY_smf        := base
 MAY_smf_dump   := smf base
 MAY_store      := base
@@ -15,5 +17,5 @@ MAY_keymgr     := exchange keyring drivetable metadata smf parmlib store base
 MAY_console    := keymgr parmlib base exchange keyring drivetable metadata smf store
 MAY_klmsrv     := console keymgr exchange keyring drivetable metadata smf parmlib store base
 MAY_ios        := parmlib exchange base
-MAY_programs   := klmsrv smf/dump ios console keymgr exchange keyring drivetable metadata smf parmlib store base
+MAY_programs   := kmip/codec kmip/registry klmsrv smf/dump ios console keymgr exchange keyring drivetable metadata smf parmlib store base
 MAY_programs_lib := programs smf/dump console keymgr exchange keyring drivetable metadata smf parmlib store base

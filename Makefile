@@ -25,7 +25,7 @@ ifeq ($(SAN),)
 HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 ALLC     = $(WARN) $(HARDEN) $(CFLAGS) $(SAN) -I. -isystem $(SYSROOT)/usr/include/libxml2 -DKLM_VERSION='"$(VERSION)"' $(EXTRA)
-LIBS     = -levent_core -levent_pthreads -lssl -lcrypto -lzstd -ldb-5.3 -lpopt -ledit -lxml2 -lpthread
+LIBS     = -levent_core -levent_pthreads -lssl -lcrypto -lzstd -ldb-5.3 -lpopt -ledit -lxml2 -ljansson -lpthread
 LINK     = $(CC) $(LHARDEN) $(CFLAGS) $(SAN) $(LDFLAGS)
 
 # V=1 shows whole commands.

@@ -42,3 +42,7 @@ smfdump_MAIN  := programs/smfdump.c
 smfdump_USES  := smf/dump programs/lib smf base
 smf2log_MAIN  := programs/smf2log.c
 smf2log_USES  := smf/dump programs/lib smf base
+
+PROGRAMS += kmipdump
+kmipdump_MAIN := programs/kmipdump.c
+kmipdump_USES := kmip/codec kmip/registry programs/lib base

@@ -16,6 +16,7 @@ WRAPPED = {
     "libxml/*": ["metadata/*", "kmip/codec/*"],
     "openssl/*": ["base/*", "keyring/*", "smf/*", "store/envelope*", "ios/*"],
     "event2/*": ["base/*"],
+    "jansson.h": ["kmip/codec/*"],
     "zstd.h": ["ios/*"],
     "editline/*": ["console/*", "programs/*"],
     "histedit.h": ["console/*", "programs/*"],

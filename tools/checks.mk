@@ -86,7 +86,7 @@ check-valgrind: | $(call deps,VALGRIND) ## run the unit tests under valgrind
 
 # Every folder and unit test for s390x, against Debian's s390x packages in a folder of their own, run under qemu-user.
 S390X_ROOT = $(abspath $(B))/s390x-root
-S390X_PACKAGES := libevent-dev libssl-dev libdb5.3-dev libzstd-dev libpopt-dev libedit-dev libxml2-dev libcunit1-dev
+S390X_PACKAGES := libevent-dev libssl-dev libdb5.3-dev libzstd-dev libpopt-dev libedit-dev libxml2-dev libjansson-dev libcunit1-dev
 check-s390x: | $(call deps,S390X CHECK) ## cross-build for s390x and run the unit tests there (big-endian)
 	$(Q)tools/foreign-root s390x $(S390X_ROOT) $(S390X_PACKAGES)
 	$(Q)+QEMU_LD_PREFIX=$(S390X_ROOT) $(call build_in,s390x) ARCH=s390x SYSROOT=$(S390X_ROOT) CC='s390x-linux-gnu-gcc --sysroot=$(S390X_ROOT)' \

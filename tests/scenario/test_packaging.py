@@ -86,7 +86,7 @@ def every_manual_page_and_sample_is_installed():
             expect(os.path.isfile(f"{folder}/usr/share/man/man{page[-1]}/{page}"), page)
         for sample in (*os.listdir("parmlib/samples"), "SMFDUMP.JCL", "SMF2LOG.JCL"):
             expect(os.path.isfile(f"{folder}/usr/share/doc/klmsrv/samples/{sample}"), sample)
-        for program in ("klmsrv", "oper", "racdcert", "keyxfer", "iosdrive", "smfdump", "smf2log"):
+        for program in ("klmsrv", "oper", "racdcert", "keyxfer", "iosdrive", "smfdump", "smf2log", "kmipdump"):
             expect(os.path.isfile(f"{folder}/usr/share/bash-completion/completions/{program}"), program)
         placed = read(f"{folder}/usr/lib/systemd/system/klmsrv.service")
         expect("ExecStart=/usr/sbin/klmsrv ${KLM_CONFIG}" in placed and os.access(f"{folder}/usr/sbin/klmsrv", os.X_OK), placed)
