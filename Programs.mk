@@ -5,7 +5,7 @@ ALL_FOLDERS := keymgr exchange keyring drivetable metadata smf parmlib store bas
 
 PROGRAMS += klmsrv oper racdcert keyxfer
 klmsrv_MAIN   := programs/klmsrv.c
-klmsrv_USES   := klmsrv console programs/lib $(ALL_FOLDERS)
+klmsrv_USES   := klmsrv replication console programs/lib $(ALL_FOLDERS)
 oper_MAIN     := programs/oper.c
 oper_USES     := console programs/lib $(ALL_FOLDERS)
 racdcert_MAIN := programs/racdcert.c

@@ -17,8 +17,24 @@ static const char *kind_name(enum km_actor_kind kind)
         return "operator";
     case KM_ACTOR_DRIVE:
         return "drive";
+    case KM_ACTOR_PARTNER:
+        return "partner";
     }
     return "";
+}
+
+const char *km_thread_text(enum km_actor_kind kind)
+{
+    switch (kind) {
+    case KM_ACTOR_DRIVE:
+        return "KeyServing";
+    case KM_ACTOR_PARTNER:
+        return "Partner";
+    case KM_ACTOR_SYSTEM:
+    case KM_ACTOR_OPERATOR:
+        break;
+    }
+    return "Console";
 }
 
 static void keep(struct smf_event *event, enum smf_field field, const char *value)
@@ -68,7 +84,7 @@ void km_event_complete(struct km_call *call)
     }
     keep(event, SMF_F_VERB, verb->name);
     keep(event, SMF_F_SOURCE, SOURCE);
-    keep(event, SMF_F_THREAD, call->actor.kind == KM_ACTOR_DRIVE ? "KeyServing" : "Console");
+    keep(event, SMF_F_THREAD, km_thread_text(call->actor.kind));
     keep(event, SMF_F_ACTION, "stop");
     keep(event, SMF_F_OBJECT, object_of(call));
     if (!event->field[SMF_F_RESOURCE]) {

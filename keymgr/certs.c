@@ -23,11 +23,9 @@ static klm_rc role_of(struct km_call *call, const struct km_cert_req *req, enum 
     static const struct {
         const char *name;
         enum kr_role role;
-    } roles[] = {{"LABEL", KR_ROLE_LABEL},
-                 {"CA", KR_ROLE_CA},
-                 {"SERVER", KR_ROLE_SERVER},
-                 {"CLIENT", KR_ROLE_CLIENT},
-                 {"DRIVE", KR_ROLE_DRIVE}};
+    } roles[] = {{"LABEL", KR_ROLE_LABEL},   {"CA", KR_ROLE_CA},
+                 {"SERVER", KR_ROLE_SERVER}, {"CLIENT", KR_ROLE_CLIENT},
+                 {"DRIVE", KR_ROLE_DRIVE},   {"PARTNER", KR_ROLE_PARTNER}};
 
     if (!req->role) {
         *out = strcmp(req->owner, "CERTAUTH") == 0 ? KR_ROLE_CA : KR_ROLE_LABEL;

@@ -99,6 +99,34 @@ klm_rc km_config_set_prepare(struct km_call *call)
     return KLM_OK;
 }
 
+/* What a partner may have: what is set, not local and not secret. */
+static void give_one(void *arg, const char *name, const char *value, bool is_default)
+{
+    struct klm_buf *out = arg;
+    enum parm_id id;
+
+    if (!is_default && value && parm_find(name, &id) == KLM_OK &&
+        !(parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET))) {
+        parm_properties_put(out, name, value);
+        klm_buf_u8(out, '\n');
+    }
+}
+
+klm_rc km_sync_config_give_prepare(struct km_call *call)
+{
+    struct klm_buf text;
+    klm_rc rc;
+
+    klm_buf_init(&text, PARM_FILE_MAX);
+    parm_list(call->state->config, give_one, &text);
+    rc = klm_buf_rc(&text);
+    if (rc == KLM_OK) {
+        rc = klm_pool_slice(call->pool, klm_buf_as_slice(&text), &call->bytes);
+    }
+    klm_buf_done(&text);
+    return rc;
+}
+
 /* Secret values do not leave with an export: their lines say so. */
 static void export_one(void *arg, const char *name, const char *value, bool is_default)
 {
@@ -141,6 +169,7 @@ struct import {
     const char *path;
     struct klm_buf text; /* our file as it is to be */
     size_t changed;
+    const char *refused; /* names of a partner's properties that stay, in the pool; NULL: none */
 };
 
 static const char *value_of(const struct parm_config *config, enum parm_id id)
@@ -166,6 +195,22 @@ static klm_rc change_text(struct import *import, const char *name, const char *v
     return rc == KLM_E_NOTFOUND ? KLM_OK : rc;
 }
 
+/* A partner changes what an operator here may change; the rest stays and is named to it. */
+static klm_rc import_partners(struct import *import, enum parm_id id, const char *value)
+{
+    const struct parm_row *row = parm_row(id);
+    enum km_right right;
+
+    KLM_TRY(km_right_find(row->right, &right));
+    if (km_may(KM_ROLE_OPERATOR, right)) {
+        return change_text(import, row->name, value);
+    }
+    import->refused =
+        klm_pool_printf(import->call->pool, "%s%s%s", import->refused ? import->refused : "",
+                        import->refused ? ", " : "", row->name);
+    return import->refused ? KLM_OK : KLM_E_NOMEM;
+}
+
 static klm_rc import_one(struct import *import, enum parm_id id)
 {
     const struct km_file_req *req = import->call->req;
@@ -175,6 +220,9 @@ static klm_rc import_one(struct import *import, enum parm_id id)
     if ((parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) || (!theirs && !req->rewrite) ||
         (!mine && !theirs) || (mine && theirs && strcmp(mine, theirs) == 0)) {
         return KLM_OK;
+    }
+    if (import->call->actor.kind == KM_ACTOR_PARTNER) {
+        return import_partners(import, id, theirs);
     }
     KLM_TRY(check_right(import->call, id));
     return change_text(import, parm_row(id)->name, theirs);
@@ -215,7 +263,23 @@ static klm_rc put_text(struct import *import)
     return KLM_OK;
 }
 
-static klm_rc import_text(struct import *import)
+/* Try it: everything but the file and the swap. */
+static klm_rc try_text(struct import *import)
+{
+    struct km_call *call = import->call;
+    struct parm_config *config;
+    struct km_state *state;
+
+    KLM_TRY(
+        parm_load_text(klm_buf_as_slice(&import->text), import->path, true, &call->diag, &config));
+    KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
+    km_state_put(&state);
+    return KLM_OK;
+}
+
+typedef klm_rc import_end(struct import *import);
+
+static klm_rc import_text(struct import *import, import_end *end)
 {
     struct km_call *call = import->call;
 
@@ -224,26 +288,72 @@ static klm_rc import_text(struct import *import)
         KLM_TRY(import_one(import, (enum parm_id)id));
     }
     if (import->changed > 0) {
-        KLM_TRY(put_text(import));
+        KLM_TRY(end(import));
     }
-    call->text = klm_pool_printf(call->pool, "%zu properties changed; local and secret ones stay",
-                                 import->changed);
+    call->text =
+        klm_pool_printf(call->pool, "%zu properties changed; local and secret ones stay%s%s",
+                        import->changed, import->refused ? "; not an operator's to change: " : "",
+                        import->refused ? import->refused : "");
     return KLM_OK;
 }
 
-klm_rc km_config_import_prepare(struct km_call *call)
+static void own_one(void *arg, const char *name, const char *value, bool is_default)
+{
+    struct klm_buf *out = arg;
+    enum parm_id id;
+
+    if (!is_default && value && parm_find(name, &id) == KLM_OK &&
+        (parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) == PARM_LOCAL) {
+        parm_properties_put(out, name, value);
+        klm_buf_u8(out, '\n');
+    }
+}
+
+/* What a partner sends is no whole configuration: it is read with our local properties, which it does not have, in front. They stay as
+ * they are. */
+static klm_rc load_from(struct km_call *call, struct klm_slice bytes, struct parm_config **out)
+{
+    struct klm_buf text;
+    klm_rc rc;
+
+    if (call->actor.kind != KM_ACTOR_PARTNER) {
+        return parm_load_text(bytes, "the imported file", true, &call->diag, out);
+    }
+    klm_buf_init(&text, 2 * PARM_FILE_MAX);
+    parm_list(call->state->config, own_one, &text);
+    klm_buf_slice(&text, bytes);
+    rc = klm_buf_rc(&text);
+    if (rc == KLM_OK) {
+        rc = parm_load_text(klm_buf_as_slice(&text), "the partner's configuration", true,
+                            &call->diag, out);
+    }
+    klm_buf_done(&text);
+    return rc;
+}
+
+static klm_rc import_bytes(struct km_call *call, import_end *end)
 {
     const struct km_file_req *req = call->req;
     struct import import = {.call = call, .path = parm_path_of_config(call->state->config)};
     KLM_AUTO(parm_free) struct parm_config *from = NULL;
     klm_rc rc;
 
-    KLM_TRY(parm_load_text(req->bytes, "the imported file", true, &call->diag, &from));
+    KLM_TRY(load_from(call, req->bytes, &from));
     import.from = from;
     klm_buf_init_wiping(&import.text, 2 * PARM_FILE_MAX);
-    rc = import_text(&import);
+    rc = import_text(&import, end);
     klm_buf_done(&import.text);
     return rc;
+}
+
+klm_rc km_config_import_prepare(struct km_call *call)
+{
+    return import_bytes(call, put_text);
+}
+
+klm_rc km_sync_config_check_prepare(struct km_call *call)
+{
+    return import_bytes(call, try_text);
 }
 
 /* ---- Refresh */

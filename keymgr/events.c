@@ -41,13 +41,15 @@ static const char *thread_of(const struct km_actor *actor)
     if (!actor || actor->kind == KM_ACTOR_SYSTEM) {
         return "main";
     }
-    return actor->kind == KM_ACTOR_DRIVE ? "KeyServing" : "Console";
+    return km_thread_text(actor->kind);
 }
 
 static void name_actor(const struct km_actor *actor, struct smf_event *event)
 {
-    static const char *const kinds[] = {
-        [KM_ACTOR_SYSTEM] = "system", [KM_ACTOR_OPERATOR] = "operator", [KM_ACTOR_DRIVE] = "drive"};
+    static const char *const kinds[] = {[KM_ACTOR_SYSTEM] = "system",
+                                        [KM_ACTOR_OPERATOR] = "operator",
+                                        [KM_ACTOR_DRIVE] = "drive",
+                                        [KM_ACTOR_PARTNER] = "partner"};
     const struct km_actor task = {.kind = KM_ACTOR_SYSTEM, .name = "ISKLM"};
 
     actor = actor ? actor : &task;

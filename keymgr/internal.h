@@ -114,10 +114,24 @@ struct km_server {
     void *task_arg;
     km_refreshed_fn *refreshed;
     void *refreshed_arg;
+    struct km_partner_ops partner;
+    void *partner_arg;
     km_control_fn *control;
     void *control_arg;
     klm_time started;
 };
+
+/* partner_tls.c */
+/* Rings and contexts for partners, as far as they are configured. What is wrong with them keeps nobody from serving keys: it is said
+ * and stays in state->partner.why. */
+void km_partner_load(struct km_server *server, struct km_state *state, struct st_view *view);
+void km_partner_unload(struct km_state *state);
+/* state.c: a ring by the value of its property. */
+klm_rc km_state_ring(struct km_server *server, struct st_view *view, const char *value,
+                     struct klm_diag *diag, struct kr_open_ring **out) KLM_MUST_USE;
+/* The CA certificates that a ring has with usage CERTAUTH, at most KM_CHAIN_MAX, borrowed; how many. */
+#define KM_CHAIN_MAX 64
+size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out);
 
 /* server.c, state.c */
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
@@ -166,6 +180,8 @@ void km_settle(struct km_call *call, klm_rc rc);
 void km_deliver(struct km_call *call);
 
 /* audit.c */
+/* The thread line of the text record for what an actor does: "KeyServing", "Partner", "Console". */
+const char *km_thread_text(enum km_actor_kind kind);
 /* Fill the parts of a call's event that are the same for all verbs. */
 void km_event_complete(struct km_call *call);
 /* Append a call's events to the journal and, by configuration, wait for the disk. */

@@ -25,7 +25,7 @@ struct km_call;
 struct km_edit;
 
 /* ---- Who asks, and what he may do (rights.def) */
-enum km_actor_kind { KM_ACTOR_SYSTEM, KM_ACTOR_OPERATOR, KM_ACTOR_DRIVE };
+enum km_actor_kind { KM_ACTOR_SYSTEM, KM_ACTOR_OPERATOR, KM_ACTOR_DRIVE, KM_ACTOR_PARTNER };
 enum km_role {
     KM_ROLE_SECADMIN = 1,
     KM_ROLE_OPERATOR = 2,
@@ -33,7 +33,8 @@ enum km_role {
     KM_ROLE_BACKUP = 8,
     KM_ROLE_DRIVE = 16,
     KM_ROLE_SYSTEM = 32,
-    KM_ROLE_ANYONE = 64
+    KM_ROLE_ANYONE = 64,
+    KM_ROLE_PARTNER = 128
 };
 enum km_right {
 #define KM_RIGHT(name, text, roles) name,
@@ -44,7 +45,7 @@ enum km_right {
 struct km_actor {
     enum km_actor_kind kind;
     unsigned roles;          /* km_role bits */
-    const char *name;        /* user, drive serial number, "ISKLM" */
+    const char *name;        /* user, drive serial number, label of a partner, "ISKLM" */
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
@@ -73,6 +74,8 @@ enum km_verb_flag {
     KM_ACTS =
         16, /* prepare acts, or gives out a token: refused beforehand while audit cannot be written; on a
              * worker, its event is on disk before the answer leaves */
+    KM_WAITS =
+        128, /* prepare waits for another server, on the caller's own thread: never from a loop or a worker */
     KM_ANYWAY =
         32 /* not refused while audit cannot be written: an operator must be able to look and to stop */
 };
@@ -223,7 +226,7 @@ struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     int64_t size;
     int64_t not_before, not_after; /* klm_time, 0: default */
     const char *sign_owner, *sign_label;
-    const char *role; /* "LABEL", "CA", "SERVER", "CLIENT", "DRIVE" */
+    const char *role; /* "LABEL", "CA", "SERVER", "CLIENT", "DRIVE", "PARTNER" */
     const char *hosts;
     const char *trust;      /* "TRUST", "NOTRUST", "HIGHTRUST" */
     const char *format;     /* "CERTDER", "CERTB64" */
@@ -234,6 +237,16 @@ struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from 
     const char *label;
     struct klm_slice bytes;
     bool overwrite;
+};
+
+struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key server */
+    struct klm_slice cert;  /* DER shown in TLS */
+    int64_t version_min, version_max;
+    const char *id, *role; /* server.id and partner.role there */
+};
+struct km_sync_req { /* KM_SYNC */
+    const char *ipaddr;
+    bool all, config, drivetab, merge, rewrite;
 };
 
 /* ---- A call */
@@ -329,11 +342,16 @@ void km_close(struct km_server **server);
 struct km_state {
     atomic_uint refs;
     struct parm_config *config;
-    struct kr_open_ring *keys;      /* config.keystore.file: labels served */
-    struct kr_open_ring *tls;       /* TransportListener.ssl.keystore.name */
-    struct kr_open_ring *trust;     /* TransportListener.ssl.truststore.name */
-    struct kr_open_ring *authority; /* drive.authority.ring */
-    struct klm_tls_ctx *tls_ctx;    /* server context made of them; NULL offline */
+    struct kr_open_ring *keys;            /* config.keystore.file: labels served */
+    struct kr_open_ring *tls;             /* TransportListener.ssl.keystore.name */
+    struct kr_open_ring *trust;           /* TransportListener.ssl.truststore.name */
+    struct kr_open_ring *authority;       /* drive.authority.ring */
+    struct klm_tls_ctx *tls_ctx;          /* server context made of them; NULL offline */
+    struct km_partner_state {             /* of the port for partners (partner_tls.c) */
+        struct kr_open_ring *own, *trust; /* Admin.ssl.keystore.name, Admin.ssl.truststore.name */
+        struct klm_tls_ctx *server, *client; /* TLS 1.3, both sides with certificates; NULL: none */
+        struct klm_diag why;                 /* the message that says why there is none */
+    } partner;
 };
 struct km_state *km_state_get(struct km_server *server); /* referenced */
 void km_state_put(struct km_state **state);
@@ -345,6 +363,21 @@ struct kr_master *km_master(struct km_server *server);
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */
 struct dt_table *km_drives(struct km_server *server);
+/* ---- Partners: other key servers (replication/) */
+#define KM_PARTNER_VERSION 1 /* of the protocol, replication/PROTOCOL.md */
+/* Is this the certificate of a partner: connected to the ring of partners, with the role, valid, chained, and among the pinned ones
+ * where there are such? Both ends of a connection ask this of the other. KLM_E_DENIED with a message that says why not. *name is the
+ * label it is connected under, borrowed from the state; fingerprint holds SHA-256 in hex. */
+klm_rc km_partner_check(const struct km_state *state, struct klm_slice der, struct klm_diag *diag,
+                        const char **name, char fingerprint[65]) KLM_MUST_USE;
+/* Who carries out what goes out to partners: set by the task, since that lies in a higher layer. Steps with the outcome of prepare,
+ * on the caller's thread; nothing of it is set in a tool. */
+typedef klm_rc km_partner_fn(void *arg, struct km_call *call);
+struct km_partner_ops {
+    km_partner_fn *sync;
+};
+void km_on_partner(struct km_server *server, const struct km_partner_ops *ops, void *arg);
+
 /* Record an event as it is, now. Never blocks on a sync. */
 klm_rc km_audit(struct km_server *server, const struct smf_event *event) KLM_MUST_USE;
 

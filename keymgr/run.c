@@ -148,6 +148,9 @@ static klm_rc admit(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
 
+    if ((verb->flags & KM_WAITS) && call->loop) {
+        return KLM_E_UNSUPPORTED; /* it would hold that loop up */
+    }
     if (!km_may(call->actor.roles, verb->right)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
                          verb->name);

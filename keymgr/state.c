@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAIN_MAX 64
 #define WEAK_TLS_BITS 2048 /* below this OpenSSL's usual security level refuses the certificate */
 
-static klm_rc open_ring(struct km_server *server, struct st_view *view, const char *value,
-                        struct klm_diag *diag, struct kr_open_ring **out)
+klm_rc km_state_ring(struct km_server *server, struct st_view *view, const char *value,
+                     struct klm_diag *diag, struct kr_open_ring **out)
 {
     struct parm_ring name;
     klm_rc rc;
@@ -23,11 +22,11 @@ static klm_rc open_ring(struct km_server *server, struct st_view *view, const ch
                                 : rc;
 }
 
-static size_t authorities(const struct kr_open_ring *ring, struct x509_st **out)
+size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < kr_open_ring_count(ring) && n < CHAIN_MAX; i++) {
+    for (size_t i = 0; i < kr_open_ring_count(ring) && n < KM_CHAIN_MAX; i++) {
         const struct kr_label *label = kr_open_ring_at(ring, i);
 
         if (label->is_ca && strcmp(label->usage, "CERTAUTH") == 0) {
@@ -39,7 +38,7 @@ static size_t authorities(const struct kr_open_ring *ring, struct x509_st **out)
 
 static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
 {
-    struct x509_st *chain[CHAIN_MAX], *trust[CHAIN_MAX];
+    struct x509_st *chain[KM_CHAIN_MAX], *trust[KM_CHAIN_MAX];
     const struct kr_label *own;
     struct klm_tls_config cfg = {.server = true, .security_level = 2};
     struct klm_pool *pool;
@@ -64,9 +63,9 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
         cfg.key = kr_key_pkey(own->key);
         cfg.cert = own->x509;
         cfg.chain = chain;
-        cfg.chain_n = authorities(state->tls, chain);
+        cfg.chain_n = km_state_authorities(state->tls, chain);
         cfg.trust = trust;
-        cfg.trust_n = authorities(state->trust, trust);
+        cfg.trust_n = km_state_authorities(state->trust, trust);
         rc = klm_tls_ctx_new(&cfg, diag, &state->tls_ctx);
     }
     klm_pool_free(&pool);
@@ -108,7 +107,7 @@ static klm_rc load_rings(struct km_server *server, struct km_state *state, struc
             }
         }
         if (!*rings[i].ring) {
-            KLM_TRY(open_ring(server, view, rings[i].value, diag, rings[i].ring));
+            KLM_TRY(km_state_ring(server, view, rings[i].value, diag, rings[i].ring));
         }
     }
     return KLM_OK;
@@ -131,6 +130,9 @@ klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
         rc = st_view_open(server->store, &view);
         if (rc == KLM_OK) {
             rc = load_rings(server, state, view, diag);
+            if (rc == KLM_OK) {
+                km_partner_load(server, state, view);
+            }
             st_view_close(&view);
         }
         if (rc == KLM_OK) {
@@ -167,6 +169,7 @@ void km_state_put(struct km_state **state)
         return;
     }
     klm_tls_ctx_free(&old->tls_ctx);
+    km_partner_unload(old);
     kr_open_ring_free(&old->keys);
     kr_open_ring_free(&old->tls);
     kr_open_ring_free(&old->trust);

@@ -20,6 +20,8 @@ static const struct {
     [KR_ROLE_CLIENT] = {"critical,digitalSignature", "critical,digitalSignature", "clientAuth"},
     [KR_ROLE_DRIVE] = {"critical,digitalSignature", "critical,digitalSignature",
                        "clientAuth," KR_OID_DRIVE_ROLE},
+    [KR_ROLE_PARTNER] = {"critical,digitalSignature", "critical,digitalSignature",
+                         "serverAuth,clientAuth," KR_OID_PARTNER_ROLE},
 };
 
 static klm_rc add(X509 *x509, X509_EXTENSION *take_ext)

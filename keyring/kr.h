@@ -161,11 +161,23 @@ klm_rc kr_sign(const struct kr_label *with, struct klm_slice data, const char **
 
 /* Roles that this product marks in certificates it signs (extended key usage of ours for
  * drives). */
-enum kr_role { KR_ROLE_LABEL, KR_ROLE_CA, KR_ROLE_SERVER, KR_ROLE_CLIENT, KR_ROLE_DRIVE };
+enum kr_role {
+    KR_ROLE_LABEL,
+    KR_ROLE_CA,
+    KR_ROLE_SERVER,
+    KR_ROLE_CLIENT,
+    KR_ROLE_DRIVE,
+    KR_ROLE_PARTNER
+};
 /* Extended key usage: this is an encrypting drive (documentation arc, RFC 5612). */
 #define KR_OID_DRIVE_ROLE "1.3.6.1.4.1.32473.83.1"
 /* Extension with the drive's WWN, a UTF8String; its serial number is the subject's serialNumber. */
 #define KR_OID_DRIVE_WWN "1.3.6.1.4.1.32473.83.2"
+/* Extended key usage: this is another key server, a partner (same arc). */
+#define KR_OID_PARTNER_ROLE "1.3.6.1.4.1.32473.83.3"
+/* Does a certificate carry the partner's role? KLM_E_NOTFOUND: no, or it is an authority's;
+ * KLM_E_INVALID: no certificate in strict DER. */
+klm_rc kr_cert_partner(struct klm_slice der) KLM_MUST_USE;
 /* The drive that a certificate stands for: its serial number (12 upper-case letters and digits:
  * the subject's serialNumber) and WWN (16 upper-case hex digits, "" when not told).
  * KLM_E_NOTFOUND: no drive role in it; KLM_E_INVALID: the role without a proper serial number or
@@ -263,6 +275,12 @@ klm_rc kr_label_find_hash(const struct kr_open_ring *ring, const uint8_t spki_ha
 /* The certificate a TLS listener shows: the DEFAULT one, else the first PERSONAL one with a
  * private key (one with the server role first). */
 klm_rc kr_label_server(const struct kr_open_ring *ring, const struct kr_label **out) KLM_MUST_USE;
+/* The certificate this server shows to partners: one with the partner's role and its private key,
+ * the DEFAULT one first. KLM_E_NOTFOUND. */
+klm_rc kr_label_partner(const struct kr_open_ring *ring, const struct kr_label **out) KLM_MUST_USE;
+/* The entry of the ring that is exactly this certificate. KLM_E_NOTFOUND. */
+klm_rc kr_label_find_cert(const struct kr_open_ring *ring, struct klm_slice der,
+                          const struct kr_label **out) KLM_MUST_USE;
 /* Does a certificate chain, now, to an authority of the ring: a CA certificate connected with
  * usage CERTAUTH? KLM_E_DENIED with a message that says why not. */
 klm_rc kr_cert_chain(const struct kr_open_ring *ring, struct klm_slice der, klm_time now,

@@ -57,4 +57,23 @@ void srv_sessions_reopen(struct srv_sessions *sessions);
 /* Free an empty set. */
 void srv_sessions_free(struct srv_sessions **sessions);
 
+/* ---- partners.c: the port for partners, and what goes out to them (replication/). */
+struct srv_partners;
+klm_rc srv_partners_new(struct km_server *server, struct klm_loop *loop, struct srv_partners **out)
+    KLM_MUST_USE;
+/* Open Admin.ssl.port when it is set and there is a certificate to show; not to have one keeps nobody from serving keys, a port in use
+ * is a failure as for the others. */
+klm_rc srv_partners_listen(struct srv_partners *partners, struct klm_diag *diag) KLM_MUST_USE;
+/* 0: not open. */
+unsigned srv_partners_port(const struct srv_partners *partners);
+/* After a refresh. */
+void srv_partners_refresh(struct srv_partners *partners);
+/* No more connections, neither in nor out; done is called on the loop when none is left. */
+void srv_partners_drain(struct srv_partners *partners, void (*done)(void *arg), void *arg);
+/* End those that are left at once. */
+void srv_partners_cut(struct srv_partners *partners);
+/* Wake up whoever waits for a partner: before the operators' threads are joined. */
+void srv_partners_stop(struct srv_partners *partners);
+void srv_partners_free(struct srv_partners **partners);
+
 #endif

@@ -26,6 +26,7 @@ struct srv_task {
     struct klm_loop *loop;
     struct srv_sessions *sessions;
     struct srv_listener *tcp, *ssl;
+    struct srv_partners *partners;
     struct con_socket *socket;
     struct klm_timer *drain;
     pthread_mutex_t info_lock; /* guards info, which verbs read on other threads */
@@ -116,14 +117,22 @@ static void start_serving(struct srv_task *srv)
 
 /* ---- Stopping */
 
-static void drained(void *arg)
+static void partners_drained(void *arg)
 {
     struct srv_task *srv = arg;
 
     klm_timer_set(srv->drain, 0);
+    klm_loop_stop(srv->loop);
+}
+
+static void drained(void *arg)
+{
+    struct srv_task *srv = arg;
+
     if (srv->ending) {
-        klm_loop_stop(srv->loop);
+        srv_partners_drain(srv->partners, partners_drained, srv);
     } else {
+        klm_timer_set(srv->drain, 0);
         set_state(srv, "stopped");
         klm_say(KLM_MSG_SERVING_STOPPED);
     }
@@ -136,6 +145,9 @@ static void cut(void *arg)
     if (srv_sessions_count(srv->sessions) > 0) {
         klm_say(KLM_MSG_CUT, KLM_NUM(srv_sessions_count(srv->sessions)));
         srv_sessions_cut(srv->sessions);
+    }
+    if (srv->ending) {
+        srv_partners_cut(srv->partners);
     }
 }
 
@@ -182,6 +194,7 @@ static void control_task(struct klm_task *task)
         start_serving(srv);
     } else if (strcmp(control->what, "refreshed") == 0) {
         srv_sessions_refresh(srv->sessions);
+        srv_partners_refresh(srv->partners);
     }
     free(control);
 }
@@ -327,10 +340,12 @@ static klm_rc start(struct srv_task *srv, const struct srv_options *options, str
     KLM_TRY(km_open(&km, diag, &srv->server));
     say_product();
     KLM_TRY(srv_sessions_new(srv->server, srv->loop, &srv->sessions));
+    KLM_TRY(srv_partners_new(srv->server, srv->loop, &srv->partners));
     km_task_set(srv->server, task_info, srv);
     km_on_control(srv->server, on_control, srv);
     km_on_refresh(srv->server, on_refreshed, srv);
     KLM_TRY(open_listeners(srv, diag));
+    KLM_TRY(srv_partners_listen(srv->partners, diag));
     KLM_TRY(open_console(srv, diag));
     return KLM_OK;
 }
@@ -351,9 +366,11 @@ static void serve(struct srv_task *srv, uint64_t began)
 static void end(struct srv_task *srv)
 {
     srv_console_socket(NULL);
+    srv_partners_stop(srv->partners);
     con_socket_close(&srv->socket);
     close_listeners(srv);
     srv_sessions_free(&srv->sessions);
+    srv_partners_free(&srv->partners);
     km_close(&srv->server);
     klm_timer_free(&srv->drain);
     klm_loop_free(&srv->loop);

@@ -133,8 +133,15 @@ TEST(the_other_names_of_commands_work)
 TEST(commands_of_later_features_say_what_they_wait_for)
 {
     serving();
-    SAY("F ISKLM,APPL='sync -all -ipaddr 1.2.3.4:1443'", 1, "KLM0970E");
     SAY("F ISKLM,APPL='createkeygroup -password x'", 1, "LTO key groups");
+}
+
+TEST(sync_is_the_running_tasks_to_do)
+{
+    serving();
+    SAY("F ISKLM,APPL='sync -all -ipaddr 1.2.3.4:1443'", 1, "KLM1304E");
+    SAY("F ISKLM,APPL='sync -all'", 2, "KLM0908E");
+    SAY("F ISKLM,APPL='sync -all -ipaddr 1.2.3.4:1443 -merge -rewrite'", 2, "KLM1305E");
 }
 
 TEST(options_are_checked_against_the_verbs_parameters)

@@ -537,6 +537,126 @@ static struct km_call *token_read_bad(void)
     return token_read(false);
 }
 
+/* ---- Partners */
+
+static const struct km_actor other_server = {
+    .kind = KM_ACTOR_PARTNER, .roles = KM_ROLE_PARTNER, .name = "OTHER", .address = "192.0.2.1:1"};
+
+/* A certificate with the role, connected to the ring of partners: the server's own stands for another's here. */
+static struct klm_slice partner_cert(void)
+{
+    static struct klm_slice made;
+
+    if (made.n == 0) {
+        struct km_call *call;
+
+        DO(&house, KM_CERT_GENERATE, &admin, "owner", OWNER, "label", "P1", "subject", "CN=P1",
+           "type", "NISTECC", "size", "256", "role", "PARTNER", "token_label", "P1TOKEN",
+           "sign_owner", "CERTAUTH", "sign_label", CA_LABEL);
+        DO(&house, KM_RING_CONNECT, &admin, "owner", OWNER, "ring", RING, "cert_owner", OWNER,
+           "label", "P1", "usage", "PERSONAL");
+        DO(&house, KM_CONFIG_SET, &admin, "property", "Admin.ssl.keystore.name", "value",
+           "safkeyring://" OWNER "/" RING);
+        call = RUN(KM_CERT_EXPORT, "owner", OWNER, "label", "P1", "format", "CERTDER");
+        made = keep(call->bytes);
+        km_call_free(&call);
+    }
+    return made;
+}
+
+static struct km_call *meet(struct klm_slice der, int64_t version)
+{
+    struct km_call *call = new_call(&house, KM_PARTNER_CONTACT, &nobody);
+    struct km_partner_contact *req = call->req;
+
+    *req = (struct km_partner_contact){der, version, version, "OTHER", "none"};
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *meet_ok(void)
+{
+    return meet(partner_cert(), KM_PARTNER_VERSION);
+}
+
+static struct km_call *meet_bad(void)
+{
+    return meet(partner_cert(), KM_PARTNER_VERSION + 1);
+}
+
+static klm_rc sync_anywhere(void *arg, struct km_call *call)
+{
+    const struct km_sync_req *req = call->req;
+
+    (void)arg;
+    return req->all ? KLM_OK : klm_fail(&call->diag, KLM_E_USAGE, KLM_MSG_SYNC_WHAT);
+}
+
+static struct km_call *sync_ok(void)
+{
+    km_on_partner(house.server, &(struct km_partner_ops){.sync = sync_anywhere}, NULL);
+    return RUN(KM_SYNC, "ipaddr", "192.0.2.1:1", "all", "");
+}
+
+static struct km_call *sync_bad(void)
+{
+    return RUN(KM_SYNC, "ipaddr", "192.0.2.1:1");
+}
+
+static struct km_call *give_ok(void)
+{
+    return RUN(KM_SYNC_CONFIG_GIVE, NULL);
+}
+
+static struct km_call *take(enum km_verb_id verb, struct klm_slice bytes)
+{
+    struct km_call *call = new_call(&house, verb, &other_server);
+
+    ((struct km_file_req *)call->req)->bytes = bytes;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *config_check_ok(void)
+{
+    return take(KM_SYNC_CONFIG_CHECK, klm_slice_str("drive.pending.max=5\n"));
+}
+
+static struct km_call *config_check_bad(void)
+{
+    return take(KM_SYNC_CONFIG_CHECK, klm_slice_str("drive.pending.max=many\n"));
+}
+
+static struct km_call *config_take_ok(void)
+{
+    return take(KM_SYNC_CONFIG_TAKE, klm_slice_str("drive.acceptUnknownDrives=false\n"));
+}
+
+static struct km_call *config_take_bad(void)
+{
+    return take(KM_SYNC_CONFIG_TAKE, klm_slice_str("drive.pending.max=many\n"));
+}
+
+static struct km_call *drives_check_ok(void)
+{
+    return take(KM_SYNC_DRIVES_CHECK, table);
+}
+
+static struct km_call *drives_check_bad(void)
+{
+    return take(KM_SYNC_DRIVES_CHECK, klm_slice_str("no table"));
+}
+
+static struct km_call *drives_take_ok(void)
+{
+    return take(KM_SYNC_DRIVES_TAKE, table);
+}
+
+static struct km_call *drives_take_bad(void)
+{
+    return take(KM_SYNC_DRIVES_TAKE, klm_slice_str("no table"));
+}
+
 /* ---- In this order, as some need what others made. A verb that has nothing to fail by says so. */
 typedef struct km_call *run_fn(void);
 static const struct row {
@@ -588,6 +708,13 @@ static const struct row {
     {KM_CERT_DELETE, cert_delete_ok, cert_delete_ok, NULL},
     {KM_TOKEN_WRITE, token_write_ok, token_write_bad, NULL},
     {KM_TOKEN_READ, token_read_ok, token_read_bad, NULL},
+    {KM_PARTNER_CONTACT, meet_ok, meet_bad, NULL},
+    {KM_SYNC, sync_ok, sync_bad, NULL},
+    {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
+    {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
+    {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},
+    {KM_SYNC_DRIVES_CHECK, drives_check_ok, drives_check_bad, NULL},
+    {KM_SYNC_DRIVES_TAKE, drives_take_ok, drives_take_bad, NULL},
 };
 
 static void serving(void)
@@ -710,6 +837,9 @@ static struct km_call *refused(enum km_verb_id verb)
 
     if (verb == KM_DRIVE_CONTACT) {
         return contact(&house, &stranger);
+    }
+    if (verb == KM_PARTNER_CONTACT) {
+        return meet(cert, KM_PARTNER_VERSION); /* of a key label */
     }
     call = new_call(&house, verb, &nobody);
     KLM_IGNORE(km_run_wait(call));

@@ -91,7 +91,8 @@ TEST(each_role_has_its_usages)
                 label = make_cert("CN=l", RSA2048, KR_ROLE_LABEL, &ca),
                 ec = make_cert("CN=e", P256, KR_ROLE_LABEL, &ca),
                 server = make_cert("CN=s", RSA2048, KR_ROLE_SERVER, &ca),
-                client = make_cert("CN=c", P256, KR_ROLE_CLIENT, &ca);
+                client = make_cert("CN=c", P256, KR_ROLE_CLIENT, &ca),
+                partner = make_cert("CN=p", P256, KR_ROLE_PARTNER, &ca);
     const char *text = text_of(ca.der);
 
     HAS(text, "X509v3 Basic Constraints: critical\n                CA:TRUE\n");
@@ -110,6 +111,14 @@ TEST(each_role_has_its_usages)
     HAS(text, "X509v3 Key Usage: critical\n                Digital Signature\n");
     HAS(text, "X509v3 Extended Key Usage: \n                TLS Web Client Authentication\n");
     HAS_NOT(text, "32473");
+    text = text_of(partner.der);
+    HAS(text, "X509v3 Key Usage: critical\n                Digital Signature\n");
+    HAS(text, "TLS Web Server Authentication, TLS Web Client Authentication, " KR_OID_PARTNER_ROLE);
+    CHECK_RC(kr_cert_partner(partner.der), KLM_OK);
+    CHECK_RC(kr_cert_partner(client.der), KLM_E_NOTFOUND);
+    CHECK_RC(kr_cert_partner(ca.der), KLM_E_NOTFOUND);
+    CHECK_RC(kr_cert_partner(KLM_SLICE(partner.der.p, partner.der.n - 1)), KLM_E_INVALID);
+    kr_key_free(&partner.key);
     kr_key_free(&ca.key);
     kr_key_free(&label.key);
     kr_key_free(&ec.key);

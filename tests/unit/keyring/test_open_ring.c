@@ -64,6 +64,40 @@ TEST(labels_are_found_by_name_and_by_the_hash_of_their_key)
     site_done(&site);
 }
 
+TEST(a_partners_certificate_is_found_by_role_and_by_its_bytes)
+{
+    struct site site = site_new();
+    struct made l = make_cert("CN=l", P256, KR_ROLE_LABEL, NULL),
+                p = make_cert("CN=p", P256, KR_ROLE_PARTNER, NULL),
+                d = make_cert("CN=d", P256, KR_ROLE_PARTNER, NULL),
+                keyless = make_keyless("CN=k", P256, KR_ROLE_PARTNER);
+    const struct kr_label *label = NULL;
+    struct kr_open_ring *ring;
+
+    put_cert(&site, &l, DEFAULT("l"), KR_TRUST);
+    put_cert(&site, &keyless, PERSONAL("k"), KR_TRUST);
+    ring = ring_of(&site);
+    CHECK_RC(kr_label_partner(ring, &label), KLM_E_NOTFOUND); /* its private key is elsewhere */
+    REQUIRE_OK(kr_label_find_cert(ring, keyless.der, &label));
+    CHECK_STR(label->label, "k");
+    CHECK_RC(kr_label_find_cert(ring, p.der, &label), KLM_E_NOTFOUND);
+    kr_open_ring_free(&ring);
+    put_cert(&site, &p, PERSONAL("p"), KR_TRUST);
+    ring = ring_of(&site);
+    REQUIRE_OK(kr_label_partner(ring, &label));
+    CHECK_STR(label->label, "p");
+    kr_open_ring_free(&ring);
+    put_cert(&site, &d, DEFAULT("d"), KR_TRUST);
+    ring = ring_of(&site);
+    REQUIRE_OK(kr_label_partner(ring, &label));
+    CHECK_STR(label->label, "d");
+    kr_open_ring_free(&ring);
+    kr_key_free(&l.key);
+    kr_key_free(&p.key);
+    kr_key_free(&d.key);
+    site_done(&site);
+}
+
 TEST(an_empty_ring_finds_nothing)
 {
     struct site site = site_new();

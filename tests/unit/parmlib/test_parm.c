@@ -341,10 +341,6 @@ TEST(what_is_not_built_yet_stops_the_start)
 {
     static const char *const lines[] = {"fips=on",
                                         "KMIPListener.ssl.port=5696",
-                                        "sync.ipaddress=host:1443",
-                                        "sync.type=all",
-                                        "sync.action=rewrite",
-                                        "sync.timeinhours=1",
                                         "Server.password=x",
                                         "Server.authMechanism=LocalOS",
                                         "useSKIDefaultLabels=on",

@@ -1,0 +1,127 @@
+"""Two key servers that are partners of each other, for scenario tests: one set of rings, a certificate with the role PARTNER for each."""
+import os
+import ssl
+import socket
+import struct
+
+from keyserver import SIGNED, SLOW, Site, free_port, write
+
+HEADER = struct.Struct(">2sBBII")
+HELLO, SYNC, DRILL, BYE, WELCOME, SYNCED, PROVEN, REFUSED = 0x01, 0x10, 0x11, 0x1F, 0x81, 0x90, 0x91, 0xFF
+
+
+def certificate(server, label, ring, role="PARTNER"):
+    """A certificate with a private key, alone in a ring of its own."""
+    server.racf(f"ID(TAPEKMS) ADDRING({ring})")
+    server.racf(f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('{label}') O('MyCo') C('US')) WITHLABEL('{label}') PCICC({ring.upper()}.CERT) "
+                f"NISTECC SIZE(256) ROLE({role}) {SIGNED}")
+    server.racf(f"ID(TAPEKMS) CONNECT(LABEL('{label}') RING({ring}) DEFAULT)")
+
+
+class Pair:
+    """Rings for two partners. one() and two() are properties of the servers that have them."""
+
+    def __init__(self, *properties, **named):
+        self.site = Site("partner.role=none", *properties, **named)
+        master = self.site.master
+        master.racf("ID(TAPEKMS) ADDRING(Partners)")
+        master.racf("ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(Partners))")
+        for name in ("One", "Two"):
+            certificate(master, f"Partner {name}", f"Partner{name}")
+            master.racf(f"ID(TAPEKMS) CONNECT(LABEL('Partner {name}') RING(Partners) USAGE(PERSONAL))")
+        certificate(master, "Partner Three", "PartnerThree")           # has the role, is not connected
+        certificate(master, "No Partner", "NoPartner", role="CLIENT")  # is connected, has not the role
+        master.racf("ID(TAPEKMS) CONNECT(LABEL('No Partner') RING(Partners) USAGE(PERSONAL))")
+
+    def server(self, name, *properties):
+        return self.site.server(f"Admin.ssl.keystore.name=safkeyring://TAPEKMS/Partner{name}",
+                                "Admin.ssl.truststore.name=safkeyring://TAPEKMS/Partners", f"Admin.ssl.port={free_port()}",
+                                "Admin.ssl.host=127.0.0.1", f"server.id={name.upper()}", *properties)
+
+
+def address(server):
+    return f"127.0.0.1:{server.value('Admin.ssl.port')}"
+
+
+def key_pair(folder, names):
+    """Certificates and keys in PEM, made by OpenSSL and signed by an authority of its own: for peers written here."""
+    import subprocess
+    os.makedirs(folder, exist_ok=True)
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=Partners' CA",
+            "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt")
+    for name in names:
+        write(f"{folder}/{name}.ext", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                                      "extendedKeyUsage=serverAuth,clientAuth,1.3.6.1.4.1.32473.83.3\n")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
+        openssl("x509", "-req", "-in", f"{folder}/{name}.csr", "-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key", "-CAcreateserial",
+                "-days", "30", "-extfile", f"{folder}/{name}.ext", "-out", f"{folder}/{name}.crt")
+
+
+def text(value):
+    raw = value.encode()
+    return struct.pack(">H", len(raw)) + raw
+
+
+def frame(kind, body=b"", number=1, version=1):
+    return HEADER.pack(b"KR", version, kind, len(body), number) + body
+
+
+def hello(low=1, high=1, name="PY", role="none"):
+    return struct.pack(">HH", low, high) + text(name) + text(role)
+
+
+class Link:
+    """A partner written from replication/PROTOCOL.md alone, over Python's own TLS."""
+
+    def __init__(self, server, folder, name, ca=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(ca or f"{server.home}/drive/ca.crt")
+        if name:
+            context.load_cert_chain(f"{folder}/{name}.crt", f"{folder}/{name}.key")
+        raw = socket.create_connection(("127.0.0.1", int(server.value("Admin.ssl.port"))), 10 * SLOW)
+        self.socket = context.wrap_socket(raw)
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def receive(self):
+        """(type, number, body); None at the end."""
+        header = self.read(HEADER.size)
+        if header is None:
+            return None
+        magic, version, kind, n, number = HEADER.unpack(header)
+        assert magic == b"KR" and version == 1, header
+        return kind, number, self.read(n) if n else b""
+
+    def read(self, n):
+        data = b""
+        while len(data) < n:
+            got = self.socket.recv(n - len(data))
+            if not got:
+                return None
+            data += got
+        return data
+
+    def ask(self, kind, body=b"", number=1):
+        self.send(frame(kind, body, number))
+        return self.receive()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+def refusal(answer):
+    """The identifier of the message in a refusal."""
+    kind, _, body = answer
+    assert kind == REFUSED, answer
+    n = struct.unpack(">H", body[:2])[0]
+    return body[2:2 + n].decode()
