@@ -82,6 +82,16 @@ struct km_seen {
     struct timespec mtime;
 };
 
+/* How many drills partners began within an hour (drill.c). */
+struct km_drills {
+    pthread_mutex_t lock; /* guards what follows */
+    struct km_drills_of {
+        char name[65];
+        uint64_t since; /* monotonic ms; 0: free */
+        int64_t n;
+    } of[16];
+};
+
 struct km_server {
     struct km_options options;
     pthread_rwlock_t
@@ -114,6 +124,7 @@ struct km_server {
     void *task_arg;
     km_refreshed_fn *refreshed;
     void *refreshed_arg;
+    struct km_drills drills;
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;
@@ -121,6 +132,8 @@ struct km_server {
     klm_time started;
 };
 
+/* partner.c: a verb whose work goes out to a partner, by what the task set */
+klm_rc km_partner_hand_out(struct km_call *call, km_partner_fn *fn) KLM_MUST_USE;
 /* partner_tls.c */
 /* Rings and contexts for partners, as far as they are configured. What is wrong with them keeps nobody from serving keys: it is said
  * and stays in state->partner.why. */

@@ -244,6 +244,36 @@ struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key se
     int64_t version_min, version_max;
     const char *id, *role; /* server.id and partner.role there */
 };
+struct km_drill_req { /* KM_DRILL */
+    const char *partner;
+};
+/* What a drill asks (replication/PROTOCOL.md): a key label with its challenge, or the master key. */
+enum km_prove_kind { KM_PROVE_LABEL = 1, KM_PROVE_MASTER = 3 };
+struct km_challenge {
+    uint8_t kind; /* enum km_prove_kind, or what a later release knows */
+    const char *name;
+    uint8_t hash[32]; /* of a label's SubjectPublicKeyInfo */
+    struct klm_slice challenge;
+};
+enum km_prove_outcome {
+    KM_PROVEN = 0,
+    KM_MISSING = 1,     /* no such label, and the key under no other */
+    KM_OTHER_KEY = 2,   /* the label is there, with another key */
+    KM_KEYLESS = 3,     /* its private key is not there */
+    KM_CANNOT = 4,      /* the challenge did not open */
+    KM_OTHER_LABEL = 5, /* proved, but under another label */
+    KM_UNKNOWN_KIND = 6
+};
+struct km_proof {
+    uint8_t outcome;
+    uint8_t proof[KR_PROOF];
+};
+struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof for each */
+    const struct km_challenge *item;
+    int64_t n;
+    struct klm_slice binding, nonce;
+    bool first; /* page of a drill: it counts */
+};
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
     bool all, config, drivetab, merge, rewrite;
@@ -374,9 +404,14 @@ klm_rc km_partner_check(const struct km_state *state, struct klm_slice der, stru
  * on the caller's thread; nothing of it is set in a tool. */
 typedef klm_rc km_partner_fn(void *arg, struct km_call *call);
 struct km_partner_ops {
-    km_partner_fn *sync;
+    km_partner_fn *sync, *drill;
 };
 void km_on_partner(struct km_server *server, const struct km_partner_ops *ops, void *arg);
+
+/* What a proof of a drill is bound to: binding of the TLS session, nonce, and what is to be proved; both sides make it. out is emptied
+ * first. */
+klm_rc km_drill_transcript(const struct km_challenge *item, struct klm_slice binding,
+                           struct klm_slice nonce, struct klm_buf *out) KLM_MUST_USE;
 
 /* Record an event as it is, now. Never blocks on a sync. */
 klm_rc km_audit(struct km_server *server, const struct smf_event *event) KLM_MUST_USE;

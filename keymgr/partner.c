@@ -92,7 +92,7 @@ void km_on_partner(struct km_server *server, const struct km_partner_ops *ops, v
     server->partner_arg = arg;
 }
 
-static klm_rc hand_out(struct km_call *call, km_partner_fn *fn)
+klm_rc km_partner_hand_out(struct km_call *call, km_partner_fn *fn)
 {
     return fn ? fn(call->server->partner_arg, call)
               : KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_PARTNER_DOWN, km_verb(call->id)->name);
@@ -105,5 +105,5 @@ klm_rc km_sync_prepare(struct km_call *call)
     if (req->merge && req->rewrite) {
         return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_SYNC_MODE);
     }
-    return hand_out(call, call->server->partner.sync);
+    return km_partner_hand_out(call, call->server->partner.sync);
 }

@@ -170,6 +170,7 @@ klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct k
     pthread_rwlock_init(&server->state_lock, NULL);
     pthread_mutex_init(&server->config_lock, NULL);
     pthread_mutex_init(&server->checkpoints.lock, NULL);
+    pthread_mutex_init(&server->drills.lock, NULL);
     km_auditor_init(&server->auditor);
     rc = open_all(server, diag);
     if (rc != KLM_OK) {
@@ -225,6 +226,7 @@ void km_close(struct km_server **server)
     pthread_rwlock_destroy(&s->state_lock);
     pthread_mutex_destroy(&s->config_lock);
     pthread_mutex_destroy(&s->checkpoints.lock);
+    pthread_mutex_destroy(&s->drills.lock);
     pthread_mutex_destroy(&s->auditor.lock);
     pthread_cond_destroy(&s->auditor.wake);
     free(s);

@@ -38,6 +38,8 @@ klm_rc km_cert_export_prepare(struct km_call *call);
 klm_rc km_token_write_prepare(struct km_call *call);
 klm_rc km_token_read_prepare(struct km_call *call);
 klm_rc km_partner_contact_prepare(struct km_call *call);
+klm_rc km_drill_prepare(struct km_call *call);
+klm_rc km_drill_prove_prepare(struct km_call *call);
 klm_rc km_sync_prepare(struct km_call *call);
 klm_rc km_sync_config_give_prepare(struct km_call *call);
 klm_rc km_sync_config_check_prepare(struct km_call *call);

@@ -307,6 +307,25 @@ klm_rc kr_wrap_session(const struct kr_key *key, const uint8_t session_key[32], 
 /* Contexts of this thread hold references to the last keys it used, until it ends or calls this. */
 void kr_thread_forget(void);
 
+/* ---- Drills: does another server open what we can? A challenge wraps a fresh secret under a context that no EEDK can have, bound to
+ * the transcript of the session; the proof is an HMAC-SHA256 keyed by it. transcript names all that both sides agree on (binding to the
+ * TLS session, nonce, what is to be proved), at most 64 KiB. */
+#define KR_PROOF 32
+/* Challenge for a label and the proof it must be answered with. Fails as kr_wrap. */
+klm_rc kr_drill_ask(const struct kr_label *to, struct klm_slice transcript,
+                    uint8_t challenge[KR_WRAPPED_MAX], size_t *n, uint8_t expected[KR_PROOF])
+    KLM_MUST_USE;
+/* Answer one. Fails as kr_unwrap: KLM_E_NOTFOUND without the private key, KLM_E_CRYPTO when it was made for another key, another
+ * session, or is no challenge. A private-key operation: on a worker. */
+klm_rc kr_drill_answer(const struct kr_label *with, struct klm_slice transcript,
+                       struct klm_slice challenge, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+/* The proof that both have the same master key, or the same stored AES-256 key (KLM_E_UNSUPPORTED: another size): the same function
+ * makes and expects it. */
+klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
+                       uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,
+                       uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+
 /* ---- KEYXFER file (keyring/KEYXFER.md): text header, token, verification pattern of the master
  * key, SHA-256 checksum. */
 klm_rc kr_xfer_encode(const char *label, struct klm_slice token, struct klm_buf *out) KLM_MUST_USE;

@@ -17,7 +17,7 @@ struct srv_partners {
 
 klm_rc srv_partners_new(struct km_server *server, struct klm_loop *loop, struct srv_partners **out)
 {
-    static const struct km_partner_ops ops = {.sync = repl_sync};
+    static const struct km_partner_ops ops = {.sync = repl_sync, .drill = repl_drill};
     KLM_AUTO(srv_partners_free) struct srv_partners *partners = calloc(1, sizeof *partners);
 
     if (!partners) {

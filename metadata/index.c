@@ -26,7 +26,7 @@ static void key_of(const char *value, uint64_t number, struct index_key *key)
     (void)md_number_key(number, key->p + key->prefix);
 }
 
-static klm_rc cursor_get(struct st_view *view, uint64_t *out)
+klm_rc md_index_cursor(struct st_view *view, uint64_t *out)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct klm_slice record;
@@ -82,7 +82,7 @@ klm_rc md_index(struct st_change *change, size_t max, uint64_t *left)
     uint8_t number[MD_NUMBER];
     uint64_t done, last;
 
-    KLM_TRY(cursor_get(view, &done));
+    KLM_TRY(md_index_cursor(view, &done));
     KLM_TRY(md_usage_last(view, &last));
     if (max > 0 && last > done) {
         KLM_TRY(md_usage_scan(view, done, max, index_event, &run));
@@ -218,7 +218,7 @@ klm_rc md_query(struct st_view *view, enum md_by by, const char *what, size_t li
         KLM_TRY(md_volser(what, volser, NULL));
         q.what = volser;
     }
-    KLM_TRY(cursor_get(view, &q.indexed));
+    KLM_TRY(md_index_cursor(view, &q.indexed));
     rc = md_usage_back(view, q.indexed, tail_event, &q);
     if (rc == KLM_OK) {
         rc = from_index(&q);

@@ -43,6 +43,10 @@ enum md_by { MD_BY_VOLSER, MD_BY_ALIAS, MD_BY_DRIVE };
 klm_rc md_query(struct st_view *view, enum md_by by, const char *what, size_t limit,
                 md_usage_fn *fn, void *arg) KLM_MUST_USE;
 
+/* The newest event of each volume, by volume serial. Reads the index once; memory grows with the events that are not indexed yet, not
+ * with the volumes. Events without a volume are left out. */
+klm_rc md_volumes(struct st_view *view, md_usage_fn *fn, void *arg) KLM_MUST_USE;
+
 /* ---- SKLMData.xml */
 /* One <KeyUsageEvent> element as text, in the documented order of children. */
 klm_rc md_xml_event(const struct md_usage *usage, struct klm_buf *out) KLM_MUST_USE;

@@ -14,6 +14,8 @@ klm_rc md_number_of(struct klm_slice key, uint64_t *out) KLM_MUST_USE;
 /* Every field ends and is printable UTF-8 (so it can stand in XML), and there is a drive. */
 bool md_usage_ok(const struct md_usage *usage);
 
+/* Up to which number events are indexed. */
+klm_rc md_index_cursor(struct st_view *view, uint64_t *out) KLM_MUST_USE;
 /* Events from the newest down to but not including floor. */
 klm_rc md_usage_back(struct st_view *view, uint64_t floor, md_usage_fn *fn, void *arg) KLM_MUST_USE;
 

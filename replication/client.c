@@ -444,6 +444,11 @@ const char *repl_link_partner(const struct repl_link *link)
     return link->name;
 }
 
+klm_rc repl_link_binding(const struct repl_link *link, uint8_t out[32])
+{
+    return link->ended ? KLM_E_CLOSED : repl_binding(klm_stream_ssl(link->stream), out);
+}
+
 const struct repl_hello *repl_link_hello(const struct repl_link *link)
 {
     return &link->hello;

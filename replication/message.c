@@ -1,6 +1,8 @@
 /* Messages between partners, to bytes and back (PROTOCOL.md). Encoder and decoder of a body stand together. */
 #include "replication/repl.h"
 
+#include "base/tls.h"
+
 #include <string.h>
 
 #define FRAME_VERSION 1
@@ -142,6 +144,65 @@ static void get_synced(struct klm_cur *cur, struct repl_synced *synced)
     }
 }
 
+static void put_drill(const struct repl_drill *drill, struct klm_buf *out)
+{
+    klm_buf_put(out, drill->nonce, sizeof drill->nonce);
+    klm_buf_u8(out, (uint8_t)drill->n);
+    for (size_t i = 0; i < drill->n; i++) {
+        klm_buf_u8(out, drill->item[i].kind);
+        klm_buf_str16(out, drill->item[i].name);
+        klm_buf_put(out, drill->item[i].hash, sizeof drill->item[i].hash);
+        klm_buf_lp16(out, drill->item[i].challenge);
+    }
+}
+
+static void get_drill(struct klm_cur *cur, struct repl_drill *drill)
+{
+    uint8_t n;
+
+    klm_cur_copy(cur, drill->nonce, sizeof drill->nonce);
+    klm_cur_u8(cur, &n);
+    if (n == 0 || n > REPL_CHALLENGES) {
+        klm_cur_fail(cur, KLM_E_INVALID);
+        return;
+    }
+    for (drill->n = 0; drill->n < n; drill->n++) {
+        struct repl_challenge *item = &drill->item[drill->n];
+
+        klm_cur_u8(cur, &item->kind);
+        get_text(cur, item->name, sizeof item->name - 1);
+        klm_cur_copy(cur, item->hash, sizeof item->hash);
+        klm_cur_lp16(cur, KR_WRAPPED_MAX, &item->challenge);
+    }
+}
+
+static void put_proven(const struct repl_proven *proven, struct klm_buf *out)
+{
+    klm_buf_u8(out, (uint8_t)proven->n);
+    for (size_t i = 0; i < proven->n; i++) {
+        klm_buf_u8(out, proven->proof[i].outcome);
+        klm_buf_put(out, proven->proof[i].proof, sizeof proven->proof[i].proof);
+    }
+}
+
+static void get_proven(struct klm_cur *cur, struct repl_proven *proven)
+{
+    uint8_t n;
+
+    klm_cur_u8(cur, &n);
+    if (n > REPL_CHALLENGES) {
+        klm_cur_fail(cur, KLM_E_INVALID);
+        return;
+    }
+    for (proven->n = 0; proven->n < n; proven->n++) {
+        klm_cur_u8(cur, &proven->proof[proven->n].outcome);
+        klm_cur_copy(cur, proven->proof[proven->n].proof, sizeof proven->proof[0].proof);
+        if (proven->proof[proven->n].outcome > KM_UNKNOWN_KIND) {
+            klm_cur_fail(cur, KLM_E_INVALID);
+        }
+    }
+}
+
 static void put_body(const struct repl_message *message, struct klm_buf *out)
 {
     switch (message->type) {
@@ -154,6 +215,12 @@ static void put_body(const struct repl_message *message, struct klm_buf *out)
         break;
     case REPL_SYNCED:
         put_synced(&message->u.synced, out);
+        break;
+    case REPL_DRILL:
+        put_drill(&message->u.drill, out);
+        break;
+    case REPL_PROVEN:
+        put_proven(&message->u.proven, out);
         break;
     case REPL_REFUSED:
         put_message_text(&message->u.refused, out);
@@ -176,12 +243,23 @@ static void get_body(struct klm_cur *cur, struct repl_message *message)
     case REPL_SYNCED:
         get_synced(cur, &message->u.synced);
         break;
+    case REPL_DRILL:
+        get_drill(cur, &message->u.drill);
+        break;
+    case REPL_PROVEN:
+        get_proven(cur, &message->u.proven);
+        break;
     case REPL_REFUSED:
         get_message_text(cur, &message->u.refused);
         break;
     case REPL_BYE:
         break;
     }
+}
+
+klm_rc repl_binding(struct ssl_st *ssl, uint8_t out[32])
+{
+    return klm_tls_exporter(ssl, REPL_DRILL_EXPORTER, (struct klm_slice){0}, out, 32);
 }
 
 /* ---- Frames: magic, version, type, length of the body, number */

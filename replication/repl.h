@@ -7,6 +7,8 @@
 
 #include "keymgr/km.h"
 
+struct ssl_st;
+
 #define REPL_HEADER 12
 #define REPL_BODY_MAX                                                                              \
     (66u << 20)         /* the longest drive table, a configuration, and what stands around them */
@@ -26,6 +28,7 @@ enum repl_part {
 #undef REPL_PART
 };
 #define REPL_PARTS_MAX 8
+#define REPL_CHALLENGES 32 /* in one message */
 
 struct repl_hello { /* REPL_HELLO and REPL_WELCOME */
     uint16_t version_min, version_max;
@@ -51,6 +54,21 @@ struct repl_synced {
         struct repl_text text;
     } part[REPL_PARTS_MAX];
 };
+struct repl_challenge { /* as struct km_challenge */
+    uint8_t kind;
+    char name[65];
+    uint8_t hash[32];
+    struct klm_slice challenge;
+};
+struct repl_drill {
+    uint8_t nonce[32];
+    size_t n;
+    struct repl_challenge item[REPL_CHALLENGES];
+};
+struct repl_proven {
+    size_t n;
+    struct km_proof proof[REPL_CHALLENGES];
+};
 struct repl_message {
     enum repl_type type;
     uint32_t id; /* of the request; an answer repeats it */
@@ -58,6 +76,8 @@ struct repl_message {
         struct repl_hello hello;
         struct repl_sync sync;
         struct repl_synced synced;
+        struct repl_drill drill;
+        struct repl_proven proven;
         struct repl_text refused;
     } u;
 };
@@ -69,6 +89,10 @@ klm_rc repl_encode(const struct repl_message *message, struct klm_buf *out) KLM_
 klm_rc repl_decode(struct klm_slice in, struct repl_message *out, size_t *used) KLM_MUST_USE;
 /* Its name for messages and traces. */
 const char *repl_type_name(enum repl_type type);
+
+/* What binds a drill to its TLS session: exporter value of this label (PROTOCOL.md, 4). */
+#define REPL_DRILL_EXPORTER "EXPORTER-klmsrv-drill-1"
+klm_rc repl_binding(struct ssl_st *ssl, uint8_t out[32]) KLM_MUST_USE;
 
 /* ---- Parts (parts.c) */
 struct repl_part_row {
@@ -114,10 +138,14 @@ klm_rc repl_link_ask(struct repl_link *link, struct repl_message *request, enum 
 /* The partner's label in our ring, borrowed; and what it called itself. */
 const char *repl_link_partner(const struct repl_link *link);
 const struct repl_hello *repl_link_hello(const struct repl_link *link);
+klm_rc repl_link_binding(const struct repl_link *link, uint8_t out[32]) KLM_MUST_USE;
 void repl_link_close(struct repl_link **link);
 
 /* ---- sync.c: the step of the verb sync (struct km_partner_ops); arg is the client */
 klm_rc repl_sync(void *client, struct km_call *call) KLM_MUST_USE;
+
+/* ---- drill.c: the step of the verb drill */
+klm_rc repl_drill(void *client, struct km_call *call) KLM_MUST_USE;
 
 /* ---- schedule.c: automatic sync by sync.ipaddress, sync.timeinhours, sync.type and sync.action, on a thread of its own */
 struct repl_schedule;

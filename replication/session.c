@@ -188,6 +188,10 @@ static klm_rc dispatch(struct repl_session *session)
         repl_take(session);
         return KLM_OK;
     }
+    if (session->phase == REPL_ADMITTED && type == REPL_DRILL) {
+        repl_prove(session);
+        return KLM_OK;
+    }
     if (session->phase == REPL_ADMITTED && type == REPL_BYE) {
         session->busy = false;
         repl_session_end(session);

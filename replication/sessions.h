@@ -20,7 +20,8 @@ struct repl_session {
     char name[65], fingerprint[65]; /* of the partner, once admitted */
     size_t used;                    /* bytes of the request in the input */
     struct repl_message request, answer;
-    size_t step; /* of a sync */
+    size_t step;  /* of a sync */
+    size_t pages; /* of drills that were answered */
 };
 
 struct repl_sessions {
@@ -57,5 +58,8 @@ bool repl_sessions_may_say(struct repl_sessions *set);
 void repl_take(struct repl_session *session);
 /* A message of ours in the form in which it travels. */
 void repl_text_of(const struct klm_diag *diag, struct repl_text *out);
+
+/* ---- prove.c: a page of a drill */
+void repl_prove(struct repl_session *session);
 
 #endif

@@ -603,6 +603,46 @@ static struct km_call *sync_bad(void)
     return RUN(KM_SYNC, "ipaddr", "192.0.2.1:1");
 }
 
+static klm_rc drill_nowhere(void *arg, struct km_call *call)
+{
+    (void)arg, (void)call;
+    return KLM_OK;
+}
+
+static struct km_call *drill_ok(void)
+{
+    km_on_partner(house.server, &(struct km_partner_ops){.drill = drill_nowhere}, NULL);
+    return RUN(KM_DRILL, "partner", "192.0.2.1:1");
+}
+
+static struct km_call *prove(bool first)
+{
+    static const uint8_t zeros[32];
+    const struct km_challenge item = {.kind = KM_PROVE_MASTER, .name = "master"};
+    struct km_call *call = new_call(&house, KM_DRILL_PROVE, &other_server);
+    struct km_prove *req = call->req;
+
+    *req = (struct km_prove){&item, 1, KLM_SLICE(zeros, 32), KLM_SLICE(zeros, 32), first};
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *prove_ok(void)
+{
+    return prove(true);
+}
+
+/* After a second one, more than this hour allows. */
+static struct km_call *prove_bad(void)
+{
+    struct km_call *call;
+
+    DO(&house, KM_CONFIG_SET, &admin, "property", "partner.drills.per.hour", "value", "1");
+    call = prove(true);
+    DO(&house, KM_CONFIG_SET, &admin, "property", "partner.drills.per.hour", "unset", "");
+    return call;
+}
+
 static struct km_call *give_ok(void)
 {
     return RUN(KM_SYNC_CONFIG_GIVE, NULL);
@@ -710,6 +750,8 @@ static const struct row {
     {KM_TOKEN_READ, token_read_ok, token_read_bad, NULL},
     {KM_PARTNER_CONTACT, meet_ok, meet_bad, NULL},
     {KM_SYNC, sync_ok, sync_bad, NULL},
+    {KM_DRILL, drill_ok, NULL, "it only hands the call to the task here"},
+    {KM_DRILL_PROVE, prove_ok, prove_bad, NULL},
     {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
     {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
     {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},

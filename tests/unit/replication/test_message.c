@@ -3,6 +3,8 @@
 
 #include "replication/repl.h"
 
+#define ZEROS32 "0000000000000000000000000000000000000000000000000000000000000000"
+
 static const char *const golden[] = {
     /* hello of ONE, primary; welcome of a server without a role, versions 1 to 3 */
     "4B520101"
@@ -47,6 +49,17 @@ static const char *const golden[] = {
     "0102"
     "0000"
     "0000",
+    /* drill: nonce, a label "A" with the challenge CAFE, the master key; proven, missing */
+    "4B520111"
+    "0000006F"
+    "00000006" ZEROS32 "02"
+    "01000141" ZEROS32 "0002CAFE"
+    "03000142" ZEROS32 "0000",
+    "4B520191"
+    "00000043"
+    "00000006"
+    "02"
+    "00" ZEROS32 "01" ZEROS32,
     /* refused, bye */
     "4B5201FF"
     "00000008"
@@ -213,6 +226,21 @@ TEST(each_broken_rule_is_refused)
          "0103"
          "00000000",
          KLM_E_INVALID}, /* outcome 3 */
+        {"4B520111"
+         "0000002100000001" ZEROS32 "00",
+         KLM_E_INVALID}, /* nothing asked */
+        {"4B520111"
+         "0000002100000001" ZEROS32 "21",
+         KLM_E_INVALID}, /* 33 challenges */
+        {"4B520191"
+         "0000000100000001"
+         "21",
+         KLM_E_INVALID}, /* 33 proofs */
+        {"4B520191"
+         "0000002200000001"
+         "01"
+         "07" ZEROS32,
+         KLM_E_INVALID}, /* outcome 7 */
         {"4B520190"
          "0000000100000001"
          "09",

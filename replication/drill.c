@@ -1,0 +1,392 @@
+/* The verb drill: the partner proves, for each key that this server can open, that it can open it, too; then every volume of the key
+ * usage metadata is held against the answers. The report of all volumes goes to a file as it is made; the operator sees the keys, the
+ * count and the first volumes that could not be read there. */
+#include "replication/repl.h"
+
+#include "base/secret.h"
+#include "replication/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN_KEYS 50     /* proven keys are listed up to here, others always */
+#define SHOWN_VOLUMES 100 /* exposed volumes in the answer */
+#define NOT_ASKED 0xFF    /* its private key is not here: nothing to be proved */
+#define FALSE_PROOF 0xFE  /* it said yes and could not prove it */
+
+struct tested {
+    uint8_t outcome; /* enum km_prove_outcome, NOT_ASKED, FALSE_PROOF */
+    uint64_t volumes;
+};
+
+/* A page on its way: what was asked, and the proofs that must come back. */
+struct page {
+    struct repl_message message;
+    uint8_t wrapped[REPL_CHALLENGES][KR_WRAPPED_MAX];
+    uint8_t expected[REPL_CHALLENGES][KR_PROOF];
+    uint8_t *outcome[REPL_CHALLENGES]; /* where each answer goes */
+};
+
+struct drill {
+    struct km_call *call;
+    struct repl_link *link;
+    const struct kr_open_ring *keys;
+    struct tested *tested; /* by place in the ring */
+    uint8_t master;
+    uint8_t binding[32];
+    struct page *page;
+    struct klm_buf transcript;
+    struct repl_report *report;
+    size_t asked, proven;
+    uint64_t volumes, exposed, unknown;
+    const char ***shown; /* rows of exposed volumes, SHOWN_VOLUMES at most */
+    size_t shown_n;
+};
+
+static const char *words_of(uint8_t outcome)
+{
+    switch (outcome) {
+    case KM_PROVEN:
+        return "can open it";
+    case KM_MISSING:
+        return "MISSING there";
+    case KM_OTHER_KEY:
+        return "ANOTHER KEY there under this label";
+    case KM_KEYLESS:
+        return "NO PRIVATE KEY there";
+    case KM_CANNOT:
+        return "CANNOT OPEN it";
+    case KM_OTHER_LABEL:
+        return "UNDER ANOTHER LABEL there: only what was written with encoding H can be read";
+    case KM_UNKNOWN_KIND:
+        return "not known to that release";
+    case FALSE_PROOF:
+        return "SAID yes, and its proof is wrong";
+    case NOT_ASKED:
+        return "no private key here: not asked";
+    default:
+        return "?";
+    }
+}
+
+/* ---- Asking */
+
+static klm_rc send_page(struct drill *drill)
+{
+    struct page *page = drill->page;
+    struct repl_drill *asked = &page->message.u.drill;
+    struct repl_message answer;
+
+    if (asked->n == 0) {
+        return KLM_OK;
+    }
+    KLM_TRY(repl_link_ask(drill->link, &page->message, REPL_PROVEN, &drill->call->diag, &answer));
+    if (answer.u.proven.n != asked->n) {
+        return klm_fail(&drill->call->diag, KLM_E_INVALID, KLM_MSG_PARTNER_MALFORMED,
+                        repl_link_partner(drill->link),
+                        "another number of proofs than was asked for");
+    }
+    for (size_t i = 0; i < asked->n; i++) {
+        const struct km_proof *proof = &answer.u.proven.proof[i];
+        bool claims = proof->outcome == KM_PROVEN || proof->outcome == KM_OTHER_LABEL;
+        bool right = klm_secret_equal(proof->proof, page->expected[i], KR_PROOF);
+
+        *page->outcome[i] = claims && !right ? FALSE_PROOF : proof->outcome;
+        drill->proven += *page->outcome[i] == KM_PROVEN;
+    }
+    asked->n = 0;
+    return KLM_OK;
+}
+
+/* The next free place of the page; a new nonce with a page's first. */
+static klm_rc place(struct drill *drill, uint8_t kind, const char *name, const uint8_t *hash,
+                    struct km_challenge *out)
+{
+    struct repl_drill *asked = &drill->page->message.u.drill;
+
+    if (asked->n == REPL_CHALLENGES) {
+        KLM_TRY(send_page(drill));
+    }
+    if (asked->n == 0) {
+        drill->page->message.type = REPL_DRILL;
+        KLM_TRY(klm_random(asked->nonce, sizeof asked->nonce));
+    }
+    asked->item[asked->n] = (struct repl_challenge){.kind = kind};
+    snprintf(asked->item[asked->n].name, sizeof asked->item[asked->n].name, "%s", name);
+    if (hash) {
+        memcpy(asked->item[asked->n].hash, hash, sizeof asked->item[asked->n].hash);
+    }
+    *out = (struct km_challenge){.kind = kind, .name = asked->item[asked->n].name};
+    memcpy(out->hash, asked->item[asked->n].hash, sizeof out->hash);
+    return km_drill_transcript(out, KLM_SLICE(drill->binding, sizeof drill->binding),
+                               KLM_SLICE(asked->nonce, sizeof asked->nonce), &drill->transcript);
+}
+
+static klm_rc ask_label(struct drill *drill, const struct kr_label *label)
+{
+    struct repl_drill *asked = &drill->page->message.u.drill;
+    struct km_challenge item;
+    size_t n = 0, at;
+
+    KLM_TRY(place(drill, KM_PROVE_LABEL, label->label, label->spki_hash, &item));
+    at = asked->n;
+    KLM_TRY(kr_drill_ask(label, klm_buf_as_slice(&drill->transcript), drill->page->wrapped[at], &n,
+                         drill->page->expected[at]));
+    asked->item[at].challenge = KLM_SLICE(drill->page->wrapped[at], n);
+    drill->page->outcome[at] = &drill->tested[label->index].outcome;
+    asked->n++;
+    drill->asked++;
+    return KLM_OK;
+}
+
+static klm_rc ask_master(struct drill *drill)
+{
+    struct repl_drill *asked = &drill->page->message.u.drill;
+    struct km_challenge item;
+
+    KLM_TRY(place(drill, KM_PROVE_MASTER, "master", NULL, &item));
+    KLM_TRY(kr_drill_master(km_master(drill->call->server), klm_buf_as_slice(&drill->transcript),
+                            drill->page->expected[asked->n]));
+    drill->page->outcome[asked->n++] = &drill->master;
+    return KLM_OK;
+}
+
+/* Labels that data keys can be wrapped to; the certificates of servers and partners are none. */
+static klm_rc ask_all(struct drill *drill)
+{
+    KLM_TRY(ask_master(drill));
+    for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
+        const struct kr_label *label = kr_open_ring_at(drill->keys, i);
+
+        drill->tested[i].outcome = NOT_ASKED;
+        if (label->key && !label->is_ca && kr_cert_partner(label->der) != KLM_OK &&
+            label->spec.bits) {
+            klm_rc rc = ask_label(drill, label);
+
+            if (rc != KLM_OK && rc != KLM_E_LIMIT && rc != KLM_E_UNSUPPORTED) {
+                return rc; /* these two: nothing can be wrapped to it, so no volume has it */
+            }
+        }
+    }
+    return send_page(drill);
+}
+
+/* ---- Volumes */
+
+struct verdict {
+    bool readable, known;
+    char why[2 * 160];
+};
+
+/* What a label of a volume means for it. */
+static void weigh(struct drill *drill, const char *alias, struct verdict *verdict)
+{
+    const struct kr_label *label;
+    size_t n = strlen(verdict->why);
+    const char *words = "not in the key ring here: not asked";
+
+    if (!alias[0]) {
+        return;
+    }
+    if (kr_label_find(drill->keys, alias, &label) == KLM_OK) {
+        struct tested *tested = &drill->tested[label->index];
+
+        tested->volumes++;
+        words = words_of(tested->outcome);
+        verdict->readable = verdict->readable || tested->outcome == KM_PROVEN;
+        verdict->known = verdict->known || tested->outcome != NOT_ASKED;
+    }
+    snprintf(verdict->why + n, sizeof verdict->why - n, "%s%.70s: %.80s", n ? "; " : "", alias,
+             words);
+}
+
+static klm_rc show(struct drill *drill, const struct md_usage *usage, const struct verdict *verdict)
+{
+    const char **row;
+
+    if (drill->shown_n == SHOWN_VOLUMES) {
+        return KLM_OK;
+    }
+    row = klm_pool_alloc(drill->call->pool, 2 * sizeof *row);
+    if (!row) {
+        return KLM_E_NOMEM;
+    }
+    row[0] = klm_pool_str(drill->call->pool, usage->volser);
+    row[1] = klm_pool_str(drill->call->pool, verdict->why);
+    if (!row[0] || !row[1]) {
+        return KLM_E_NOMEM;
+    }
+    drill->shown[drill->shown_n++] = row;
+    return KLM_OK;
+}
+
+static klm_rc judge(void *arg, const struct md_usage *usage)
+{
+    struct drill *drill = arg;
+    struct verdict verdict = {0};
+    char when[KLM_ISO_DATE_MAX], line[1024];
+
+    weigh(drill, usage->alias1, &verdict);
+    weigh(drill, usage->alias2, &verdict);
+    drill->volumes++;
+    drill->exposed += !verdict.readable && verdict.known;
+    drill->unknown += !verdict.readable && !verdict.known;
+    klm_iso_date(usage->time, when);
+    snprintf(line, sizeof line, "%-6s  %-8s  %s  %s  %s", usage->volser,
+             verdict.readable ? "readable"
+             : verdict.known  ? "EXPOSED"
+                              : "unknown",
+             when, usage->drive, verdict.why);
+    repl_report_line(drill->report, line);
+    return verdict.readable ? KLM_OK : show(drill, usage, &verdict);
+}
+
+/* ---- The report */
+
+/* "drill-Partner_Two-20261128T204500Z.txt" */
+static void name_of(const char *partner, char out[160])
+{
+    char when[KLM_ISO_DATE_MAX];
+    size_t n;
+
+    klm_iso_date(klm_clock(), when);
+    n = (size_t)snprintf(out, 160, "drill-%.64s-%.19s.txt", partner, when);
+    for (size_t i = 0; i < n && i < 159; i++) {
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.", out[i])) {
+            out[i] = '_';
+        }
+    }
+}
+
+static void report_keys(struct drill *drill)
+{
+    char line[512];
+
+    repl_report_line(drill->report, "Keys, and what the partner can do with them");
+    snprintf(line, sizeof line, "  master key  %s", words_of(drill->master));
+    repl_report_line(drill->report, line);
+    for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
+        if (drill->tested[i].outcome != NOT_ASKED) {
+            snprintf(line, sizeof line, "  label  %s  %s", kr_open_ring_at(drill->keys, i)->label,
+                     words_of(drill->tested[i].outcome));
+            repl_report_line(drill->report, line);
+        }
+    }
+    repl_report_line(drill->report, "");
+    repl_report_line(drill->report, "Volumes, each as it was written last");
+}
+
+static klm_rc write_report(struct drill *drill)
+{
+    struct km_call *call = drill->call;
+    char folder[4096], name[160], line[256];
+    struct st_view *view;
+    klm_rc rc;
+
+    KLM_TRY(parm_files_dir(call->state->config, folder, sizeof folder));
+    name_of(repl_link_partner(drill->link), name);
+    KLM_TRY(repl_report_open(folder, name, &call->diag, &drill->report));
+    snprintf(line, sizeof line, "Drill with partner %s", repl_link_partner(drill->link));
+    repl_report_line(drill->report, line);
+    report_keys(drill);
+    KLM_TRY(st_view_open(km_store(call->server), &view));
+    rc = md_volumes(view, judge, drill);
+    st_view_close(&view);
+    KLM_TRY(rc);
+    snprintf(line, sizeof line, "%llu volumes, %llu exposed, %llu unknown",
+             (unsigned long long)drill->volumes, (unsigned long long)drill->exposed,
+             (unsigned long long)drill->unknown);
+    repl_report_line(drill->report, line);
+    return repl_report_finish(drill->report, &call->diag);
+}
+
+static klm_rc key_rows(struct drill *drill)
+{
+    struct km_call *call = drill->call;
+    size_t listed = 0;
+
+    KLM_TRY(km_rows_add(call, (const char *[]){"master key", "", words_of(drill->master), ""}));
+    for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
+        const struct tested *tested = &drill->tested[i];
+
+        if (tested->outcome == NOT_ASKED ||
+            (tested->outcome == KM_PROVEN && ++listed > SHOWN_KEYS)) {
+            continue;
+        }
+        KLM_TRY(km_rows_add(call,
+                            (const char *[]){"label", kr_open_ring_at(drill->keys, i)->label,
+                                             words_of(tested->outcome), KLM_NUM(tested->volumes)}));
+    }
+    return KLM_OK;
+}
+
+static klm_rc answer(struct drill *drill)
+{
+    static const char *const columns[] = {"What", "Name", "At the partner", "Volumes", NULL};
+    struct km_call *call = drill->call;
+    const char *partner = repl_link_partner(drill->link);
+
+    KLM_TRY(km_rows_begin(call, NULL, columns));
+    KLM_TRY(key_rows(drill));
+    for (size_t i = 0; i < drill->shown_n; i++) {
+        KLM_TRY(km_rows_add(
+            call, (const char *[]){"volume", drill->shown[i][0], drill->shown[i][1], ""}));
+    }
+    call->text =
+        klm_pool_printf(call->pool,
+                        "Drill with partner %s: %zu of %zu key labels can be opened there, "
+                        "%llu of %llu volumes could be read",
+                        partner, drill->proven - (drill->master == KM_PROVEN), drill->asked,
+                        (unsigned long long)(drill->volumes - drill->exposed - drill->unknown),
+                        (unsigned long long)drill->volumes);
+    call->event.field[SMF_F_NEW] = call->text;
+    (void)klm_fail(&call->diag, KLM_OK,
+                   drill->exposed + drill->unknown ? KLM_MSG_DRILL_EXPOSED : KLM_MSG_DRILL_GOOD,
+                   KLM_NUM(drill->exposed), KLM_NUM(drill->unknown), partner,
+                   repl_report_path(drill->report));
+    return KLM_OK;
+}
+
+/* ---- The whole */
+
+static klm_rc prepare(struct drill *drill, struct repl_client *client)
+{
+    struct km_call *call = drill->call;
+    const struct km_drill_req *req = call->req;
+
+    drill->keys = call->state->keys;
+    drill->tested = calloc(kr_open_ring_count(drill->keys) + 1, sizeof *drill->tested);
+    drill->page = calloc(1, sizeof *drill->page);
+    drill->shown = klm_pool_alloc(call->pool, SHOWN_VOLUMES * sizeof *drill->shown);
+    if (!drill->tested || !drill->page || !drill->shown) {
+        return KLM_E_NOMEM;
+    }
+    KLM_TRY(repl_link_open(client, call->state, req->partner, &call->diag, &drill->link));
+    call->event.field[SMF_F_OBJECT] =
+        klm_pool_printf(call->pool, "%s %s", repl_link_partner(drill->link), req->partner);
+    return repl_link_binding(drill->link, drill->binding);
+}
+
+static klm_rc run(struct drill *drill, struct repl_client *client)
+{
+    KLM_TRY(prepare(drill, client));
+    KLM_TRY(ask_all(drill));
+    KLM_TRY(write_report(drill));
+    return answer(drill);
+}
+
+klm_rc repl_drill(void *client, struct km_call *call)
+{
+    struct drill drill = {.call = call, .master = NOT_ASKED};
+    klm_rc rc;
+
+    klm_buf_init(&drill.transcript, 4096);
+    rc = run(&drill, client);
+    repl_report_free(&drill.report);
+    repl_link_close(&drill.link);
+    klm_buf_done(&drill.transcript);
+    free(drill.page);
+    free(drill.tested);
+    return rc;
+}
