@@ -1,15 +1,17 @@
 # Programs: each has a main of its own under programs/ and the folders it is linked from.
 PROGRAMS :=
 PROGRAM_MAINS := $(wildcard programs/*.c)
-ALL_FOLDERS := keymgr exchange keyring drivetable metadata smf parmlib store base
+ALL_FOLDERS := keymgr exchange keyring profile drivetable metadata smf parmlib store base
 
-PROGRAMS += klmsrv oper racdcert keyxfer
+PROGRAMS += klmsrv oper racf racdcert keyxfer
 klmsrv_MAIN   := programs/klmsrv.c
 klmsrv_USES   := klmsrv replication console programs/lib $(ALL_FOLDERS)
 oper_MAIN     := programs/oper.c
 oper_USES     := console programs/lib $(ALL_FOLDERS)
 racdcert_MAIN := programs/racdcert.c
 racdcert_USES := console programs/lib $(ALL_FOLDERS)
+racf_MAIN     := programs/racf.c
+racf_USES     := console programs/lib $(ALL_FOLDERS)
 keyxfer_MAIN  := programs/keyxfer.c
 keyxfer_USES  := console programs/lib $(ALL_FOLDERS)
 

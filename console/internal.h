@@ -39,7 +39,9 @@ klm_rc con_words(struct con_run *run, const char *line, const char **words, size
 void con_appl(struct con_run *run, const char *command); /* commands.c: the text in APPL='...' */
 void con_racdcert(struct con_run *run, const char *command); /* racdcert.c */
 void con_keyxfer(struct con_run *run, const char *command);  /* keyxfer.c */
-void con_display(struct con_run *run);                       /* mvs.c: D A,ISKLM */
+/* profile.c: RDEFINE and so on. KLM_E_NOTFOUND: the first word is none of them. */
+klm_rc con_profile(struct con_run *run, const char *command) KLM_MUST_USE;
+void con_display(struct con_run *run); /* mvs.c: D A,ISKLM */
 
 /* A call of a verb for this operator; the answer goes out when it is run. */
 klm_rc con_call(struct con_run *run, enum km_verb_id verb, struct km_call **out) KLM_MUST_USE;
@@ -57,5 +59,27 @@ klm_rc racf_parse(struct con_run *run, const char *text, struct racf_word *words
     KLM_MUST_USE;
 /* A body that is one value, quoted or bare, without its quotes. */
 klm_rc racf_value(struct con_run *run, const struct racf_word *word, const char **out) KLM_MUST_USE;
+
+/* ---- A command of RACF under way (racf_command.c): its words become parameters of a verb's call. What fails has answered, but for
+ * KLM_E_NOMEM. */
+struct racf_command {
+    struct con_run *run;
+    const char *name, *syntax; /* of its row */
+    struct km_call *call;
+};
+/* Is the word this keyword? */
+bool racf_named(const struct racf_word *word, const char *name);
+/* Set a parameter to a text, or to the value of a word. */
+klm_rc racf_set(struct racf_command *cmd, const char *param, const char *value) KLM_MUST_USE;
+klm_rc racf_set_value(struct racf_command *cmd, const char *param, const struct racf_word *word)
+    KLM_MUST_USE;
+/* Refuse a word that the command does not have, or the lack of one that it needs; with its syntax. Returns KLM_E_USAGE. */
+klm_rc racf_unknown(struct racf_command *cmd, const struct racf_word *word);
+klm_rc racf_missing(struct racf_command *cmd, const char *name);
+/* A name in upper case, in the command's pool; NULL: no memory. */
+const char *racf_upper(struct con_run *run, const char *text);
+/* The end of a command's words: rc other than KLM_OK that said nothing is told. Then the call is checked, run, answered and freed; a
+ * listing is the answer, else "NAME processed" comes first. */
+void racf_finish(struct racf_command *cmd, const char *done, klm_rc rc);
 
 #endif

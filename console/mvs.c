@@ -199,7 +199,7 @@ static void dispatch(struct con_run *run, const char *p)
         con_racdcert(run, p);
     } else if (step(&p, "KEYXFER")) {
         con_keyxfer(run, p);
-    } else {
+    } else if (con_profile(run, p) == KLM_E_NOTFOUND) {
         CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_COMMAND_FORM);
     }
 }

@@ -13,13 +13,12 @@
 #define CERT_FILE_MAX 65536
 
 struct racdcert {
-    struct con_run *run;
+    struct racf_command cmd;
     const struct function *function;
     const char *owner;              /* NULL: the user himself */
     const struct racf_word *target; /* the function's own word */
     const struct racf_word *word;   /* all words */
     size_t n;
-    struct km_call *call;
 };
 
 typedef klm_rc function_fn(struct racdcert *r);
@@ -40,43 +39,6 @@ static const struct function functions[] = {
 
 /* ---- Helpers */
 
-static klm_rc set(struct racdcert *r, const char *param, const char *value)
-{
-    struct klm_diag diag = {0};
-    klm_rc rc = km_call_set(r->call, param, value, &diag);
-
-    if (rc != KLM_OK) {
-        con_refuse_diag(r->run, KLM_E_USAGE, &diag);
-    }
-    return rc;
-}
-
-static klm_rc set_value(struct racdcert *r, const char *param, const struct racf_word *word)
-{
-    const char *value;
-
-    KLM_TRY(racf_value(r->run, word, &value));
-    return set(r, param, value);
-}
-
-static klm_rc unknown(struct racdcert *r, const struct racf_word *word)
-{
-    CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_KEYWORD, word->name ? word->name : word->body,
-               r->function->name, r->function->syntax);
-    return KLM_E_USAGE;
-}
-
-/* Owners are user ids in upper case, or the words CERTAUTH and SITE. */
-static const char *owner_name(struct con_run *run, const char *value)
-{
-    char *out = klm_pool_str(run->pool, value);
-
-    for (char *p = out; p && *p; p++) {
-        *p = (char)toupper((unsigned char)*p);
-    }
-    return out;
-}
-
 /* Is this word an owner? Then *owner is set. */
 static klm_rc owner_word(struct con_run *run, const struct racf_word *word, const char **owner,
                          bool *is)
@@ -93,18 +55,13 @@ static klm_rc owner_word(struct con_run *run, const struct racf_word *word, cons
         return KLM_OK;
     }
     KLM_TRY(racf_value(run, word, &value));
-    *owner = owner_name(run, value);
+    *owner = racf_upper(run, value);
     return *owner ? KLM_OK : KLM_E_NOMEM;
 }
 
 static const char *own_name(struct racdcert *r)
 {
-    return r->owner ? r->owner : owner_name(r->run, r->run->context->actor.name);
-}
-
-static bool named(const struct racf_word *word, const char *name)
-{
-    return word->name && strcmp(word->name, name) == 0;
+    return r->owner ? r->owner : racf_upper(r->cmd.run, r->cmd.run->context->actor.name);
 }
 
 /* ---- Functions */
@@ -113,7 +70,7 @@ static klm_rc only_target(struct racdcert *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         if (&r->word[i] != r->target) {
-            return unknown(r, &r->word[i]);
+            return racf_unknown(&r->cmd, &r->word[i]);
         }
     }
     return KLM_OK;
@@ -124,13 +81,14 @@ static klm_rc ring_function(struct racdcert *r)
     const char *ring;
 
     KLM_TRY(only_target(r));
-    KLM_TRY(set(r, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
     if (!r->target->body && r->function->verb == KM_RING_LIST) {
         return KLM_OK;
     }
-    KLM_TRY(racf_value(r->run, r->target, &ring));
-    return strcmp(ring, "*") == 0 && r->function->verb == KM_RING_LIST ? KLM_OK
-                                                                       : set(r, "ring", ring);
+    KLM_TRY(racf_value(r->cmd.run, r->target, &ring));
+    return strcmp(ring, "*") == 0 && r->function->verb == KM_RING_LIST
+               ? KLM_OK
+               : racf_set(&r->cmd, "ring", ring);
 }
 
 static klm_rc connect(struct racdcert *r)
@@ -140,28 +98,28 @@ static klm_rc connect(struct racdcert *r)
     size_t n = 0;
 
     KLM_TRY(only_target(r));
-    KLM_TRY(set(r, "owner", own_name(r)));
-    KLM_TRY(racf_parse(r->run, r->target->body ? r->target->body : "", inner, &n));
+    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_parse(r->cmd.run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
         bool is_owner;
 
-        KLM_TRY(owner_word(r->run, &inner[i], &cert_owner, &is_owner));
+        KLM_TRY(owner_word(r->cmd.run, &inner[i], &cert_owner, &is_owner));
         if (is_owner) {
             continue;
         }
-        if (named(&inner[i], "LABEL")) {
-            KLM_TRY(set_value(r, "label", &inner[i]));
-        } else if (named(&inner[i], "RING")) {
-            KLM_TRY(set_value(r, "ring", &inner[i]));
-        } else if (named(&inner[i], "USAGE") && r->function->verb == KM_RING_CONNECT) {
-            KLM_TRY(set_value(r, "usage", &inner[i]));
-        } else if (named(&inner[i], "DEFAULT") && r->function->verb == KM_RING_CONNECT) {
-            KLM_TRY(set(r, "default", "true"));
+        if (racf_named(&inner[i], "LABEL")) {
+            KLM_TRY(racf_set_value(&r->cmd, "label", &inner[i]));
+        } else if (racf_named(&inner[i], "RING")) {
+            KLM_TRY(racf_set_value(&r->cmd, "ring", &inner[i]));
+        } else if (racf_named(&inner[i], "USAGE") && r->function->verb == KM_RING_CONNECT) {
+            KLM_TRY(racf_set_value(&r->cmd, "usage", &inner[i]));
+        } else if (racf_named(&inner[i], "DEFAULT") && r->function->verb == KM_RING_CONNECT) {
+            KLM_TRY(racf_set(&r->cmd, "default", "true"));
         } else {
-            return unknown(r, &inner[i]);
+            return racf_unknown(&r->cmd, &inner[i]);
         }
     }
-    return set(r, "cert_owner", cert_owner);
+    return racf_set(&r->cmd, "cert_owner", cert_owner);
 }
 
 /* LIST and DELETE: an optional body of LABEL('...'); DELETE takes FORCE. */
@@ -171,19 +129,19 @@ static klm_rc list(struct racdcert *r)
     size_t n = 0;
 
     for (size_t i = 0; i < r->n; i++) {
-        if (named(&r->word[i], "FORCE") && r->function->verb == KM_CERT_DELETE) {
-            KLM_TRY(set(r, "force", "true"));
+        if (racf_named(&r->word[i], "FORCE") && r->function->verb == KM_CERT_DELETE) {
+            KLM_TRY(racf_set(&r->cmd, "force", "true"));
         } else if (&r->word[i] != r->target) {
-            return unknown(r, &r->word[i]);
+            return racf_unknown(&r->cmd, &r->word[i]);
         }
     }
-    KLM_TRY(set(r, "owner", own_name(r)));
-    KLM_TRY(racf_parse(r->run, r->target->body ? r->target->body : "", inner, &n));
+    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_parse(r->cmd.run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
-        if (!named(&inner[i], "LABEL")) {
-            return unknown(r, &inner[i]);
+        if (!racf_named(&inner[i], "LABEL")) {
+            return racf_unknown(&r->cmd, &inner[i]);
         }
-        KLM_TRY(set_value(r, "label", &inner[i]));
+        KLM_TRY(racf_set_value(&r->cmd, "label", &inner[i]));
     }
     return KLM_OK;
 }
@@ -195,65 +153,65 @@ static klm_rc export_cert(struct racdcert *r)
     size_t n = 0;
     klm_rc rc;
 
-    KLM_TRY(set(r, "owner", own_name(r)));
-    KLM_TRY(racf_parse(r->run, r->target->body ? r->target->body : "", inner, &n));
+    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_parse(r->cmd.run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
-        KLM_TRY(named(&inner[i], "LABEL") ? set_value(r, "label", &inner[i])
-                                          : unknown(r, &inner[i]));
+        KLM_TRY(racf_named(&inner[i], "LABEL") ? racf_set_value(&r->cmd, "label", &inner[i])
+                                               : racf_unknown(&r->cmd, &inner[i]));
     }
     for (size_t i = 0; i < r->n; i++) {
         const struct racf_word *word = &r->word[i];
 
-        if (named(word, "DSN")) {
-            KLM_TRY(racf_value(r->run, word, &dsn));
-        } else if (named(word, "FORMAT")) {
-            KLM_TRY(set_value(r, "format", word));
+        if (racf_named(word, "DSN")) {
+            KLM_TRY(racf_value(r->cmd.run, word, &dsn));
+        } else if (racf_named(word, "FORMAT")) {
+            KLM_TRY(racf_set_value(&r->cmd, "format", word));
         } else if (word != r->target) {
-            return unknown(r, word);
+            return racf_unknown(&r->cmd, word);
         }
     }
     if (!dsn) {
-        CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_MISSING, "DSN", r->function->name,
-                   r->function->syntax);
-        return KLM_E_USAGE;
+        return racf_missing(&r->cmd, "DSN");
     }
-    rc = km_run_wait(r->call);
+    rc = km_run_wait(r->cmd.call);
     if (rc == KLM_OK) {
-        rc = con_file_write(r->run, dsn, r->call->bytes);
+        rc = con_file_write(r->cmd.run, dsn, r->cmd.call->bytes);
         if (rc == KLM_OK) {
-            con_line(r->run, klm_pool_printf(r->run->pool, "Certificate exported to %s", dsn));
+            con_line(r->cmd.run,
+                     klm_pool_printf(r->cmd.run->pool, "Certificate exported to %s", dsn));
         }
     } else {
-        con_answer(r->run, r->call);
+        con_answer(r->cmd.run, r->cmd.call);
     }
-    km_call_free(&r->call);
+    km_call_free(&r->cmd.call);
     return rc;
 }
 
 static klm_rc read_bytes(struct racdcert *r, const struct racf_word *word)
 {
-    struct km_cert_req *req = r->call->req;
+    struct km_cert_req *req = r->cmd.call->req;
     const char *dsn;
 
-    KLM_TRY(racf_value(r->run, word, &dsn));
-    return con_file_read(r->run, dsn, CERT_FILE_MAX, &req->bytes);
+    KLM_TRY(racf_value(r->cmd.run, word, &dsn));
+    return con_file_read(r->cmd.run, dsn, CERT_FILE_MAX, &req->bytes);
 }
 
 static klm_rc add_cert(struct racdcert *r)
 {
-    KLM_TRY(set(r, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
     KLM_TRY(read_bytes(r, r->target));
     for (size_t i = 0; i < r->n; i++) {
         const struct racf_word *word = &r->word[i];
 
-        if (named(word, "TRUST") || named(word, "NOTRUST") || named(word, "HIGHTRUST")) {
-            KLM_TRY(set(r, "trust", word->name));
-        } else if (named(word, "WITHLABEL")) {
-            KLM_TRY(set_value(r, "label", word));
-        } else if (named(word, "PCICC") || named(word, "ICSF")) {
-            KLM_TRY(set_value(r, "token_label", word));
+        if (racf_named(word, "TRUST") || racf_named(word, "NOTRUST") ||
+            racf_named(word, "HIGHTRUST")) {
+            KLM_TRY(racf_set(&r->cmd, "trust", word->name));
+        } else if (racf_named(word, "WITHLABEL")) {
+            KLM_TRY(racf_set_value(&r->cmd, "label", word));
+        } else if (racf_named(word, "PCICC") || racf_named(word, "ICSF")) {
+            KLM_TRY(racf_set_value(&r->cmd, "token_label", word));
         } else if (word != r->target) {
-            return unknown(r, word);
+            return racf_unknown(&r->cmd, word);
         }
     }
     return KLM_OK;
@@ -264,10 +222,10 @@ static klm_rc add_cert(struct racdcert *r)
 /* Append "TYPE=value" with the characters escaped that RFC 4514, 2.4 names. */
 static klm_rc add_rdn(struct racdcert *r, struct klm_buf *out, const struct racf_word *word)
 {
-    const char *type = named(word, "T") ? "title" : named(word, "SP") ? "ST" : word->name;
+    const char *type = racf_named(word, "T") ? "title" : racf_named(word, "SP") ? "ST" : word->name;
     const char *value;
 
-    KLM_TRY(racf_value(r->run, word, &value));
+    KLM_TRY(racf_value(r->cmd.run, word, &value));
     klm_buf_printf(out, "%s%s=", out->n ? "," : "", type);
     for (const char *p = value; *p; p++) {
         if (strchr(",+\"\\<>;=", *p) || (p == value && strchr(" #", *p)) || (!p[1] && *p == ' ')) {
@@ -286,21 +244,21 @@ static klm_rc subject(struct racdcert *r, const struct racf_word *word)
     size_t n = 0;
     klm_rc rc;
 
-    KLM_TRY(racf_parse(r->run, word->body ? word->body : "", inner, &n));
+    KLM_TRY(racf_parse(r->cmd.run, word->body ? word->body : "", inner, &n));
     klm_buf_init(&out, 1024);
     rc = KLM_OK;
     for (size_t i = 0; i < n && rc == KLM_OK; i++) {
         bool known = false;
 
         for (size_t t = 0; t < KLM_COUNT(types); t++) {
-            known = known || named(&inner[i], types[t]);
+            known = known || racf_named(&inner[i], types[t]);
         }
-        rc = known ? add_rdn(r, &out, &inner[i]) : unknown(r, &inner[i]);
+        rc = known ? add_rdn(r, &out, &inner[i]) : racf_unknown(&r->cmd, &inner[i]);
     }
     if (rc == KLM_OK) {
-        const char *text = klm_pool_strn(r->run->pool, (const char *)out.p, out.n);
+        const char *text = klm_pool_strn(r->cmd.run->pool, (const char *)out.p, out.n);
 
-        rc = set(r, "subject", text ? text : "");
+        rc = racf_set(&r->cmd, "subject", text ? text : "");
     }
     klm_buf_done(&out);
     return rc;
@@ -354,22 +312,22 @@ static klm_rc moment(struct racdcert *r, const char *param, const struct racf_wo
     size_t n = 0;
     char text[24];
 
-    KLM_TRY(racf_parse(r->run, word->body ? word->body : "", inner, &n));
+    KLM_TRY(racf_parse(r->cmd.run, word->body ? word->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
-        if (named(&inner[i], "DATE")) {
-            KLM_TRY(racf_value(r->run, &inner[i], &date));
-        } else if (named(&inner[i], "TIME")) {
-            KLM_TRY(racf_value(r->run, &inner[i], &time));
+        if (racf_named(&inner[i], "DATE")) {
+            KLM_TRY(racf_value(r->cmd.run, &inner[i], &date));
+        } else if (racf_named(&inner[i], "TIME")) {
+            KLM_TRY(racf_value(r->cmd.run, &inner[i], &time));
         } else {
-            return unknown(r, &inner[i]);
+            return racf_unknown(&r->cmd, &inner[i]);
         }
     }
     if (!date || !read_moment(date, time, &seconds)) {
-        CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_DATE, word->name);
+        CON_REFUSE(r->cmd.run, KLM_E_USAGE, KLM_MSG_RACF_DATE, word->name);
         return KLM_E_USAGE;
     }
     snprintf(text, sizeof text, "%lld", (long long)seconds * 1000000);
-    return set(r, param, text);
+    return racf_set(&r->cmd, param, text);
 }
 
 static klm_rc signer(struct racdcert *r, const struct racf_word *word)
@@ -378,17 +336,18 @@ static klm_rc signer(struct racdcert *r, const struct racf_word *word)
     const char *owner = own_name(r);
     size_t n = 0;
 
-    KLM_TRY(racf_parse(r->run, word->body ? word->body : "", inner, &n));
+    KLM_TRY(racf_parse(r->cmd.run, word->body ? word->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
         bool is_owner;
 
-        KLM_TRY(owner_word(r->run, &inner[i], &owner, &is_owner));
+        KLM_TRY(owner_word(r->cmd.run, &inner[i], &owner, &is_owner));
         if (!is_owner) {
-            KLM_TRY(named(&inner[i], "LABEL") ? set_value(r, "sign_label", &inner[i])
-                                              : unknown(r, &inner[i]));
+            KLM_TRY(racf_named(&inner[i], "LABEL")
+                        ? racf_set_value(&r->cmd, "sign_label", &inner[i])
+                        : racf_unknown(&r->cmd, &inner[i]));
         }
     }
-    return set(r, "sign_owner", owner);
+    return racf_set(&r->cmd, "sign_owner", owner);
 }
 
 static klm_rc hosts(struct racdcert *r, const struct racf_word *word)
@@ -397,15 +356,15 @@ static klm_rc hosts(struct racdcert *r, const struct racf_word *word)
     const char *all = NULL, *value;
     size_t n = 0;
 
-    KLM_TRY(racf_parse(r->run, word->body ? word->body : "", inner, &n));
+    KLM_TRY(racf_parse(r->cmd.run, word->body ? word->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
-        if (!named(&inner[i], "DOMAIN") && !named(&inner[i], "IP")) {
-            return unknown(r, &inner[i]);
+        if (!racf_named(&inner[i], "DOMAIN") && !racf_named(&inner[i], "IP")) {
+            return racf_unknown(&r->cmd, &inner[i]);
         }
-        KLM_TRY(racf_value(r->run, &inner[i], &value));
-        all = all ? klm_pool_printf(r->run->pool, "%s,%s", all, value) : value;
+        KLM_TRY(racf_value(r->cmd.run, &inner[i], &value));
+        all = all ? klm_pool_printf(r->cmd.run->pool, "%s,%s", all, value) : value;
     }
-    return all ? set(r, "hosts", all) : KLM_OK;
+    return all ? racf_set(&r->cmd, "hosts", all) : KLM_OK;
 }
 
 /* RSA, NISTECC and the older words for where the key is kept; each may name the key's label. */
@@ -414,16 +373,17 @@ static klm_rc key_kind(struct racdcert *r, const struct racf_word *word)
     struct racf_word inner[RACF_WORDS_MAX];
     size_t n = 0;
 
-    if (named(word, "RSA") || named(word, "NISTECC")) {
-        KLM_TRY(set(r, "type", word->name));
-        KLM_TRY(racf_parse(r->run, word->body ? word->body : "", inner, &n));
+    if (racf_named(word, "RSA") || racf_named(word, "NISTECC")) {
+        KLM_TRY(racf_set(&r->cmd, "type", word->name));
+        KLM_TRY(racf_parse(r->cmd.run, word->body ? word->body : "", inner, &n));
         for (size_t i = 0; i < n; i++) {
-            KLM_TRY(named(&inner[i], "PKDS") ? set_value(r, "token_label", &inner[i])
-                                             : unknown(r, &inner[i]));
+            KLM_TRY(racf_named(&inner[i], "PKDS")
+                        ? racf_set_value(&r->cmd, "token_label", &inner[i])
+                        : racf_unknown(&r->cmd, &inner[i]));
         }
         return KLM_OK;
     }
-    return word->body ? set_value(r, "token_label", word) : KLM_OK;
+    return word->body ? racf_set_value(&r->cmd, "token_label", word) : KLM_OK;
 }
 
 static klm_rc keyword(struct racdcert *r, const struct racf_word *word)
@@ -433,35 +393,35 @@ static klm_rc keyword(struct racdcert *r, const struct racf_word *word)
     } simple[] = {{"WITHLABEL", "label"}, {"SIZE", "size"}, {"ROLE", "role"}};
 
     for (size_t i = 0; i < KLM_COUNT(simple); i++) {
-        if (named(word, simple[i].name)) {
-            return set_value(r, simple[i].param, word);
+        if (racf_named(word, simple[i].name)) {
+            return racf_set_value(&r->cmd, simple[i].param, word);
         }
     }
-    if (named(word, "SUBJECTSDN")) {
+    if (racf_named(word, "SUBJECTSDN")) {
         return subject(r, word);
     }
-    if (named(word, "NOTBEFORE")) {
+    if (racf_named(word, "NOTBEFORE")) {
         return moment(r, "not_before", word, "00:00:00");
     }
-    if (named(word, "NOTAFTER")) {
+    if (racf_named(word, "NOTAFTER")) {
         return moment(r, "not_after", word, "23:59:59");
     }
-    if (named(word, "SIGNWITH")) {
+    if (racf_named(word, "SIGNWITH")) {
         return signer(r, word);
     }
-    if (named(word, "ALTNAME")) {
+    if (racf_named(word, "ALTNAME")) {
         return hosts(r, word);
     }
-    if (named(word, "RSA") || named(word, "NISTECC") || named(word, "PCICC") ||
-        named(word, "ICSF")) {
+    if (racf_named(word, "RSA") || racf_named(word, "NISTECC") || racf_named(word, "PCICC") ||
+        racf_named(word, "ICSF")) {
         return key_kind(r, word);
     }
-    return unknown(r, word);
+    return racf_unknown(&r->cmd, word);
 }
 
 static klm_rc gencert(struct racdcert *r)
 {
-    KLM_TRY(set(r, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
     if (r->target->body) {
         KLM_TRY(read_bytes(r, r->target));
     }
@@ -481,65 +441,41 @@ static klm_rc find_function(struct racdcert *r)
     bool is_owner = false;
 
     if (r->n > 0) {
-        KLM_TRY(owner_word(r->run, &r->word[0], &r->owner, &is_owner));
+        KLM_TRY(owner_word(r->cmd.run, &r->word[0], &r->owner, &is_owner));
     }
     r->word += is_owner;
     r->n -= is_owner;
     for (size_t i = 0; i < r->n; i++) {
         for (size_t f = 0; f < KLM_COUNT(functions); f++) {
-            if (named(&r->word[i], functions[f].name)) {
+            if (racf_named(&r->word[i], functions[f].name)) {
                 r->function = &functions[f];
+                r->cmd.name = functions[f].name;
+                r->cmd.syntax = functions[f].syntax;
                 r->target = &r->word[i];
                 return KLM_OK;
             }
         }
     }
-    CON_REFUSE(r->run, KLM_E_USAGE, KLM_MSG_RACF_FUNCTION);
+    CON_REFUSE(r->cmd.run, KLM_E_USAGE, KLM_MSG_RACF_FUNCTION);
     for (size_t f = 0; f < KLM_COUNT(functions); f++) {
-        con_line(r->run, klm_pool_printf(r->run->pool, "  %s", functions[f].syntax));
+        con_line(r->cmd.run, klm_pool_printf(r->cmd.run->pool, "  %s", functions[f].syntax));
     }
     return KLM_E_USAGE;
-}
-
-static void run_call(struct racdcert *r)
-{
-    struct klm_diag diag = {0};
-    klm_rc rc = km_call_check(r->call, &diag);
-
-    if (rc != KLM_OK) {
-        con_refuse_diag(r->run, KLM_E_USAGE, &diag);
-        con_line(r->run, klm_pool_printf(r->run->pool, "Usage: %s", r->function->syntax));
-        km_call_free(&r->call);
-        return;
-    }
-    if (km_run_wait(r->call) == KLM_OK && !r->call->rows.column) {
-        con_line(r->run, klm_pool_printf(r->run->pool, "RACDCERT %s processed", r->function->name));
-    }
-    con_answer(r->run, r->call);
-    km_call_free(&r->call);
 }
 
 void con_racdcert(struct con_run *run, const char *command)
 {
     struct racf_word words[RACF_WORDS_MAX];
-    struct racdcert r = {.run = run, .word = words};
+    struct racdcert r = {.cmd.run = run, .word = words};
     size_t n = 0;
 
     if (racf_parse(run, command, words, &n) != KLM_OK) {
         return;
     }
     r.n = n;
-    if (find_function(&r) != KLM_OK || con_call(run, r.function->verb, &r.call) != KLM_OK) {
+    if (find_function(&r) != KLM_OK || con_call(run, r.function->verb, &r.cmd.call) != KLM_OK) {
         return;
     }
-    if (r.function->handler(&r) != KLM_OK) {
-        if (run->status == 0) { /* a failure that said nothing */
-            CON_REFUSE(run, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, "the command");
-        }
-        km_call_free(&r.call);
-        return;
-    }
-    if (r.call) {
-        run_call(&r);
-    }
+    racf_finish(&r.cmd, klm_pool_printf(run->pool, "RACDCERT %s", r.cmd.name),
+                r.function->handler(&r));
 }

@@ -160,16 +160,18 @@ static klm_rc execute(struct operator_conn *conn, const char *line)
 {
     struct con_context context = {.server = conn->socket->server, .files = conn->socket->files};
     struct klm_buf answer;
-    char name[64];
+    char name[64], groups[KM_GROUPS_MAX];
     int status = 1;
     klm_rc rc;
 
     user_name(conn->peer.uid, name, sizeof name);
+    km_groups_of(conn->peer.uid, conn->peer.gid, groups);
     context.actor = (struct km_actor){.kind = KM_ACTOR_OPERATOR,
                                       .roles = roles_of(conn),
                                       .name = name,
                                       .address = "console",
-                                      .session = conn->number};
+                                      .session = conn->number,
+                                      .groups = groups};
     tell(conn, name, line);
     klm_buf_init_wiping(&answer, CON_ANSWER_MAX);
     con_execute(&context, line, &answer, &status);

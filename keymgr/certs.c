@@ -78,6 +78,7 @@ static klm_rc signer_of(struct km_call *call, struct st_view *view, const struct
         kr_token_get(view, cert.token_label, call->pool, &token) != KLM_OK) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_SIGNER_NO_KEY, req->sign_label);
     }
+    KLM_TRY(km_access_key(call, cert.token_label, cert.label));
     KLM_TRY(kr_token_open(call->server->master, cert.token_label, token, key));
     *der = cert.der;
     return KLM_OK;
@@ -227,6 +228,7 @@ static klm_rc check_token(struct km_call *call, struct st_view *view, const stru
     if (!cert->token_label[0]) {
         return KLM_OK;
     }
+    KLM_TRY(km_access_key(call, cert->token_label, cert->label));
     if (kr_token_get(view, cert->token_label, call->pool, &token) != KLM_OK) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_TOKEN_NOT_FOUND, cert->token_label);
     }

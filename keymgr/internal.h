@@ -95,10 +95,12 @@ struct km_drills {
 struct km_server {
     struct km_options options;
     pthread_rwlock_t
-        state_lock; /* guards the pointers state and drives; held for a pointer copy only */
+        state_lock; /* guards the pointers state, drives and profiles; held for a pointer copy only */
     pthread_mutex_t config_lock; /* one change of the configuration at a time */
     struct km_state *state;
     struct dt_table *drives;
+    struct pr_set *profiles; /* guarded by state_lock, too; swapped by the writer alone */
+    char login[65];          /* the user the process runs as, in upper case */
     struct kr_master *master;
     struct st_store *store;
     struct smf_journal *journal;
@@ -155,6 +157,27 @@ void km_state_swap(struct km_server *server, struct km_state *take_state);
 bool km_state_current(struct km_server *server, const struct km_state *state);
 /* The same for the drive table. */
 void km_drives_swap(struct km_server *server, struct dt_table *take_table);
+
+/* access.c: profiles at work. The sets: what is in force (referenced), from the store, put in force (taken over). */
+struct pr_set *km_profiles(struct km_server *server);
+klm_rc km_profiles_load(struct st_view *view, const struct pr_set *old, unsigned mask,
+                        struct pr_set **out) KLM_MUST_USE;
+void km_profiles_swap(struct km_server *server, struct pr_set *take_set);
+/* Those at a start, before the rings; says which classes are inactive. */
+klm_rc km_profiles_open(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;
+/* For apply: compile the classes of the mask from the change as it stands; km_profiles_publish puts them in force. */
+klm_rc km_profiles_compile(struct km_call *call, struct st_change *change, unsigned mask)
+    KLM_MUST_USE;
+/* The decisions (access.def). Each refuses with KLM_E_DENIED and a message that names profile and access: before a verb, for a key once a step
+ * knows it (token_label may be ""), for a ring, and for a ring that the task itself is to serve. */
+klm_rc km_access_check(struct km_call *call) KLM_MUST_USE;
+klm_rc km_access_key(struct km_call *call, const char *token_label, const char *label) KLM_MUST_USE;
+klm_rc km_access_ring(struct km_call *call, const char *owner, const char *ring) KLM_MUST_USE;
+klm_rc km_access_task_ring(struct km_server *server, const struct pr_set *set, const char *owner,
+                           const char *ring, struct klm_diag *diag) KLM_MUST_USE;
+/* User and group that the task runs as: of its STARTED profile, else the process's user and "". Borrowed of the set or the server. */
+void km_task_user(const struct km_server *server, const struct pr_set *set, const char **user,
+                  const char **group);
 
 /* writer.c */
 klm_rc km_writer_start(struct km_server *server) KLM_MUST_USE;

@@ -165,6 +165,7 @@ static klm_rc open_eedk(struct km_call *call, struct klm_slice bytes, const stru
 
     KLM_TRY(kx_eedk_decode(bytes, &eedk));
     KLM_TRY(eedk_label(call, &eedk, label));
+    KLM_TRY(km_access_key(call, (*label)->token_label, (*label)->label));
     klm_buf_init(&context, KX_EEDK_MAX);
     rc = kx_eedk_context(&eedk, &context);
     if (rc == KLM_OK) {
@@ -184,13 +185,18 @@ static klm_rc open_eedks(struct km_call *call, const struct klm_slice *eedk, int
         klm_rc rc = open_eedk(call, eedk[i], &label);
 
         if (rc == KLM_OK) {
+            call->diag.msg = KLM_MSG_NONE; /* of a label that the drive may not use */
+            call->device_code = 0;
             call->keyed.labels_n = 1;
             call->keyed.labels[0].encoding = KX_ENC_LABEL;
             snprintf(call->keyed.labels[0].label, sizeof call->keyed.labels[0].label, "%s",
                      label->label);
             return KLM_OK;
         }
-        worst = rc == KLM_E_NOTFOUND ? worst : rc;
+        worst = rc == KLM_E_NOTFOUND || worst == KLM_E_DENIED ? worst : rc;
+    }
+    if (worst == KLM_E_DENIED) {
+        return worst; /* which label, and why, is said */
     }
     if (worst == KLM_E_NOTFOUND) {
         return KM_REFUSE(call, worst, 0xEE32, KLM_MSG_EEDK_NO_KEY);

@@ -35,7 +35,11 @@ klm_rc km_keystore_list_prepare(struct km_call *call)
         NULL};
     const struct km_list_req *req = call->req;
     const struct kr_open_ring *ring = call->state->keys;
+    struct parm_ring name;
 
+    if (parm_ring(parm_str(call->state->config, PARM_config_keystore_file), &name) == KLM_OK) {
+        KLM_TRY(km_access_ring(call, name.owner, name.ring));
+    }
     KLM_TRY(km_rows_begin(call, "Key ring entries", req->verbose ? all : few));
     if (!ring) {
         return KLM_OK; /* offline: no ring is open */

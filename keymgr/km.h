@@ -15,6 +15,7 @@
 #include "keyring/kr.h"
 #include "metadata/md.h"
 #include "parmlib/parm.h"
+#include "profile/pr.h"
 #include "smf/smf.h"
 #include "store/st.h"
 
@@ -49,6 +50,7 @@ struct km_actor {
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
+    const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -56,6 +58,9 @@ bool km_may(unsigned roles, enum km_right right);
 klm_rc km_right_find(const char *name, enum km_right *out) KLM_MUST_USE;
 /* Roles of a socket peer by console.role.* of the configuration: user name and group names of uid and gid. */
 unsigned km_roles_of(const struct parm_config *config, unsigned uid, unsigned gid);
+/* The names of a user's groups as profiles know them: upper case, parted by commas; as many as out has room for. */
+#define KM_GROUPS_MAX 4096
+void km_groups_of(unsigned uid, unsigned gid, char out[KM_GROUPS_MAX]);
 
 /* ---- Verbs */
 enum km_verb_id {
@@ -96,6 +101,9 @@ const struct km_verb *km_verb(enum km_verb_id id);
 enum km_verb_id km_verb_for(enum kx_type message, enum dt_kind kind);
 /* May a device of this kind use the verb? */
 bool km_verb_serves(enum km_verb_id id, enum dt_kind kind);
+
+/* Has the verb a row for a class in access.def, or for any (PR_CLASSES)? */
+bool km_asks_profiles(enum km_verb_id id, enum pr_class class);
 
 /* ---- Events that are no verb (happenings.def): doors name what happened, the rest is filled in. */
 enum km_happening {
@@ -233,6 +241,18 @@ struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     bool force;             /* delete a private key that volumes need, too */
     struct klm_slice bytes; /* certificate or request */
 };
+struct km_profile_req { /* KM_PROFILE_DEFINE, _ALTER, _DELETE, _PERMIT, _LIST */
+    const char *class, *profile;
+    const char *uacc, *owner;         /* NULL: NONE, who defines it; of alter: as they are */
+    const char *user, *group, *trace; /* STDATA of class STARTED */
+    const char *ids;                  /* permit: user and group names, parted by blanks or commas */
+    const char *access;               /* NULL: READ */
+    bool delete, reset;
+};
+struct km_class_req { /* KM_CLASS_SET; names of classes, parted by blanks or commas */
+    const char *classact, *noclassact, *generic, *nogeneric, *raclist, *noraclist;
+    bool refresh;
+};
 struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from a file) */
     const char *label;
     struct klm_slice bytes;
@@ -286,9 +306,10 @@ struct km_call {
     enum km_verb_id id;
     struct klm_pool *pool; /* owned: request, answer and everything between live in it */
     struct km_actor actor;
-    void *req;              /* the verb's request structure, in the pool */
-    struct km_state *state; /* held for the call */
-    struct smf_event event; /* steps fill in what only they know */
+    void *req;               /* the verb's request structure, in the pool */
+    struct km_state *state;  /* held for the call */
+    struct pr_set *profiles; /* and those in force when it came */
+    struct smf_event event;  /* steps fill in what only they know */
 
     /* Answer */
     klm_rc rc;
@@ -309,6 +330,9 @@ struct km_call {
     bool no_apply;       /* prepare found that nothing needs to change */
     struct kr_key *data_key;    /* freed with the call */
     struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
+    struct pr_set
+        *new_profiles;    /* RDEFINE and so on: what is to come in force; freed with the call */
+    unsigned new_classes; /* and the classes of it that are new */
     struct km_edit
         *edit; /* config-refresh: the operator's edit of the drive table; freed with the call */
 

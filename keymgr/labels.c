@@ -89,6 +89,7 @@ klm_rc km_labels_choose(struct km_call *call, const char *serial, const struct k
             return KM_REFUSE(call, KLM_E_NOTFOUND, 0xEE31, KLM_MSG_LABEL_UNKNOWN,
                              labels.name[i].label);
         }
+        KLM_TRY(km_access_key(call, key->token_label, key->label));
         KLM_TRY(check_label(call, key));
         readable = readable || key->key;
         labels.key[i] = key;

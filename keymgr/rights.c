@@ -1,6 +1,7 @@
 /* Rights: one table says which role has which right. */
 #include "keymgr/internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -75,11 +76,13 @@ static unsigned roles_by_name(const struct parm_config *config, char mark, const
     return out;
 }
 
+/* Hears of each group of a user. */
+typedef void group_fn(void *arg, const char *name);
+
 /* A group with many members needs more room than usual; one that cannot be read gives nothing. */
-static unsigned roles_of_group(const struct parm_config *config, gid_t gid)
+static void visit_group(gid_t gid, group_fn *fn, void *arg)
 {
     struct group group, *found = NULL;
-    unsigned out = 0;
     int rc = ERANGE;
 
     for (size_t cap = 4096; cap <= ROOM_MAX && rc == ERANGE; cap *= 4) {
@@ -87,40 +90,84 @@ static unsigned roles_of_group(const struct parm_config *config, gid_t gid)
 
         rc = room ? getgrgid_r(gid, &group, room, cap, &found) : ENOMEM;
         if (rc == 0 && found) {
-            out = roles_by_name(config, '%', group.gr_name);
+            fn(arg, group.gr_name);
         }
         free(room);
     }
-    return out;
 }
 
-static unsigned roles_of_groups(const struct parm_config *config, const char *user, gid_t gid)
+static void visit_groups(const char *user, gid_t gid, group_fn *fn, void *arg)
 {
     int n = GROUPS_MAX;
     gid_t *ids = calloc(GROUPS_MAX, sizeof *ids);
-    unsigned out = 0;
 
     if (!ids) {
-        return 0;
+        return;
     }
     if (getgrouplist(user, gid, ids, &n) < 0) {
         n = GROUPS_MAX; /* the first so many count */
     }
     for (int i = 0; i < n; i++) {
-        out |= roles_of_group(config, ids[i]);
+        visit_group(ids[i], fn, arg);
     }
     free(ids);
-    return out;
+}
+
+struct roles {
+    const struct parm_config *config;
+    unsigned found;
+};
+
+static void add_roles(void *arg, const char *name)
+{
+    struct roles *roles = arg;
+
+    roles->found |= roles_by_name(roles->config, '%', name);
 }
 
 unsigned km_roles_of(const struct parm_config *config, unsigned uid, unsigned gid)
 {
     char room[16384];
     struct passwd passwd, *found = NULL;
+    struct roles roles = {config, 0};
 
     if (getpwuid_r((uid_t)uid, &passwd, room, sizeof room, &found) != 0 || !found) {
         return 0;
     }
-    return roles_by_name(config, '\0', found->pw_name) |
-           roles_of_groups(config, found->pw_name, (gid_t)gid);
+    visit_groups(found->pw_name, (gid_t)gid, add_roles, &roles);
+    return roles_by_name(config, '\0', found->pw_name) | roles.found;
+}
+
+struct names {
+    char *out;
+    size_t n;
+};
+
+static void add_name(void *arg, const char *name)
+{
+    struct names *names = arg;
+    size_t len = strlen(name);
+
+    if (names->n + len + 2 > KM_GROUPS_MAX || strchr(name, ',')) {
+        return;
+    }
+    if (names->n > 0) {
+        names->out[names->n++] = ',';
+    }
+    for (size_t i = 0; i < len; i++) {
+        names->out[names->n++] = (char)toupper((unsigned char)name[i]);
+    }
+    names->out[names->n] = '\0';
+}
+
+void km_groups_of(unsigned uid, unsigned gid, char out[KM_GROUPS_MAX])
+{
+    char room[16384];
+    struct passwd passwd, *found = NULL;
+    struct names names = {out, 0};
+
+    out[0] = '\0';
+    if (getpwuid_r((uid_t)uid, &passwd, room, sizeof room, &found) == 0 && found) {
+        visit_groups(found->pw_name, (gid_t)gid, add_name, &names);
+    }
 }

@@ -97,23 +97,62 @@ static klm_rc list_ring(void *arg, const struct kr_ring *ring)
     return KLM_OK;
 }
 
+struct listing {
+    struct km_call *call;
+    size_t hidden;
+};
+
+/* Of all rings, those that the user may not read are left out, and counted. */
+static klm_rc list_readable(void *arg, const struct kr_ring *ring)
+{
+    struct listing *listing = arg;
+    struct km_call *call = listing->call;
+    klm_rc rc = km_access_ring(call, ring->owner, ring->name);
+
+    if (rc == KLM_E_DENIED) {
+        call->diag.msg = KLM_MSG_NONE;
+        call->device_code = 0;
+        listing->hidden++;
+        return KLM_OK;
+    }
+    KLM_TRY(rc);
+    return list_ring(call, ring);
+}
+
+static klm_rc list_all(struct km_call *call, struct st_view *view, const char *owner)
+{
+    struct listing listing = {call, 0};
+
+    KLM_TRY(kr_ring_scan(view, owner, list_readable, &listing));
+    if (listing.hidden > 0) {
+        call->text = klm_pool_printf(
+            call->pool, "%zu rings are not shown: no READ to owner.ring.LST in class RDATALIB",
+            listing.hidden);
+    }
+    return KLM_OK;
+}
+
+static klm_rc list_named(struct km_call *call, struct st_view *view, const struct km_ring_req *req)
+{
+    struct kr_ring ring;
+
+    KLM_TRY(km_access_ring(call, req->owner ? req->owner : "", req->ring));
+    KLM_TRY(ring_outcome(
+        call, kr_ring_get(view, req->owner ? req->owner : "", req->ring, call->pool, &ring)));
+    return list_ring(call, &ring);
+}
+
 klm_rc km_ring_list_prepare(struct km_call *call)
 {
     static const char *const columns[] = {
         "Ring Owner", "Ring", "Certificate Label", "Cert Owner", "USAGE", "DEFAULT", NULL};
     const struct km_ring_req *req = call->req;
-    struct kr_ring ring;
     struct st_view *view;
     klm_rc rc;
 
     KLM_TRY(km_rows_begin(call, "Digital ring information", columns));
     KLM_TRY(st_view_open(call->server->store, &view));
-    if (req->ring) {
-        rc = kr_ring_get(view, req->owner ? req->owner : "", req->ring, call->pool, &ring);
-        rc = rc == KLM_OK ? list_ring(call, &ring) : ring_outcome(call, rc);
-    } else {
-        rc = kr_ring_scan(view, req->owner, list_ring, call);
-    }
+    rc = req->ring ? list_named(call, view, req) : list_all(call, view, req->owner);
     st_view_close(&view);
     return rc;
 }

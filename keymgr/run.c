@@ -158,7 +158,8 @@ static klm_rc admit(struct km_call *call)
     if ((verb->flags & KM_ACTS) && smf_journal_refusing(call->server->journal)) {
         return KM_REFUSE(call, KLM_E_IO, 0xEE0F, KLM_MSG_AUDIT_REFUSED, klm_rc_text(KLM_E_IO));
     }
-    return km_call_check(call, &call->diag);
+    KLM_TRY(km_call_check(call, &call->diag));
+    return km_access_check(call);
 }
 
 void km_run(struct km_call *call)

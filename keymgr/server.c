@@ -144,6 +144,9 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
         rc = km_tell_open(server, config, diag);
     }
     if (rc == KLM_OK) {
+        rc = km_profiles_open(server, diag);
+    }
+    if (rc == KLM_OK) {
         rc = open_drives(server, config, diag);
     }
     if (rc != KLM_OK) {
@@ -220,6 +223,7 @@ void km_close(struct km_server **server)
     smf_journal_close(&s->journal);
     dt_contacts_free(&s->contacts);
     dt_table_free(&s->drives);
+    pr_set_free(&s->profiles);
     km_state_put(&s->state);
     st_close(&s->store);
     kr_master_free(&s->master);

@@ -11,12 +11,14 @@
 klm_rc km_state_ring(struct km_server *server, struct st_view *view, const char *value,
                      struct klm_diag *diag, struct kr_open_ring **out)
 {
+    KLM_AUTO(pr_set_free) struct pr_set *profiles = km_profiles(server);
     struct parm_ring name;
     klm_rc rc;
 
     if (!value || parm_ring(value, &name) != KLM_OK) {
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_RING_NAME, value ? value : "");
     }
+    KLM_TRY(km_access_task_ring(server, profiles, name.owner, name.ring, diag));
     rc = kr_open_ring(view, server->master, name.owner, name.ring, diag, out);
     return rc == KLM_E_NOTFOUND ? klm_fail(diag, rc, KLM_MSG_RING_MISSING, name.owner, name.ring)
                                 : rc;

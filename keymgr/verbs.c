@@ -86,7 +86,9 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
     call->actor.fingerprint =
         klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
     call->actor.session = klm_pool_str(call->pool, actor->session ? actor->session : "");
-    return call->actor.name && call->actor.address && call->actor.fingerprint && call->actor.session
+    call->actor.groups = klm_pool_str(call->pool, actor->groups ? actor->groups : "");
+    return call->actor.name && call->actor.address && call->actor.groups &&
+                   call->actor.fingerprint && call->actor.session
                ? KLM_OK
                : KLM_E_NOMEM;
 }
@@ -108,6 +110,7 @@ klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km
     }
     KLM_TRY(copy_actor(call, actor));
     call->state = km_state_get(server);
+    call->profiles = km_profiles(server);
     call->event.kind = verbs[id].kind;
     *out = call;
     call = NULL;
@@ -122,6 +125,8 @@ void km_call_free(struct km_call **call)
     kr_key_free(&(*call)->data_key);
     km_state_put(&(*call)->state);
     km_state_put(&(*call)->new_state);
+    pr_set_free(&(*call)->profiles);
+    pr_set_free(&(*call)->new_profiles);
     km_edit_free(&(*call)->edit);
     klm_buf_done(&(*call)->more);
     klm_pool_free(&(*call)->pool);

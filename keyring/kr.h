@@ -243,6 +243,7 @@ klm_rc kr_ring_scan(struct st_view *view, const char *owner, kr_ring_fn *fn, voi
 struct kr_open_ring;
 struct kr_label { /* a certificate of the ring, as the server uses it */
     const char *label, *owner, *usage;
+    const char *token_label; /* of its private key (PCICC), or "" */
     struct klm_slice der;
     struct x509_st *x509;
     uint8_t spki_hash[32];

@@ -62,6 +62,7 @@ static klm_rc fill_label(const struct opening *opening, const struct kr_cert *ce
     label->owner = cert->owner;
     label->label = cert->label;
     label->usage = connect->usage;
+    label->token_label = cert->token_label;
     label->deflt = connect->deflt;
     label->der = cert->der;
     KLM_TRY(kr_x509(cert->der, &label->x509));

@@ -17,9 +17,9 @@ int program_failed(const struct klm_diag *diag, klm_rc rc);
 /* Inputs are mapped: one that is cut while it is read ends the program with a message (KLM0733E) and EXIT_FAILED. */
 void program_guard_inputs(void);
 
-/* racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command is "RACDCERT ..." or "KEYXFER ...". */
+/* racf, racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command begins with its word, as "RACDCERT ...". */
 int program_command(const char *config, const char *command);
-/* The command given as arguments, or on standard input with '-' or '+' continuations; in a buffer that the caller ends. verb is put in front unless it is there. */
+/* The command given as arguments, or on standard input with '-' or '+' continuations; in a buffer that the caller ends. verb is put in front unless it is there, or empty. */
 klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out);
 
 #endif

@@ -35,7 +35,7 @@ static void options_in(const char *syntax)
 }
 
 /* Words of capitals in the syntax of a function: its keywords. */
-static void keywords_in(const char *syntax)
+static void keywords_in(const char *syntax, const char *but)
 {
     const char *between = "";
 
@@ -45,7 +45,7 @@ static void keywords_in(const char *syntax)
         while (isupper((unsigned char)p[n]) || (n > 0 && isdigit((unsigned char)p[n]))) {
             n++;
         }
-        if (n > 1 && strncmp(p, "RACDCERT", n) != 0) {
+        if (n > 1 && strncmp(p, but, n) != 0) {
             printf("%s%.*s", between, (int)n, p);
             between = " ";
         }
@@ -76,7 +76,22 @@ void completion_words(void)
     printf("'\ndeclare -gA _klmsrv_keywords=(\n");
     for (size_t i = 0; i < N_OF(functions); i++) {
         printf("    [%s]='", functions[i].name);
-        keywords_in(functions[i].syntax);
+        keywords_in(functions[i].syntax, "RACDCERT");
+        printf("'\n");
+    }
+    printf(")\n_klmsrv_profile_commands='");
+    for (size_t i = 0; i < N_OF(profile_commands); i++) {
+        printf("%s%s", i ? " " : "", profile_commands[i].name);
+    }
+    printf("'\n_klmsrv_classes='");
+    for (size_t i = 0; i < N_OF(classes); i++) {
+        printf("%s%s", i ? " " : "", classes[i]);
+    }
+    printf("'\n"
+           "declare -gA _klmsrv_profile_keywords=(\n");
+    for (size_t i = 0; i < N_OF(profile_commands); i++) {
+        printf("    [%s]='", profile_commands[i].name);
+        keywords_in(profile_commands[i].syntax, profile_commands[i].name);
         printf("'\n");
     }
     printf(")\n");

@@ -222,6 +222,24 @@ static void write_rights(void)
     }
 }
 
+/* What profiles a verb needs; a step that asks for itself has no resource in the table. */
+static void write_accesses(void)
+{
+    printf(
+        "\n## Profiles\n\nWhat a verb needs in the classes that are active, besides its right. "
+        "READ, UPDATE: that much. OWNER: READ for one's own, UPDATE for another user's, CONTROL "
+        "for CERTAUTH's and SITE's; SIGNER: the same of the owner of the certificate that signs. "
+        "CONNECT: own certificate and own ring READ, another certificate UPDATE, another "
+        "user's ring CONTROL. KEY: READ to the label of each key that is used. RING: READ to "
+        "`owner.ring.LST` of each ring that is read.\n\n"
+        "| verb | class | resource | level |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < N_OF(accesses); i++) {
+        printf("| %s | %s | %s%s%s | %s |\n", doc_verb(accesses[i].verb)->name,
+               accesses[i].class + strlen("PR_"), *accesses[i].resource ? "`" : "",
+               accesses[i].resource, *accesses[i].resource ? "`" : "", accesses[i].level);
+    }
+}
+
 static void write_verbs(void)
 {
     head("Verbs", "Whatever the door, a request becomes one of these verbs; rights, limits and "
@@ -233,6 +251,7 @@ static void write_verbs(void)
                verbs[i].flags & KM_CHANGE ? "Changes the store" : "Changes nothing in the store");
         write_params(verbs[i].id);
     }
+    write_accesses();
 }
 
 /* ---- Commands */
@@ -298,7 +317,8 @@ static void write_commands(void)
     head("Commands",
          "Commands of the product, given as `F ISKLM,APPL='command'` or, in the dialogue of "
          "`oper`, as they are; and the\n"
-         "functions of RACDCERT. Words are parted by blanks; what holds blanks stands in double "
+         "functions of RACDCERT and the commands on profiles. Words are parted by blanks; what "
+         "holds blanks stands in double "
          "quotes. A *file* is a name below\n"
          "`console.files.directory`. Rights and roles are in `verbs.md`.");
     printf("\n## Product commands\n");
@@ -316,12 +336,21 @@ static void write_commands(void)
         "DISPLAY |\n"
         "| `I SMF` | switches to the next SMF data set. Also SWITCH |\n"
         "| `RACDCERT ...`, `KEYXFER ...` | as the programs `racdcert` and `keyxfer` |\n"
+        "| `RDEFINE ...` and so on | as the program `racf` |\n"
         "\n## RACDCERT\n");
     for (size_t i = 0; i < N_OF(functions); i++) {
         const struct verb *verb = doc_verb(functions[i].verb);
 
         printf("\n### %s\n\n    %s\n\n%s. Right: %s.\n", functions[i].name, functions[i].syntax,
                verb->help, right_name(verb->right));
+    }
+    printf("\n## Profiles\n");
+    for (size_t i = 0; i < N_OF(profile_commands); i++) {
+        const struct verb *verb = doc_verb(profile_commands[i].verb);
+
+        printf("\n### %s\n\n    %s\n\n%s. Also %s. Right: %s.\n", profile_commands[i].name,
+               profile_commands[i].syntax, verb->help, profile_commands[i].brief,
+               right_name(verb->right));
     }
 }
 

@@ -114,6 +114,30 @@ static const struct function functions[] = {
 #include "console/racdcert.def"
 #undef RACDCERT
 };
+struct profile_command {
+    const char *name, *brief;
+    enum km_verb_id verb;
+    const char *syntax;
+};
+static const struct profile_command profile_commands[] = {
+#define RACF_PROFILE(name, brief, verb, handler, syntax) {name, brief, verb, syntax},
+#include "console/profile.def"
+#undef RACF_PROFILE
+};
+static const char *const classes[] = {
+#define PR_CLASS(id, name, what) name,
+#include "profile/class.def"
+#undef PR_CLASS
+};
+struct access {
+    enum km_verb_id verb;
+    const char *class, *resource, *level;
+};
+static const struct access accesses[] = {
+#define KM_ACCESS(verb, class, resource, level) {verb, #class, resource, #level},
+#include "keymgr/access.def"
+#undef KM_ACCESS
+};
 
 struct named_bit {
     unsigned bit;

@@ -263,7 +263,9 @@ static void system_commands(void)
            ".TP\n.B D SMF\nList the SMF data sets. Also DISPLAY.\n"
            ".TP\n.B I SMF\nSwitch to the next SMF data set. Also SWITCH.\n"
            ".TP\n.BR RACDCERT\\ ... ,\\  KEYXFER\\ ...\nAs the programs\n.BR racdcert (1)\nand\n"
-           ".BR keyxfer (1).\n");
+           ".BR keyxfer (1).\n"
+           ".TP\n.BR RDEFINE\\ ...\nand the other commands on profiles: as the program\n"
+           ".BR racf (1).\n");
 }
 
 static void roles(void)
@@ -300,7 +302,15 @@ void man_commands(void)
         printf("%s. Right: %s.\n", doc_verb(functions[i].verb)->help,
                doc_right(doc_verb(functions[i].verb)->right)->text);
     }
+    printf(".SH PROFILES\nThe keywords are described in\n.BR racf (1).\n");
+    for (size_t i = 0; i < N_OF(profile_commands); i++) {
+        printf(".TP\n.B ");
+        line(profile_commands[i].syntax);
+        printf("%s. Right: %s.\n", doc_verb(profile_commands[i].verb)->help,
+               doc_right(doc_verb(profile_commands[i].verb)->right)->text);
+    }
     roles();
-    see_also(".BR oper (1),\n.BR racdcert (1),\n.BR keyxfer (1),\n.BR klmsrv\\-config (5),\n"
+    see_also(".BR oper (1),\n.BR racf (1),\n.BR racdcert (1),\n.BR keyxfer (1),\n.BR "
+             "klmsrv\\-config (5),\n"
              ".BR klmsrv\\-messages (7)");
 }

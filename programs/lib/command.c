@@ -43,7 +43,7 @@ static int execute(struct km_server *server, const char *command)
     struct con_context context = {.server = server};
     struct klm_diag diag = {0};
     struct klm_buf answer;
-    char files[4096];
+    char files[4096], groups[KM_GROUPS_MAX];
     int status;
     klm_rc rc = parm_files_dir(state->config, files, sizeof files);
 
@@ -51,7 +51,9 @@ static int execute(struct km_server *server, const char *command)
     context.actor = (struct km_actor){.kind = KM_ACTOR_OPERATOR,
                                       .roles = km_roles_of(state->config, getuid(), getgid()),
                                       .name = passwd ? passwd->pw_name : "?",
-                                      .address = "local"};
+                                      .address = "local",
+                                      .groups = groups};
+    km_groups_of(getuid(), getgid(), groups);
     km_state_put(&state);
     if (rc == KLM_OK) {
         rc = klm_folder_make(files, 0700, &diag);

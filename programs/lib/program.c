@@ -83,7 +83,7 @@ klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out)
         return KLM_E_LIMIT;
     }
     p = (const char *)text.p + strspn((const char *)text.p, " \t");
-    if (strncasecmp(p, verb, len) != 0 || (p[len] && p[len] != ' ')) {
+    if (len > 0 && (strncasecmp(p, verb, len) != 0 || (p[len] && p[len] != ' '))) {
         klm_buf_text(out, verb);
         klm_buf_u8(out, ' ');
     }

@@ -23,6 +23,7 @@ MESSAGES = {f"KLM{int(number):04d}{severity}" for number, severity in rows("base
 COMMANDS = dict(rows("console/commands.def", r'^CON_COMMAND\("([^"]+)", "([^"]*)"'))
 PROPERTIES = set(rows("parmlib/properties.def", r'^PARM\(\w+, "([^"]+)"'))
 FUNCTIONS = dict(rows("console/racdcert.def", r'^RACDCERT\("(\w+)", \w+, \w+, "(.*)"\)$'))
+PROFILES = dict(rows("console/profile.def", r'^RACF_PROFILE\("(\w+)", "\w+", \w+, \w+, "(.*)"\)$'))
 PROGRAMS = sorted(os.path.basename(path)[:-2] for path in glob.glob("programs/*.c"))
 
 
@@ -99,6 +100,21 @@ def the_page_of_racdcert_has_every_function_and_keyword():
     for name, syntax in FUNCTIONS.items():
         for word in {name, *re.findall(r"[A-Z][A-Z0-9]+", syntax)}:
             expect(re.search(rf"\b{word}\b", text), f"{name}: {word} is not described")
+
+
+@test
+def the_page_of_racf_has_every_command_class_and_keyword():
+    text = plain(page_of("racf"))
+    expect(len(PROFILES) == 6, str(PROFILES))
+    for name, syntax in PROFILES.items():
+        for word in {name, *re.findall(r"[A-Z][A-Z0-9]+", syntax)}:
+            expect(re.search(rf"\b{word}\b", text), f"{name}: {word} is not described")
+        expect(name in complete("racf", name[:3]), name)
+        for word in re.findall(r"[A-Z][A-Z0-9]+", syntax.split(" ", 1)[1]):
+            expect(word in complete("racf", name, word[:2]), f"{name} {word}")
+    for name in re.findall(r'^PR_CLASS\(\w+, "(\w+)"', read("profile/class.def"), re.M):
+        expect(re.search(rf"\b{name}\b", text) and name in complete("racf", "RDEFINE", name[:3]), name)
+    expect("RACDCERT ID(TAPEKMS) ADDRING" in complete("racf", '"RACDCERT ID(TAPEKMS) ADDR'), "RACDCERT")
 
 
 @test

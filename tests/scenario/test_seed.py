@@ -25,6 +25,27 @@ SIZE(1024) SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))""",
 RING(KeyStore4758))""",
         """RACDCERT ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_21') -
 RING(KeyStore4758))"""]
+# The slides have a blank behind "ITOPS." and the user both as KLMSERV and KLMSESV.
+PROFILES = ["""RDEFINE STARTED ISKLM*.* STDATA(USER(KLMSESV) -
+GROUP(TASKS) TRACE(YES))""",
+            """RDEFINE FACILITY IRR.DIGTCERT.LIST UACC(NONE)""",
+            """RDEFINE FACILITY IRR.DIGTCERT.LISTRING UACC(NONE)""",
+            """PERMIT IRR.DIGTCERT.LIST CLASS(FACILITY) ID(TAPEKMS) ACC(READ)""",
+            """PERMIT IRR.DIGTCERT.LISTRING CLASS(FACILITY) ID(TAPEKMS) ACC(READ)""",
+            """SETROPTS RACLIST(DIGTCERT) REFRESH""",
+            """RDEFINE CSFKEYS ITOPS. KLM1.CERT UACC(NONE)""",
+            """PERMIT ITOPS.KLM1.CERT CLASS(CSFKEYS) ID(KLMSERV) ACCESS(READ)""",
+            """RDEFINE CSFKEYS ITOPS. KLM2.CERT UACC(NONE)""",
+            """PERMIT ITOPS.KLM2.CERT CLASS(CSFKEYS) ID(KLMSERV) ACCESS(READ)""",
+            """SETROPTS RACLIST(CSFKEYS) REFRESH"""]
+BACKUP_PROFILES = ["""RDEFINE CSFKEYS ITOPS. KLM20.CERT UACC(NONE)""",
+                   """PERMIT ITOPS.KLM1.CERT CLASS(CSFKEYS) ID(KLMSESV) ACCESS(READ)""",
+                   """RDEFINE CSFKEYS ITOPS. KLM21.CERT UACC(NONE)""",
+                   """PERMIT ITOPS.KLM2.CERT CLASS(CSFKEYS) ID(KLMSESV) ACCESS(READ)""",
+                   """SETROPTS RACLIST(CSFKEYS) REFRESH"""]
+# What the slides tell in words: accesses for KLMSESV to the ring and to the services.
+TOLD = ["RDEFINE RDATALIB TAPEKMS.KEYSTORE4758.LST UACC(NONE)", "PERMIT TAPEKMS.KEYSTORE4758.LST CLASS(RDATALIB) ID(KLMSESV) ACCESS(READ)",
+        "RDEFINE CSFSERV * UACC(NONE)", "PERMIT * CLASS(CSFSERV) ID(KLMSESV) ACCESS(READ)"]
 OUT = ["""RACDCERT ID(TAPEKMS) EXPORT (LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_20')) -
 DSN('TAPEKMS.LBL20.PUBKEY') FORMAT(CERTDER)""",
        """RACDCERT ID(TAPEKMS) EXPORT (LABEL('Tape_Sol_Tst_Shr_Pvt_1024_Lbl_21')) -
@@ -154,6 +175,30 @@ def keys_of_1024_bits_read_and_do_not_write_at_the_usual_minimum():
 
 
 @test
+def the_published_profiles_let_the_task_serve_its_drives_and_nobody_else():
+    server = FIRST.copy_to(f"{SITE.folder}/profiles")
+    for text in PROFILES + BACKUP_PROFILES + TOLD:
+        type_in(server, "racf", text)
+    host = Host(f"{SITE.folder}/host3", server, serial="000007888488", wwn="500507630240FBD3").make(server)
+    type_in(server, "racf", "SETROPTS CLASSACT(STARTED FACILITY RDATALIB CSFSERV CSFKEYS) RACLIST(CSFKEYS RDATALIB CSFSERV)")
+    said = server.start()
+    try:
+        expect("KLM1618I Profile ISKLM*.* of class STARTED was used: the task runs as user KLMSESV, group TASKS" in said, said)
+        expect("KLM1602W" not in said, said)
+        server.oper(f"adddrive -drivename {host.serial} -cert DRIVE.{host.serial}.CERT")
+        said = host.refused("WXY664", "EE30", *LABELS)  # the slides define the labels' profiles and permit others
+        expect("KLM1600E" in said and "ITOPS.KLM20.CERT" in said, said)
+        for label in ("KLM20", "KLM21"):
+            type_in(server, "racf", f"PERMIT ITOPS.{label}.CERT CLASS(CSFKEYS) ID(KLMSESV) ACCESS(READ)")
+        type_in(server, "racf", "SETROPTS RACLIST(CSFKEYS) REFRESH")
+        host.write("WXY664", b"content", *LABELS)
+        expect(host.read("WXY664") == b"content", "content")
+        expect("KLM1600E" in server.racf("ID(TAPEKMS) LISTRING(KeyStore4758)", status=1), "somebody else lists the ring")
+    finally:
+        server.stop()
+
+
+@test
 def the_backup_server_is_made_as_published():
     for text in OUT:
         type_in(FIRST, "racdcert", text)
@@ -171,6 +216,11 @@ def the_backup_server_is_made_as_published():
         expect("WAS READ" in said, said)
     for text in [KEYS[0], *IN, *KEYS[4:]]:
         type_in(backup, "racdcert", text)
+    # The slide permits KLM1 and KLM2, slips for the KLM20 and KLM21 that it defines: they are no profiles of this site.
+    for text in BACKUP_PROFILES:
+        type_in(backup, "racf", text, status=int(text.startswith("PERMIT")))
+        if text.startswith("PERMIT"):
+            type_in(backup, "racf", text.replace("KLM1", "KLM20").replace("KLM2.", "KLM21."))
     backup.racf(SERVER[0].format(""))  # its own, by itself: the authority's private key is at the other site
     backup.racf(SERVER[1])
     backup.racf("ID(TAPEKMS) EXPORT(LABEL('ISKLM_Server')) DSN('SELF.CERT') FORMAT(CERTB64)")

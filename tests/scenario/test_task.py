@@ -188,10 +188,10 @@ def display_shows_the_task():
 
 
 @test
-def the_shipped_sample_starts_without_warnings_and_weak_settings_warn():
+def the_shipped_sample_warns_of_inactive_profiles_alone_and_weak_settings_warn():
     with SITE.server() as server:
         said = server.start()
-        expect(not re.search(r"KLM\d{4}[WEA]", said), said)
+        expect(re.findall(r"KLM\d{4}[WEA]", said) == ["KLM1602W"], said)
         server.stop()
         server.set("TransportListener.ssl.clientauthentication=0", "drive.acceptUnknownDrives=true",
                    "TransportListener.ssl.protocols=SSL_TLS", "key.minimum.rsa.write=1024", "Audit.failure.action=continue",
@@ -378,7 +378,7 @@ def a_ring_without_a_server_certificate_stops_the_start():
 
 @test
 def wrong_arguments_are_usage_errors_and_help_is_none():
-    for name in ("klmsrv", "oper", "racdcert", "keyxfer", "iosdrive"):
+    for name in ("klmsrv", "oper", "racf", "racdcert", "keyxfer", "iosdrive"):
         said = tool(name, "--help")
         expect("Usage:" in said or "usage:" in said.lower(), f"{name}: {said}")
         said = tool(name, "--no-such-option", status=2)

@@ -697,6 +697,82 @@ static struct km_call *drives_take_bad(void)
     return take(KM_SYNC_DRIVES_TAKE, klm_slice_str("no table"));
 }
 
+/* ---- Profiles */
+static struct km_call *define_ok(void)
+{
+    return RUN(KM_PROFILE_DEFINE, "class", "CSFKEYS", "profile", "COVER.*", "uacc", "READ");
+}
+
+static struct km_call *define_bad(void)
+{
+    return RUN(KM_PROFILE_DEFINE, "class", "DATASET", "profile", "COVER.*");
+}
+
+static struct km_call *alter(const char *uacc)
+{
+    return RUN(KM_PROFILE_ALTER, "class", "CSFKEYS", "profile", "COVER.*", "uacc", uacc);
+}
+
+static struct km_call *alter_ok(void)
+{
+    return alter("NONE");
+}
+
+static struct km_call *alter_bad(void)
+{
+    return alter("MUCH");
+}
+
+static struct km_call *permit(const char *id)
+{
+    return RUN(KM_PROFILE_PERMIT, "class", "CSFKEYS", "profile", "COVER.*", "ids", id);
+}
+
+static struct km_call *permit_ok(void)
+{
+    return permit("JOE");
+}
+
+static struct km_call *permit_bad(void)
+{
+    return permit("a/b");
+}
+
+static struct km_call *profile_list(const char *name)
+{
+    return RUN(KM_PROFILE_LIST, "class", "CSFKEYS", "profile", name);
+}
+
+static struct km_call *profile_list_ok(void)
+{
+    return profile_list(bare ? "*" : "COVER.ONE"); /* a resource that COVER.* protects */
+}
+
+static struct km_call *profile_list_bad(void)
+{
+    return profile_list("NONE.ONE");
+}
+
+static struct km_call *profile_delete_ok(void)
+{
+    return RUN(KM_PROFILE_DELETE, "class", "CSFKEYS", "profile", "COVER.*");
+}
+
+static struct km_call *class_set_ok(void)
+{
+    return RUN(KM_CLASS_SET, "noclassact", "CSFKEYS RDATALIB");
+}
+
+static struct km_call *class_set_bad(void)
+{
+    return RUN(KM_CLASS_SET, "classact", "CSFKEYS", "noclassact", "CSFKEYS");
+}
+
+static struct km_call *class_list_ok(void)
+{
+    return RUN(KM_CLASS_LIST, NULL);
+}
+
 /* ---- In this order, as some need what others made. A verb that has nothing to fail by says so. */
 typedef struct km_call *run_fn(void);
 static const struct row {
@@ -736,6 +812,13 @@ static const struct row {
     {KM_TASK_STOP, task_stop_ok, NULL, "it has no parameter"},
     {KM_SMF_LIST, smf_list_ok, NULL, "it has no parameter"},
     {KM_SMF_SWITCH, smf_switch_ok, NULL, "a data set is always free here"},
+    {KM_PROFILE_DEFINE, define_ok, define_bad, NULL},
+    {KM_PROFILE_ALTER, alter_ok, alter_bad, NULL},
+    {KM_PROFILE_PERMIT, permit_ok, permit_bad, NULL},
+    {KM_PROFILE_LIST, profile_list_ok, profile_list_bad, NULL},
+    {KM_PROFILE_DELETE, profile_delete_ok, profile_delete_ok, NULL},
+    {KM_CLASS_SET, class_set_ok, class_set_bad, NULL},
+    {KM_CLASS_LIST, class_list_ok, NULL, "it has no parameter"},
     {KM_RING_ADD, ring_add_ok, ring_add_ok, NULL},
     {KM_RING_LIST, ring_list_ok, ring_list_bad, NULL},
     {KM_RING_DELETE, ring_delete_ok, ring_delete_bad, NULL},
