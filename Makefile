@@ -24,7 +24,7 @@ endif
 ifeq ($(SAN),)
 HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
-ALLC     = $(WARN) $(HARDEN) $(CFLAGS) $(SAN) -I. -isystem $(SYSROOT)/usr/include/libxml2 -DKLM_VERSION='"$(VERSION)"' $(EXTRA)
+ALLC     = $(WARN) $(HARDEN) $(CFLAGS) $(SAN) -I. -isystem $(SYSROOT)/usr/include/libxml2 -isystem $(SYSROOT)/usr/include/p11-kit-1 -DKLM_VERSION='"$(VERSION)"' $(EXTRA)
 LIBS     = -levent_core -levent_pthreads -lssl -lcrypto -lzstd -ldb-5.3 -lpopt -ledit -lxml2 -ljansson -lpthread
 LINK     = $(CC) $(LHARDEN) $(CFLAGS) $(SAN) $(LDFLAGS)
 

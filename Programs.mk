@@ -1,7 +1,7 @@
 # Programs: each has a main of its own under programs/ and the folders it is linked from.
 PROGRAMS :=
 PROGRAM_MAINS := $(wildcard programs/*.c)
-ALL_FOLDERS := keymgr exchange keyring profile drivetable metadata smf parmlib store base
+ALL_FOLDERS := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
 
 PROGRAMS += klmsrv oper racf racdcert keyxfer
 klmsrv_MAIN   := programs/klmsrv.c
@@ -14,6 +14,11 @@ racf_MAIN     := programs/racf.c
 racf_USES     := console programs/lib $(ALL_FOLDERS)
 keyxfer_MAIN  := programs/keyxfer.c
 keyxfer_USES  := console programs/lib $(ALL_FOLDERS)
+
+# The PKCS#11 helper: the only program that a token's library is loaded into.
+PROGRAMS += klmp11
+klmp11_MAIN   := programs/klmp11.c
+klmp11_USES   := keyring/p11/helper keyring/p11 programs/lib base
 
 PROGRAMS += iosdrive
 iosdrive_MAIN := programs/iosdrive.c

@@ -412,6 +412,9 @@ static klm_rc keyword(struct racdcert *r, const struct racf_word *word)
     if (racf_named(word, "ALTNAME")) {
         return hosts(r, word);
     }
+    if (racf_named(word, "HARDWARE")) {
+        return racf_set(&r->cmd, "hardware", "");
+    }
     if (racf_named(word, "RSA") || racf_named(word, "NISTECC") || racf_named(word, "PCICC") ||
         racf_named(word, "ICSF")) {
         return key_kind(r, word);

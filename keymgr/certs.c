@@ -115,6 +115,73 @@ static klm_rc seal(struct km_call *call, const char *label, const struct kr_key 
     return rc;
 }
 
+/* Nothing is made in the token that would find its name taken afterwards. */
+static klm_rc check_free(struct km_call *call, struct st_view *view, const char *token_label)
+{
+    const struct km_cert_req *req = call->req;
+    struct klm_slice token;
+    struct kr_cert cert;
+
+    if (kr_token_get(view, token_label, call->pool, &token) != KLM_E_NOTFOUND) {
+        return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_TOKEN_EXISTS, token_label);
+    }
+    if (kr_cert_get(view, req->owner, req->label, call->pool, &cert) != KLM_E_NOTFOUND) {
+        return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_CERT_EXISTS, req->label, req->owner);
+    }
+    return KLM_OK;
+}
+
+/* The key pair made in the PKCS#11 token; what is stored here refers to it. */
+static klm_rc make_in_token(struct km_call *call, struct st_view *view,
+                            const struct kr_gencert *spec, struct klm_slice *token,
+                            struct kr_key **key)
+{
+    struct klm_buf buf;
+    klm_rc rc;
+
+    KLM_TRY(check_free(call, view, spec->token_label));
+    klm_buf_init(&buf, ST_RECORD_MAX);
+    rc = kr_key_make_in_token(call->server->master, spec->token_label, &spec->spec, &buf,
+                              &call->diag, key);
+    if (rc == KLM_OK) {
+        rc = klm_pool_slice(call->pool, klm_buf_as_slice(&buf), token);
+    }
+    klm_buf_done(&buf);
+    return rc;
+}
+
+/* A key that nothing refers to does not stay in the token. */
+static void take_back(struct km_call *call, const char *token_label)
+{
+    struct klm_diag diag = {0};
+
+    if (kr_key_remove_in_token(call->server->master, token_label, &diag) != KLM_OK) {
+        klm_say_diag(&diag);
+    }
+}
+
+static klm_rc certify_token(struct km_call *call, struct st_view *view, struct kr_gencert *spec,
+                            struct klm_slice signer_der, struct kr_key *signer,
+                            struct new_cert *made)
+{
+    KLM_AUTO(kr_key_free) struct kr_key *hard = NULL;
+    KLM_AUTO(kr_key_free) struct kr_key *same = NULL;
+    klm_rc rc;
+
+    if (signer_der.n == 0 || spec->request.n > 0) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_TOKEN_NO_SELF);
+    }
+    KLM_TRY(make_in_token(call, view, spec, &made->token, &hard));
+    spec->made = hard;
+    rc = kr_gencert(spec, signer_der, signer, call->pool, &call->diag, &made->cert.der, &same);
+    if (rc != KLM_OK) {
+        take_back(call, spec->token_label);
+        return rc;
+    }
+    made->cert.token_label = spec->token_label;
+    return KLM_OK;
+}
+
 static klm_rc generate(struct km_call *call, struct st_view *view, struct new_cert *made)
 {
     const struct km_cert_req *req = call->req;
@@ -146,6 +213,9 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct new_ce
                                   .trust = KR_TRUST,
                                   .token_label = "",
                                   .added = klm_clock()};
+    if (req->hardware) {
+        return certify_token(call, view, &spec, signer_der, signer, made);
+    }
     KLM_TRY(kr_gencert(&spec, signer_der, signer, call->pool, &call->diag, &made->cert.der, &key));
     if (!key) {
         return KLM_OK; /* a request: its private key is elsewhere */

@@ -370,6 +370,7 @@ klm_rc km_config_refresh_prepare(struct km_call *call)
     struct parm_config *config;
     struct km_state *state;
 
+    km_hardware_retry(call->server);
     KLM_TRY(parm_load(parm_path_of_config(call->state->config), &call->diag, &config));
     parm_pending(call->state->config, config, say_pending, NULL);
     KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
@@ -422,6 +423,7 @@ void km_config_refresh_publish(struct km_call *call)
 
 klm_rc km_keystore_refresh_prepare(struct km_call *call)
 {
+    km_hardware_retry(call->server);
     KLM_TRY(take_over(call, parm_ref(call->state->config)));
     call->text = "The key rings were opened again";
     return KLM_OK;

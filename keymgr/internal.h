@@ -4,6 +4,8 @@
 
 #include "base/secret.h"
 #include "keymgr/km.h"
+
+#include "keyring/p11/p11.h"
 #include "smf/sign.h"
 
 #include <pthread.h>
@@ -101,6 +103,7 @@ struct km_server {
     struct dt_table *drives;
     struct pr_set *profiles; /* guarded by state_lock, too; swapped by the writer alone */
     char login[65];          /* the user the process runs as, in upper case */
+    struct p11 *p11;         /* PKCS#11 token; NULL: none is configured */
     struct kr_master *master;
     struct st_store *store;
     struct smf_journal *journal;
@@ -178,6 +181,18 @@ klm_rc km_access_task_ring(struct km_server *server, const struct pr_set *set, c
 /* User and group that the task runs as: of its STARTED profile, else the process's user and "". Borrowed of the set or the server. */
 void km_task_user(const struct km_server *server, const struct pr_set *set, const char **user,
                   const char **group);
+/* hardware.c: the PKCS#11 token.
+ * Fork its spawner and log in, when the configuration names a library. A token that is not there keeps the task from starting only if the master
+ * key is in it. */
+klm_rc km_hardware_open(struct km_server *server, const struct parm_config *config,
+                        struct klm_diag *diag) KLM_MUST_USE;
+/* Open the master key of a file, with the token if it is in one. */
+klm_rc km_hardware_master(struct km_server *server, const struct parm_config *config,
+                          const char *path, struct klm_diag *diag) KLM_MUST_USE;
+/* Rows of the status: where the master key is, and the token. */
+klm_rc km_hardware_rows(struct km_call *call) KLM_MUST_USE;
+/* An operator asked for a refresh: whatever keeps the token away may be repaired. */
+void km_hardware_retry(struct km_server *server);
 
 /* writer.c */
 klm_rc km_writer_start(struct km_server *server) KLM_MUST_USE;

@@ -178,7 +178,7 @@ static klm_rc open_eedk(struct km_call *call, struct klm_slice bytes, const stru
 /* The first EEDK that opens gives the key; the event names the label that opened it. */
 static klm_rc open_eedks(struct km_call *call, const struct klm_slice *eedk, int64_t n)
 {
-    const struct kr_label *label = NULL;
+    const struct kr_label *label = NULL, *failed = NULL; /* failed: its token is not available */
     klm_rc worst = KLM_E_NOTFOUND;
 
     for (int64_t i = 0; i < n && i < KX_EEDKS; i++) {
@@ -194,9 +194,13 @@ static klm_rc open_eedks(struct km_call *call, const struct klm_slice *eedk, int
             return KLM_OK;
         }
         worst = rc == KLM_E_NOTFOUND || worst == KLM_E_DENIED ? worst : rc;
+        failed = rc == KLM_E_STATE ? label : failed;
     }
     if (worst == KLM_E_DENIED) {
         return worst; /* which label, and why, is said */
+    }
+    if (failed) {
+        return KM_REFUSE(call, KLM_E_STATE, 0xEE0F, KLM_MSG_EEDK_NO_TOKEN, failed->label);
     }
     if (worst == KLM_E_NOTFOUND) {
         return KM_REFUSE(call, worst, 0xEE32, KLM_MSG_EEDK_NO_KEY);

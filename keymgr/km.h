@@ -239,6 +239,7 @@ struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     const char *trust;      /* "TRUST", "NOTRUST", "HIGHTRUST" */
     const char *format;     /* "CERTDER", "CERTB64" */
     bool force;             /* delete a private key that volumes need, too */
+    bool hardware;          /* make the key pair in the PKCS#11 token */
     struct klm_slice bytes; /* certificate or request */
 };
 struct km_profile_req { /* KM_PROFILE_DEFINE, _ALTER, _DELETE, _PERMIT, _LIST */
@@ -410,6 +411,10 @@ struct km_state {
 struct km_state *km_state_get(struct km_server *server); /* referenced */
 void km_state_put(struct km_state **state);
 
+/* How the configuration names its PKCS#11 token; texts are the configuration's. KLM_E_NOTFOUND: it names none; KLM_E_INVALID with a message. */
+struct p11_options;
+klm_rc km_token_options(const struct parm_config *config, struct p11_options *out,
+                        struct klm_diag *diag) KLM_MUST_USE;
 /* Parts of the server, borrowed, as long as it is open. */
 struct klm_workers *km_workers(struct km_server *server);
 struct st_store *km_store(struct km_server *server);

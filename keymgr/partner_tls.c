@@ -14,16 +14,18 @@ static klm_rc make_ctx(const struct km_state *state, const struct kr_label *own,
                                  .min_version = 13,
                                  .max_version = 13,
                                  .client_auth = KLM_TLS_AUTH_REQUIRED,
-                                 .key = kr_key_pkey(own->key),
                                  .cert = own->x509,
                                  .chain = chain,
                                  .chain_n = km_state_authorities(state->partner.own, chain),
                                  .trust = trust,
                                  .trust_n = km_state_authorities(state->partner.trust, trust),
                                  .security_level = 2};
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
     struct klm_pool *pool;
     klm_rc rc;
 
+    KLM_TRY(kr_key_opened(own->key, &key));
+    cfg.key = kr_key_pkey(key);
     KLM_TRY(klm_pool_new(0, &pool));
     rc = parm_ciphers(state->config, PARM_Admin_ssl_ciphersuites, pool, &cfg.ciphers12,
                       &cfg.suites13);

@@ -16,7 +16,8 @@ static klm_rc open_master(struct km_server *server, const struct parm_config *co
     char path[PATH_LEN];
 
     KLM_TRY(parm_masterkey_file(config, path, sizeof path));
-    KLM_TRY(kr_master_load(path, diag, &server->master));
+    KLM_TRY(km_hardware_open(server, config, diag));
+    KLM_TRY(km_hardware_master(server, config, path, diag));
     if (!kr_master_escrowed(server->master) && !server->options.offline) {
         klm_say(KLM_MSG_MASTER_NO_ESCROW, path);
     }
@@ -227,6 +228,7 @@ void km_close(struct km_server **server)
     km_state_put(&s->state);
     st_close(&s->store);
     kr_master_free(&s->master);
+    p11_close(&s->p11);
     pthread_rwlock_destroy(&s->state_lock);
     pthread_mutex_destroy(&s->config_lock);
     pthread_mutex_destroy(&s->checkpoints.lock);

@@ -43,6 +43,7 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
     struct x509_st *chain[KM_CHAIN_MAX], *trust[KM_CHAIN_MAX];
     const struct kr_label *own;
     struct klm_tls_config cfg = {.server = true, .security_level = 2};
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
     struct klm_pool *pool;
     klm_rc rc;
 
@@ -62,7 +63,10 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
         cfg.max_version = parm_tls_max(state->config);
         cfg.client_auth = (enum klm_tls_client_auth)parm_num(
             state->config, PARM_TransportListener_ssl_clientauthentication);
-        cfg.key = kr_key_pkey(own->key);
+        rc = kr_key_opened(own->key, &key);
+    }
+    if (rc == KLM_OK) {
+        cfg.key = kr_key_pkey(key);
         cfg.cert = own->x509;
         cfg.chain = chain;
         cfg.chain_n = km_state_authorities(state->tls, chain);

@@ -47,13 +47,15 @@ static klm_rc make_ctx(const struct km_state *state, struct klm_diag *diag,
 {
     struct x509_st *chain[CHAIN_MAX], *trust[CHAIN_MAX];
     const struct kr_label *own = NULL;
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
     struct klm_tls_config cfg = {.min_version = 12, .max_version = 13, .security_level = 2};
 
     KLM_TRY(own_cert(state, diag, &own));
     if (own->spec.type == KR_RSA && own->spec.bits < WEAK_TLS_BITS) {
         cfg.security_level = 1;
     }
-    cfg.key = kr_key_pkey(own->key);
+    KLM_TRY(kr_key_opened(own->key, &key));
+    cfg.key = kr_key_pkey(key);
     cfg.cert = own->x509;
     cfg.chain = chain;
     cfg.chain_n = authorities(state->tls, chain);

@@ -18,6 +18,9 @@ klm_rc km_token_write_prepare(struct km_call *call)
         return KM_REFUSE(call, rc, 0, KLM_MSG_TOKEN_NOT_FOUND, req->label);
     }
     KLM_TRY(rc);
+    if (kr_token_refers(token)) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_TOKEN_NOT_MOVED, req->label);
+    }
     klm_buf_init(&file, 4 * ST_RECORD_MAX);
     rc = kr_xfer_encode(req->label, token, &file);
     if (rc == KLM_OK) {

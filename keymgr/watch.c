@@ -75,5 +75,8 @@ void km_watch(struct km_server *server, struct km_watch *watch)
         km_watch_certificates(state, false);
         km_state_put(&state);
     }
+    if (server->p11) {
+        p11_watch(server->p11);
+    }
     *watch = (struct km_watch){.started = true, .offset = offset, .day = now / DAY_US};
 }

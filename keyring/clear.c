@@ -160,6 +160,9 @@ klm_rc kr_key_clear(const struct kr_key *key, struct kr_secret *out)
     KLM_AUTO(kr_secret_done) struct kr_secret scratch = {0};
     struct der der;
 
+    if (key->far) {
+        return KLM_E_UNSUPPORTED; /* what is here is its public half */
+    }
     KLM_TRY(kr_secret_new(KR_CLEAR_MAX, &block));
     KLM_TRY(kr_secret_new(NUMBER_MAX, &scratch));
     der = (struct der){block.p, block.cap, block.cap, KLM_OK};

@@ -148,6 +148,14 @@ static klm_rc new_key(struct work *work)
         return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_DRIVE_REQUEST,
                         "a drive makes its own key and request");
     }
+    if (work->spec->made) {
+        if (!work->issuer) {
+            return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_TOKEN_NO_SELF);
+        }
+        work->key = kr_key_ref(work->spec->made);
+        work->pub = kr_key_pkey(work->key);
+        return KLM_OK;
+    }
     rc = work->spec->spec.type == KR_AES ? KLM_E_INVALID
                                          : kr_key_generate(&work->spec->spec, &work->key);
     if (rc == KLM_E_LIMIT || rc == KLM_E_INVALID) {

@@ -5,8 +5,11 @@
 
 #include "keyring/kr.h"
 #include "keyring/ossl.h"
+#include "keyring/p11/p11.h"
 
 #include <stdatomic.h>
+
+struct kr_thread;
 
 /* ---- Secret blocks: klm_secret memory with its size, for KLM_AUTO. */
 struct kr_secret {
@@ -22,8 +25,30 @@ struct kr_key {
     atomic_uint refs;
     struct kr_spec spec;
     struct kr_secret aes; /* KR_AES: the key's bytes */
-    EVP_PKEY *pkey;       /* KR_RSA, KR_EC */
+    EVP_PKEY *pkey;       /* KR_RSA, KR_EC; the public half alone when far is set */
+    struct kr_far *far;   /* the private half is not in this process's memory */
 };
+/* A private key that is not here: it is in the PKCS#11 token, or sealed until each use because the master key is (strict). */
+struct kr_far {
+    struct p11 *p11;                    /* borrowed */
+    char label[KR_TOKEN_LABEL_MAX + 1]; /* of the key token, and of the key in a PKCS#11 token */
+    const struct kr_master *master;     /* borrowed; NULL: the key is in the token */
+    uint8_t *sealed;                    /* the key token, when master is set */
+    size_t sealed_n;
+};
+/* Use a far key as kr_unwrap does; the clear key is left in the thread's scratch memory. KLM_E_STATE: the token is not available. */
+klm_rc kr_far_unwrap(struct kr_thread *thread, const struct kr_key *with, struct klm_slice context,
+                     struct klm_slice wrapped, size_t *n) KLM_MUST_USE;
+/* A signature over a digest by a key in a token: RSA-PSS, or ECDSA in DER. */
+klm_rc kr_far_sign(const struct kr_key *with, struct klm_slice digest, uint8_t *out, size_t cap,
+                   size_t *n) KLM_MUST_USE;
+/* The shared secret of a key in a token and a point, to out of cap bytes. */
+klm_rc kr_far_derive(const struct kr_far *far, struct klm_slice point, uint8_t *out, size_t cap,
+                     size_t *n) KLM_MUST_USE;
+/* A far key with this public key (DER SubjectPublicKeyInfo); sealed is empty for one in the token. */
+klm_rc kr_far_new(const struct kr_master *master, const char *label, struct klm_slice spki,
+                  struct klm_slice sealed, struct kr_key **out) KLM_MUST_USE;
+void kr_far_free(struct kr_far **far);
 /* KLM_E_LIMIT when this product makes no keys of that type and size. */
 klm_rc kr_spec_check(const struct kr_spec *spec) KLM_MUST_USE;
 /* Type and size of an OpenSSL key; KLM_E_UNSUPPORTED for what kr_spec cannot say. */
@@ -47,6 +72,45 @@ const uint8_t *kr_master_key(const struct kr_master *master);
 const uint8_t *kr_master_id(const struct kr_master *master);
 klm_rc kr_master_from_bytes(const uint8_t key[32], bool escrowed, struct kr_master **out)
     KLM_MUST_USE;
+/* The master key's token, borrowed; NULL: none is configured. */
+struct p11 *kr_master_p11(const struct kr_master *master);
+/* Label of the token's key when every use goes to it (strict), else NULL. */
+const char *kr_master_strict(const struct kr_master *master);
+/* A master key that is in a token: object is the label of its key there, working the 32 bytes that it seals. */
+struct kr_in_token {
+    struct p11 *p11;
+    const char *object;
+    bool strict;
+    const uint8_t *working;
+    const uint8_t *check; /* the token's check block, 32 bytes */
+};
+klm_rc kr_master_from_token(const struct kr_in_token *in, bool escrowed, struct kr_master **out)
+    KLM_MUST_USE;
+/* Version 2 of the master key file (mastertoken.c): open it with the token. */
+klm_rc kr_master_token_decode(const char *path, struct klm_slice file, struct p11 *p11,
+                              struct klm_diag *diag, struct kr_master **out) KLM_MUST_USE;
+/* Note in such a file that a copy of the token is kept elsewhere. */
+klm_rc kr_master_token_confirm(const char *path, struct klm_slice file, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Guarded bytes of a master key file of any version. */
+#define KR_MASTER_FILE_MAX 512
+klm_rc kr_master_file_read(const char *path, struct kr_secret *out, struct klm_diag *diag)
+    KLM_MUST_USE;
+
+/* ---- What the token does for the master key (hardware.c). Failures come with a message. */
+#define KR_CHECK_BLOCK 32
+/* Make an AES key there, or look at the one that is there; its check block tells it apart. */
+klm_rc kr_hard_key(struct p11 *p11, const char *object, bool make, uint8_t check[KR_CHECK_BLOCK],
+                   struct klm_diag *diag) KLM_MUST_USE;
+/* AES-256-GCM by the token's key: nonce (12 bytes), sealed bytes, tag (16). out has room for data.n + 28. */
+klm_rc kr_hard_seal(struct p11 *p11, const char *object, struct klm_slice aad,
+                    struct klm_slice data, uint8_t *out, struct klm_diag *diag) KLM_MUST_USE;
+/* And back, to out of cap bytes. KLM_E_CRYPTO: damaged, or another key. */
+klm_rc kr_hard_unseal(struct p11 *p11, const char *object, struct klm_slice aad,
+                      struct klm_slice data, uint8_t *out, size_t cap, size_t *n,
+                      struct klm_diag *diag) KLM_MUST_USE;
+#define KR_HARD_MORE 28 /* bytes that sealing adds */
+
 /* First 8 bytes of SHA-256 over "klm verification pattern" and the key. */
 klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8]) KLM_MUST_USE;
 
@@ -54,7 +118,6 @@ klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8]) KLM_MUST_USE;
 enum kr_op { KR_OP_ENCRYPT, KR_OP_DECRYPT, KR_OP_DERIVE };
 #define KR_SCRATCH 2048    /* bytes of secret scratch memory a thread has */
 #define KR_CONTEXT_MAX 256 /* bytes of context that may be bound into a wrapping */
-struct kr_thread;
 klm_rc kr_thread_get(struct kr_thread **out) KLM_MUST_USE;
 /* Secret scratch memory of KR_SCRATCH bytes; wipe what was put there. */
 uint8_t *kr_thread_scratch(struct kr_thread *thread);
@@ -74,11 +137,21 @@ klm_rc kr_kw_wrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_sl
 klm_rc kr_kw_unwrap(struct kr_thread *thread, const uint8_t kek[32], struct klm_slice in,
                     uint8_t *out) KLM_MUST_USE;
 
+/* Forget the contexts of a key that must not stay in memory. */
+void kr_thread_drop(struct kr_thread *thread, const EVP_PKEY *pkey);
+
 /* EC side of kr_wrap and kr_unwrap. */
 klm_rc kr_ec_wrap(struct kr_thread *thread, EVP_PKEY *to, unsigned bits, struct klm_slice context,
                   struct klm_slice key, uint8_t *out, size_t *n) KLM_MUST_USE;
 klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits,
                     struct klm_slice context, struct klm_slice in, size_t *n) KLM_MUST_USE;
+
+/* The same when the private key is in a token. */
+klm_rc kr_ec_unwrap_far(struct kr_thread *thread, const struct kr_far *far, unsigned bits,
+                        struct klm_slice context, struct klm_slice in, size_t *n) KLM_MUST_USE;
+/* kr_unwrap with an opened key: the clear key is left at the start of the thread's scratch memory. */
+klm_rc kr_near_unwrap(struct kr_thread *thread, const struct kr_key *with, struct klm_slice context,
+                      struct klm_slice wrapped, size_t *n) KLM_MUST_USE;
 
 /* ---- Names and keys of records */
 klm_rc kr_check_owner(const char *owner) KLM_MUST_USE;

@@ -145,12 +145,31 @@ void kr_key_free(struct kr_key **key)
     }
     kr_secret_done(&k->aes);
     EVP_PKEY_free(k->pkey);
+    kr_far_free(&k->far);
     free(k);
 }
 
 struct kr_spec kr_key_spec(const struct kr_key *key)
 {
     return key->spec;
+}
+
+bool kr_key_in_token(const struct kr_key *key)
+{
+    return key->far && !key->far->master;
+}
+
+klm_rc kr_key_opened(struct kr_key *key, struct kr_key **out)
+{
+    if (!key->far) {
+        *out = kr_key_ref(key);
+        return KLM_OK;
+    }
+    if (!key->far->master) {
+        return KLM_E_UNSUPPORTED;
+    }
+    return kr_token_open(key->far->master, key->far->label,
+                         KLM_SLICE(key->far->sealed, key->far->sealed_n), out);
 }
 
 struct evp_pkey_st *kr_key_pkey(struct kr_key *key)

@@ -13,6 +13,7 @@
 #include "store/st.h"
 
 struct evp_pkey_st;
+struct p11; /* a PKCS#11 token: keyring/p11/p11.h */
 struct x509_st;
 
 #define KR_LABEL_MAX 64       /* characters of a key label or alias (reference 6.3) */
@@ -41,6 +42,22 @@ klm_rc kr_master_save(const struct kr_master *master, const char *path, struct k
  * KLM_E_INVALID: another kind of file; KLM_E_UNSUPPORTED: another version; KLM_E_CORRUPT:
  * damage. */
 klm_rc kr_master_load(const char *path, struct klm_diag *diag, struct kr_master **out) KLM_MUST_USE;
+/* The same with a PKCS#11 token (or NULL), for files that name a key in it. Further: KLM_E_STATE, KLM_E_NOTFOUND: the token or its key is not there;
+ * KLM_E_WRONGKEY: the key of that name is another one. The token must outlive the master key. */
+klm_rc kr_master_open(const char *path, struct p11 *p11, struct klm_diag *diag,
+                      struct kr_master **out) KLM_MUST_USE;
+/* Have the token make a key under the label object, sensitive and not extractable, and write the file that stands for it. Strict: every use of the
+ * master key goes to the token; otherwise its key seals a working key that is held in secret memory. KLM_E_EXISTS: there is such a key. */
+klm_rc kr_master_make_in_token(struct p11 *p11, const char *object, bool strict, const char *path,
+                               struct klm_diag *diag, struct kr_master **out) KLM_MUST_USE;
+/* Is it protected by hardware: sealed by a key that never leaves a PKCS#11 token? */
+bool kr_master_in_hardware(const struct kr_master *master);
+/* Does every use go to the token? Then opening and sealing key tokens wait for it: not on a loop. */
+bool kr_master_is_strict(const struct kr_master *master);
+/* Label of the token's key, "" when it is in no token. */
+const char *kr_master_object(const struct kr_master *master);
+/* A token for private keys of labels, beside a master key that is in none; it must outlive the master key. */
+void kr_master_use_token(struct kr_master *master, struct p11 *p11);
 /* False: warn at each start that no copy of the key is kept elsewhere. */
 bool kr_master_escrowed(const struct kr_master *master);
 /* Its verification pattern. */
@@ -75,6 +92,19 @@ void kr_key_free(struct kr_key **key);
 struct kr_spec kr_key_spec(const struct kr_key *key);
 /* The OpenSSL key of an RSA or EC key, borrowed: for TLS contexts and signing. */
 struct evp_pkey_st *kr_key_pkey(struct kr_key *key);
+/* Is the private key in a PKCS#11 token? Then kr_key_pkey has its public half only, and the key can be used but not moved. */
+bool kr_key_in_token(const struct kr_key *key);
+/* The key itself, for TLS: one more holder of it, or, when it is kept sealed until each use (strict master key), the key opened. KLM_E_UNSUPPORTED: it is
+ * in a token; otherwise fails as kr_token_open. Waits. */
+klm_rc kr_key_opened(struct kr_key *key, struct kr_key **out) KLM_MUST_USE;
+/* Have the token of the master key make a key pair of that label (RSA or EC), and append a key token that refers to it. KLM_E_STATE: no token is
+ * configured, or it is not available; KLM_E_EXISTS: it has a key of that label. With a message. On a worker. */
+klm_rc kr_key_make_in_token(const struct kr_master *master, const char *label,
+                            const struct kr_spec *spec, struct klm_buf *token,
+                            struct klm_diag *diag, struct kr_key **out) KLM_MUST_USE;
+/* Remove it again from the token, when what it was made for failed. */
+klm_rc kr_key_remove_in_token(const struct kr_master *master, const char *label,
+                              struct klm_diag *diag) KLM_MUST_USE;
 
 /* ---- Key tokens: version, algorithm, key id, AES-256-GCM under a per-purpose HKDF subkey of
  * the master key, associated data = record identity, type, version. keyring/TOKEN.md describes
@@ -86,6 +116,11 @@ klm_rc kr_token_seal(const struct kr_master *master, const char *label, const st
  * another label; KLM_E_UNSUPPORTED: a version of another release. */
 klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice token,
                      struct kr_key **out) KLM_MUST_USE;
+/* As kr_token_open, for a key that is kept for use: with a strict master key only the sealed form is kept, and each use opens it. */
+klm_rc kr_token_hold(const struct kr_master *master, const char *label, struct klm_slice token,
+                     struct kr_key **out) KLM_MUST_USE;
+/* Does a token hold no key but refer to one in a PKCS#11 token? It is under no master key. */
+bool kr_token_refers(struct klm_slice token);
 /* Verification pattern of the master key a token was made under, without opening it. */
 klm_rc kr_token_vp(struct klm_slice token, char out[KR_VP_MAX]) KLM_MUST_USE;
 /* Type and size of the key in a token, without opening it. KLM_E_CORRUPT. */
@@ -193,6 +228,7 @@ struct kr_gencert {
     enum kr_role role;
     bool
         role_stands; /* someone chose the role: a request that asks for a drive's is refused unless it is that */
+    struct kr_key *made; /* certify this key, made in a token, instead of making one; or NULL */
     struct klm_slice request; /* PKCS#10, DER or PEM, to sign instead of making a key; or empty */
     const char *hosts;        /* comma list for subjectAltName (server role); NULL: none */
 };

@@ -125,7 +125,7 @@ static bool says_server(const struct kr_label *label)
 /* How well a label suits a TLS server; 0: not at all. */
 static int server_rank(const struct kr_label *label)
 {
-    if (!label->key) {
+    if (!label->key || kr_key_in_token(label->key)) { /* TLS needs the key itself */
         return 0;
     }
     if (label->deflt) {

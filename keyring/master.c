@@ -11,9 +11,13 @@
 #define VP_TEXT "klm verification pattern"
 
 struct kr_master {
-    struct kr_secret key;
+    struct kr_secret
+        key; /* in a token and strict: keys for purposes come from it, key tokens do not */
     uint8_t id[8];
     bool escrowed;
+    struct p11 *p11;                     /* borrowed; NULL: no token is configured */
+    char object[KR_TOKEN_LABEL_MAX + 1]; /* the token's key that seals it; "": it is in no token */
+    bool strict;                         /* each use goes to the token's key */
 };
 
 klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8])
@@ -111,6 +115,52 @@ klm_rc kr_master_split(const struct kr_master *master, uint8_t (*parts)[32], siz
     }
     memcpy(parts[n - 1], last.p, 32);
     return KLM_OK;
+}
+
+klm_rc kr_master_from_token(const struct kr_in_token *in, bool escrowed, struct kr_master **out)
+{
+    struct kr_master *master = NULL;
+
+    KLM_TRY(kr_master_from_bytes(in->working, escrowed, &master));
+    master->p11 = in->p11;
+    master->strict = in->strict;
+    memcpy(master->object, in->object, strlen(in->object) + 1);
+    if (in->strict && kr_vp_bytes(in->check, master->id) != KLM_OK) {
+        kr_master_free(&master);
+        return KLM_E_CRYPTO;
+    }
+    *out = master;
+    return KLM_OK;
+}
+
+bool kr_master_in_hardware(const struct kr_master *master)
+{
+    return master->object[0] != '\0';
+}
+
+struct p11 *kr_master_p11(const struct kr_master *master)
+{
+    return master->p11;
+}
+
+void kr_master_use_token(struct kr_master *master, struct p11 *p11)
+{
+    master->p11 = p11;
+}
+
+const char *kr_master_strict(const struct kr_master *master)
+{
+    return master->strict ? master->object : NULL;
+}
+
+bool kr_master_is_strict(const struct kr_master *master)
+{
+    return master->strict;
+}
+
+const char *kr_master_object(const struct kr_master *master)
+{
+    return master->object;
 }
 
 bool kr_master_escrowed(const struct kr_master *master)

@@ -15,6 +15,7 @@
 
 #define MAGIC "KLMK"
 #define VERSION 1
+#define VERSION_TOKEN 2 /* mastertoken.c */
 #define FLAG_ESCROWED 1u
 #define AT_VERSION 4
 #define AT_FLAGS 5
@@ -54,13 +55,16 @@ klm_rc kr_master_save(const struct kr_master *master, const char *path, struct k
     return klm_file_create(path, KLM_SLICE(block.p, block.n), 0400, diag);
 }
 
-static klm_rc decode(const char *path, const uint8_t *p, size_t n, struct klm_diag *diag,
-                     struct kr_master **out)
+static klm_rc decode(const char *path, const uint8_t *p, size_t n, struct p11 *p11,
+                     struct klm_diag *diag, struct kr_master **out)
 {
     uint8_t sum[32], id[8];
 
     if (n < 4 || memcmp(p, MAGIC, 4) != 0) {
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_MASTER_NOT, path);
+    }
+    if (n > AT_VERSION && p[AT_VERSION] == VERSION_TOKEN) {
+        return kr_master_token_decode(path, KLM_SLICE(p, n), p11, diag, out);
     }
     if (n > AT_VERSION && p[AT_VERSION] != VERSION) {
         return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_MASTER_VERSION, path,
@@ -135,40 +139,65 @@ static klm_rc read_all(const char *path, int fd, struct kr_secret *block, struct
     return KLM_OK;
 }
 
-static klm_rc load_fd(const char *path, int fd, struct klm_diag *diag, struct kr_master **out)
+static klm_rc read_fd(const char *path, int fd, struct kr_secret *block, struct klm_diag *diag)
 {
-    KLM_AUTO(kr_secret_done) struct kr_secret block = {0};
     struct stat st;
 
     if (fstat(fd, &st) != 0) {
         return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_READ, path, strerror(errno));
     }
     KLM_TRY(check_guard(path, &st, diag));
-    KLM_TRY(kr_secret_new(FILE_SIZE + 1, &block)); /* one more shows a file that is too long */
-    KLM_TRY(read_all(path, fd, &block, diag));
-    return decode(path, block.p, block.n, diag, out);
+    return read_all(path, fd, block, diag);
 }
 
-klm_rc kr_master_load(const char *path, struct klm_diag *diag, struct kr_master **out)
+klm_rc kr_master_file_read(const char *path, struct kr_secret *out, struct klm_diag *diag)
 {
     /* O_NONBLOCK: a FIFO of that name must not hold us. */
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    KLM_AUTO(kr_secret_done) struct kr_secret block = {0};
     klm_rc rc;
 
     if (fd < 0) {
         return open_failed(path, errno, diag);
     }
-    rc = load_fd(path, fd, diag, out);
+    rc = kr_secret_new(KR_MASTER_FILE_MAX,
+                       &block); /* more than any file has: one that is too long shows */
+    if (rc == KLM_OK) {
+        rc = read_fd(path, fd, &block, diag);
+    }
     (void)close(fd); /* it was only read */
-    return rc;
+    KLM_TRY(rc);
+    *out = block;
+    block = (struct kr_secret){0};
+    return KLM_OK;
+}
+
+klm_rc kr_master_open(const char *path, struct p11 *p11, struct klm_diag *diag,
+                      struct kr_master **out)
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret block = {0};
+
+    KLM_TRY(kr_master_file_read(path, &block, diag));
+    return decode(path, block.p, block.n, p11, diag, out);
+}
+
+klm_rc kr_master_load(const char *path, struct klm_diag *diag, struct kr_master **out)
+{
+    return kr_master_open(path, NULL, diag, out);
 }
 
 klm_rc kr_master_confirm_escrow(const char *path, struct klm_diag *diag)
 {
     KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
+    KLM_AUTO(kr_secret_done) struct kr_secret file = {0};
     KLM_AUTO(kr_secret_done) struct kr_secret block = {0};
 
-    KLM_TRY(kr_master_load(path, diag, &master));
+    KLM_TRY(kr_master_file_read(path, &file, diag));
+    if (file.n > AT_VERSION && file.p[AT_VERSION] == VERSION_TOKEN &&
+        memcmp(file.p, MAGIC, 4) == 0) {
+        return kr_master_token_confirm(path, KLM_SLICE(file.p, file.n), diag);
+    }
+    KLM_TRY(decode(path, file.p, file.n, NULL, diag, &master));
     KLM_TRY(image(master, true, &block));
     return klm_file_replace(path, KLM_SLICE(block.p, block.n), 0400, diag);
 }

@@ -15,8 +15,14 @@ struct opening {
     const char *owner, *name;
 };
 
-/* The private key of a certificate out of its token, or a message and none. Only want of memory
- * ends the opening. */
+/* What ends the opening: want of memory, or a strict master key whose PKCS#11 token is away; a ring without its keys would be worse than the one that is
+ * open now. */
+static bool ends(klm_rc rc)
+{
+    return rc == KLM_E_NOMEM || rc == KLM_E_STATE;
+}
+
+/* The private key of a certificate out of its token, or a message and none. */
 static klm_rc open_key(const struct opening *opening, const struct kr_cert *cert,
                        struct kr_key **out)
 {
@@ -35,15 +41,15 @@ static klm_rc open_key(const struct opening *opening, const struct kr_cert *cert
         return KLM_OK;
     }
     if (rc == KLM_OK) {
-        rc = kr_token_open(opening->master, cert->token_label, token, out);
+        rc = kr_token_hold(opening->master, cert->token_label, token, out);
     }
     if (rc == KLM_E_WRONGKEY && kr_token_vp(token, theirs) == KLM_OK) {
         kr_master_vp(opening->master, ours);
         klm_say(KLM_MSG_RING_OTHER_MASTER, cert->token_label, cert->label, theirs, ours);
-    } else if (rc != KLM_OK && rc != KLM_E_NOMEM) {
+    } else if (rc != KLM_OK && !ends(rc)) {
         klm_say(KLM_MSG_RING_BAD_TOKEN, cert->token_label, cert->label, klm_rc_text(rc));
     }
-    return rc == KLM_E_NOMEM ? rc : KLM_OK;
+    return ends(rc) ? rc : KLM_OK;
 }
 
 /* A key that is not the certificate's would make cartridges that nobody reads. */
@@ -104,7 +110,7 @@ static klm_rc open_one(const struct opening *opening, const struct kr_connect *c
     }
     if (rc != KLM_OK) {
         label_done(label);
-        if (rc == KLM_E_NOMEM) {
+        if (ends(rc)) {
             return rc;
         }
         klm_say(KLM_MSG_RING_BAD_CERT, connect->label, connect->owner, opening->name,

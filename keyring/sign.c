@@ -30,23 +30,31 @@ static bool pad(EVP_PKEY_CTX *ctx, enum kr_type type)
                               EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, 32) == 1);
 }
 
-klm_rc kr_sign(const struct kr_label *with, struct klm_slice data, const char **algorithm,
-               uint8_t *out, size_t cap, size_t *n)
+/* In a token: the digest is made here, the signature there. */
+static klm_rc sign_far(const struct kr_key *with, const struct scheme *scheme,
+                       struct klm_slice data, uint8_t *out, size_t cap, size_t *n)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    if (EVP_Digest(data.p, data.n, digest, &len, scheme->md, NULL) != 1) {
+        return kr_quiet(KLM_E_CRYPTO);
+    }
+    return kr_far_sign(with, KLM_SLICE(digest, len), out, cap, n);
+}
+
+static klm_rc sign_near(const struct kr_key *with, const struct scheme *scheme,
+                        struct klm_slice data, uint8_t *out, size_t cap, size_t *n)
 {
     KLM_AUTO(kr_done_md) EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_PKEY_CTX *ctx = NULL;
-    struct scheme scheme;
     size_t most = 0;
 
-    if (!with->key || !with->key->pkey) {
-        return KLM_E_NOTFOUND;
-    }
-    KLM_TRY(scheme_of(&with->key->spec, &scheme));
     if (!md) {
         return KLM_E_NOMEM;
     }
-    if (EVP_DigestSignInit(md, &ctx, scheme.md, NULL, with->key->pkey) != 1 ||
-        !pad(ctx, with->key->spec.type) || EVP_DigestSign(md, NULL, &most, data.p, data.n) != 1) {
+    if (EVP_DigestSignInit(md, &ctx, scheme->md, NULL, with->pkey) != 1 ||
+        !pad(ctx, with->spec.type) || EVP_DigestSign(md, NULL, &most, data.p, data.n) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
     if (most > cap) {
@@ -55,7 +63,26 @@ klm_rc kr_sign(const struct kr_label *with, struct klm_slice data, const char **
     if (EVP_DigestSign(md, out, &most, data.p, data.n) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
-    *algorithm = scheme.name;
     *n = most;
+    return KLM_OK;
+}
+
+klm_rc kr_sign(const struct kr_label *with, struct klm_slice data, const char **algorithm,
+               uint8_t *out, size_t cap, size_t *n)
+{
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
+    struct scheme scheme;
+
+    if (!with->key || !with->key->pkey) {
+        return KLM_E_NOTFOUND;
+    }
+    KLM_TRY(scheme_of(&with->key->spec, &scheme));
+    if (kr_key_in_token(with->key)) {
+        KLM_TRY(sign_far(with->key, &scheme, data, out, cap, n));
+    } else {
+        KLM_TRY(kr_key_opened(with->key, &key));
+        KLM_TRY(sign_near(key, &scheme, data, out, cap, n));
+    }
+    *algorithm = scheme.name;
     return KLM_OK;
 }

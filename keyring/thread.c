@@ -106,6 +106,16 @@ void kr_thread_forget(void)
     }
 }
 
+void kr_thread_drop(struct kr_thread *thread, const EVP_PKEY *pkey)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        if (thread->entries[i].pkey == pkey) {
+            EVP_PKEY_CTX_free(thread->entries[i].ctx);
+            thread->entries[i] = (struct entry){.pkey = NULL};
+        }
+    }
+}
+
 uint8_t *kr_thread_scratch(struct kr_thread *thread)
 {
     return thread->scratch;

@@ -1,31 +1,19 @@
 /* Key tokens: a key sealed under the master key, bound to its label (keyring/TOKEN.md). Each
  * token has a subkey of its own, by HKDF over a random salt, so two tokens never share key and
  * nonce however many are made. */
-#include "keyring/internal.h"
+#include "keyring/token.h"
 
 #include "base/secret.h"
 
 #include <string.h>
 
-#define MAGIC "KRTK"
-#define VERSION 1
-#define ALG_HKDF_AES256_GCM 1
 #define INFO "klm key token v1"
-#define SALT 16
-#define NONCE 12
-#define TAG 16
-#define HEAD 49 /* bytes before the sealed key */
-#define TOKEN_MAX (HEAD + KR_CLEAR_MAX + TAG)
-
-struct token {
-    uint8_t version, alg, type;
-    uint16_t bits;
-    struct klm_slice id, salt, nonce, sealed, tag;
-    struct klm_slice head; /* all before the sealed key */
-};
+#define SALT KR_TOKEN_SALT
+#define NONCE KR_TOKEN_NONCE
+#define TAG KR_TOKEN_TAG
 
 /* Takes a token apart. KLM_E_CORRUPT, KLM_E_UNSUPPORTED. */
-static klm_rc parse(struct klm_slice in, struct token *out)
+klm_rc kr_token_parse(struct klm_slice in, struct kr_token *out)
 {
     struct klm_cur cur;
     struct klm_slice magic;
@@ -35,10 +23,11 @@ static klm_rc parse(struct klm_slice in, struct token *out)
     klm_cur_bytes(&cur, 4, &magic);
     klm_cur_u8(&cur, &out->version);
     klm_cur_u8(&cur, &out->alg);
-    if (klm_cur_rc(&cur) != KLM_OK || memcmp(magic.p, MAGIC, 4) != 0) {
+    if (klm_cur_rc(&cur) != KLM_OK || memcmp(magic.p, KR_TOKEN_MAGIC, 4) != 0) {
         return KLM_E_CORRUPT;
     }
-    if (out->version != VERSION || out->alg != ALG_HKDF_AES256_GCM) {
+    if (out->version != KR_TOKEN_VERSION || out->alg < KR_ALG_HKDF_GCM ||
+        out->alg > KR_ALG_REFERENCE) {
         return KLM_E_UNSUPPORTED;
     }
     klm_cur_u8(&cur, &out->type);
@@ -48,9 +37,9 @@ static klm_rc parse(struct klm_slice in, struct token *out)
     klm_cur_bytes(&cur, NONCE, &out->nonce);
     klm_cur_u32(&cur, &len);
     klm_cur_bytes(&cur, len <= KR_CLEAR_MAX ? len : SIZE_MAX, &out->sealed);
-    klm_cur_bytes(&cur, TAG, &out->tag);
+    klm_cur_bytes(&cur, out->alg == KR_ALG_REFERENCE ? 0 : TAG, &out->tag);
     klm_cur_end(&cur);
-    out->head = KLM_SLICE(in.p, HEAD);
+    out->head = KLM_SLICE(in.p, KR_TOKEN_HEAD);
     return klm_cur_rc(&cur) == KLM_OK ? KLM_OK : KLM_E_CORRUPT;
 }
 
@@ -67,7 +56,7 @@ static bool put_aad(EVP_CIPHER_CTX *ctx, struct klm_slice head, const char *labe
 }
 
 /* AES-256-GCM under the subkey of this salt, ready for the text. */
-static klm_rc start(const struct kr_master *master, const char *label, const struct token *token,
+static klm_rc start(const struct kr_master *master, const char *label, const struct kr_token *token,
                     int enc, EVP_CIPHER_CTX *ctx)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret subkey = {0};
@@ -81,25 +70,31 @@ static klm_rc start(const struct kr_master *master, const char *label, const str
     return KLM_OK;
 }
 
+klm_rc kr_token_put_head(const struct kr_token_head *head, struct klm_buf *out)
+{
+    klm_buf_put(out, KR_TOKEN_MAGIC, 4);
+    klm_buf_u8(out, KR_TOKEN_VERSION);
+    klm_buf_u8(out, (uint8_t)head->alg);
+    klm_buf_u8(out, (uint8_t)head->spec.type);
+    klm_buf_u16(out, (uint16_t)head->spec.bits);
+    klm_buf_put(out, head->id, 8);
+    klm_buf_put(out, head->fresh, SALT + NONCE);
+    klm_buf_u32(out, (uint32_t)head->sealed_n);
+    return klm_buf_rc(out);
+}
+
 static klm_rc put_head(const struct kr_master *master, const struct kr_key *key, size_t clear_n,
                        struct klm_buf *out)
 {
     uint8_t fresh[SALT + NONCE];
 
     KLM_TRY(klm_random(fresh, sizeof fresh));
-    klm_buf_put(out, MAGIC, 4);
-    klm_buf_u8(out, VERSION);
-    klm_buf_u8(out, ALG_HKDF_AES256_GCM);
-    klm_buf_u8(out, (uint8_t)key->spec.type);
-    klm_buf_u16(out, (uint16_t)key->spec.bits);
-    klm_buf_put(out, kr_master_id(master), 8);
-    klm_buf_put(out, fresh, sizeof fresh);
-    klm_buf_u32(out, (uint32_t)clear_n);
-    return klm_buf_rc(out);
+    return kr_token_put_head(
+        &(struct kr_token_head){KR_ALG_HKDF_GCM, key->spec, kr_master_id(master), fresh, clear_n},
+        out);
 }
 
-/* Encrypts clear into the n + TAG bytes at to. */
-static klm_rc seal(const struct kr_master *master, const char *label, const struct token *token,
+static klm_rc seal(const struct kr_master *master, const char *label, const struct kr_token *token,
                    const struct kr_secret *clear, uint8_t *to)
 {
     KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -122,15 +117,15 @@ static klm_rc append(const struct kr_master *master, const char *label, const st
                      const struct kr_secret *clear, struct klm_buf *out)
 {
     size_t at = out->n;
-    struct token token;
+    struct kr_token token;
     uint8_t *to;
 
     KLM_TRY(put_head(master, key, clear->n, out));
     to = klm_buf_room(out, clear->n + TAG);
     KLM_TRY(klm_buf_rc(out));
-    token = (struct token){.salt = KLM_SLICE(out->p + at + 17, SALT),
-                           .nonce = KLM_SLICE(out->p + at + 17 + SALT, NONCE),
-                           .head = KLM_SLICE(out->p + at, HEAD)};
+    token = (struct kr_token){.salt = KLM_SLICE(out->p + at + 17, SALT),
+                              .nonce = KLM_SLICE(out->p + at + 17 + SALT, NONCE),
+                              .head = KLM_SLICE(out->p + at, KR_TOKEN_HEAD)};
     KLM_TRY(seal(master, label, &token, clear, to));
     out->n += clear->n + TAG;
     return KLM_OK;
@@ -145,15 +140,16 @@ klm_rc kr_token_seal(const struct kr_master *master, const char *label, const st
 
     KLM_TRY(kr_check_token_label(label));
     KLM_TRY(kr_key_clear(key, &clear));
-    rc = append(master, label, key, &clear, out);
+    rc = kr_master_is_strict(master) ? kr_token_hard_seal(master, label, &key->spec, &clear, out)
+                                     : append(master, label, key, &clear, out);
     if (rc != KLM_OK) {
         out->n = at;
     }
     return rc;
 }
 
-static klm_rc unseal(const struct kr_master *master, const char *label, const struct token *token,
-                     struct kr_secret *clear)
+static klm_rc unseal(const struct kr_master *master, const char *label,
+                     const struct kr_token *token, struct kr_secret *clear)
 {
     KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t tag[TAG];
@@ -173,22 +169,24 @@ static klm_rc unseal(const struct kr_master *master, const char *label, const st
     return KLM_OK;
 }
 
-klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice in,
-                     struct kr_key **out)
+/* Under this master key: the same pattern, and the way that it seals. */
+static bool is_under(const struct kr_master *master, const struct kr_token *token)
+{
+    return memcmp(token->id.p, kr_master_id(master), 8) == 0 &&
+           (token->alg == KR_ALG_TOKEN_GCM) == kr_master_is_strict(master);
+}
+
+static klm_rc open_clear(const struct kr_master *master, const char *label,
+                         const struct kr_token *token, struct kr_key **out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
-    struct token token;
 
-    KLM_TRY(kr_check_token_label(label));
-    KLM_TRY(parse(in, &token));
-    if (memcmp(token.id.p, kr_master_id(master), 8) != 0) {
-        return KLM_E_WRONGKEY;
-    }
     KLM_TRY(kr_secret_new(KR_CLEAR_MAX, &clear));
-    KLM_TRY(unseal(master, label, &token, &clear));
-    if (kr_key_from_clear((enum kr_type)token.type, KLM_SLICE(clear.p, clear.n), &key) != KLM_OK ||
-        key->spec.type != (enum kr_type)token.type || key->spec.bits != token.bits) {
+    KLM_TRY(token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(master, label, token, &clear)
+                                           : unseal(master, label, token, &clear));
+    if (kr_key_from_clear((enum kr_type)token->type, KLM_SLICE(clear.p, clear.n), &key) != KLM_OK ||
+        key->spec.type != (enum kr_type)token->type || key->spec.bits != token->bits) {
         return KLM_E_CORRUPT;
     }
     *out = key;
@@ -196,21 +194,65 @@ klm_rc kr_token_open(const struct kr_master *master, const char *label, struct k
     return KLM_OK;
 }
 
+klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice in,
+                     struct kr_key **out)
+{
+    struct kr_token token;
+
+    KLM_TRY(kr_check_token_label(label));
+    KLM_TRY(kr_token_parse(in, &token));
+    if (token.alg == KR_ALG_REFERENCE) {
+        return kr_token_hard_refer(master, label, &token, out);
+    }
+    if (!is_under(master, &token)) {
+        return KLM_E_WRONGKEY;
+    }
+    return open_clear(master, label, &token, out);
+}
+
+klm_rc kr_token_hold(const struct kr_master *master, const char *label, struct klm_slice in,
+                     struct kr_key **out)
+{
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
+    unsigned char *spki = NULL;
+    int n;
+    klm_rc rc;
+
+    KLM_TRY(kr_token_open(master, label, in, &key));
+    if (!kr_master_is_strict(master) || kr_key_in_token(key) || !key->pkey) {
+        *out = key;
+        key = NULL;
+        return KLM_OK;
+    }
+    n = i2d_PUBKEY(key->pkey, &spki);
+    rc = n > 0 ? kr_far_new(master, label, KLM_SLICE(spki, (size_t)n), in, out)
+               : kr_quiet(KLM_E_NOMEM);
+    OPENSSL_free(spki);
+    return rc;
+}
+
+bool kr_token_refers(struct klm_slice in)
+{
+    struct kr_token token;
+
+    return kr_token_parse(in, &token) == KLM_OK && token.alg == KR_ALG_REFERENCE;
+}
+
 klm_rc kr_token_vp(struct klm_slice in, char out[KR_VP_MAX])
 {
-    struct token token;
+    struct kr_token token;
 
-    KLM_TRY(parse(in, &token));
+    KLM_TRY(kr_token_parse(in, &token));
     klm_hex_upper(token.id.p, token.id.n, out);
     return KLM_OK;
 }
 
 klm_rc kr_token_spec(struct klm_slice in, struct kr_spec *out)
 {
-    struct token token;
+    struct kr_token token;
     struct kr_spec spec;
 
-    KLM_TRY(parse(in, &token));
+    KLM_TRY(kr_token_parse(in, &token));
     spec = (struct kr_spec){(enum kr_type)token.type, token.bits};
     if (kr_spec_check(&spec) != KLM_OK) {
         return KLM_E_CORRUPT;

@@ -68,8 +68,8 @@ static klm_rc rsa_unwrap(struct kr_thread *thread, EVP_PKEY *with, struct klm_sl
     return KLM_OK;
 }
 
-static klm_rc unwrap(struct kr_thread *thread, const struct kr_key *with, struct klm_slice context,
-                     struct klm_slice wrapped, size_t *n)
+klm_rc kr_near_unwrap(struct kr_thread *thread, const struct kr_key *with, struct klm_slice context,
+                      struct klm_slice wrapped, size_t *n)
 {
     switch (with->spec.type) {
     case KR_RSA:
@@ -96,7 +96,8 @@ klm_rc kr_unwrap(const struct kr_label *with, struct klm_slice context, struct k
         return KLM_E_CRYPTO;
     }
     KLM_TRY(kr_thread_get(&thread));
-    rc = unwrap(thread, with->key, context, wrapped, &n);
+    rc = with->key->far ? kr_far_unwrap(thread, with->key, context, wrapped, &n)
+                        : kr_near_unwrap(thread, with->key, context, wrapped, &n);
     if (rc == KLM_OK) {
         rc = kr_key_from_aes(KLM_SLICE(kr_thread_scratch(thread), n), out);
     }

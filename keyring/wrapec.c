@@ -133,3 +133,27 @@ klm_rc kr_ec_unwrap(struct kr_thread *thread, EVP_PKEY *with, unsigned bits,
     *n = in.n - point - 8;
     return KLM_OK;
 }
+
+/* The point is checked by the token; the key derivation and the key wrap need no private key. */
+klm_rc kr_ec_unwrap_far(struct kr_thread *thread, const struct kr_far *far, unsigned bits,
+                        struct klm_slice context, struct klm_slice in, size_t *n)
+{
+    uint8_t *scratch = kr_thread_scratch(thread);
+    size_t point = point_size(bits), secret = 0;
+
+    if (in.n <= point + 8 || in.p[0] != 4) {
+        return KLM_E_CRYPTO;
+    }
+    if (context.n > KR_CONTEXT_MAX) {
+        return KLM_E_LIMIT;
+    }
+    KLM_TRY(kr_far_derive(far, KLM_SLICE(in.p, point), scratch + AT_HASHED, 64, &secret));
+    if (secret != bits / 8) {
+        return KLM_E_CRYPTO;
+    }
+    KLM_TRY(derive_kek(scratch, secret, context));
+    KLM_TRY(kr_kw_unwrap(thread, scratch + AT_KEK, KLM_SLICE(in.p + point, in.n - point),
+                         scratch + AT_KEY));
+    *n = in.n - point - 8;
+    return KLM_OK;
+}

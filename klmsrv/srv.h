@@ -18,6 +18,17 @@ struct srv_options {
  * 1 for another failure. */
 int srv_run(const struct srv_options *options);
 
+/* ---- ceremony.c: a master key in the PKCS#11 token that the configuration names. uri names its key (pkcs11:object=LABEL; what it says of the token must be
+ * true, too); the master key file stands where the configuration says. prompt asks for the PIN when the configuration names no file. What was
+ * made is printed. */
+struct srv_prompt {
+    klm_rc (*ask)(void *arg, uint8_t *pin, size_t cap, size_t *n);
+    void *arg;
+};
+klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
+                                const struct srv_prompt *prompt, struct klm_diag *diag)
+    KLM_MUST_USE;
+
 /* ---- console lines: "BPXM023I (USER) text" on standard output, and to attached operators */
 /* Route klm_say to the console for a user id (shown in upper case). */
 void srv_console_to(const char *userid);

@@ -26,6 +26,10 @@ place_filled()
 }
 
 for program in $PROGRAMS; do
+    if [ "$program" = klmp11 ]; then # nobody starts it but the others
+        place 755 "$B/bin/$program" "$lib/klmsrv/$program"
+        continue
+    fi
     case " $SBIN_PROGRAMS " in
     *" $program "*) place 755 "$B/bin/$program" "$sbin/$program" ;;
     *) place 755 "$B/bin/$program" "$bin/$program" ;;

@@ -142,7 +142,17 @@ static klm_rc syslog_trust(struct parm_config *config, struct parm_errors *error
                 parm_row(PARM_TransportListener_ssl_truststore_name)->name);
 }
 
-/* Keywords of a property that ask for what is not built yet. */
+/* A library alone does not say which token. */
+static klm_rc token(struct parm_config *config, struct parm_errors *errors)
+{
+    if (!parm_str(config, PARM_pkcs11_library) || parm_str(config, PARM_pkcs11_token)) {
+        return KLM_OK;
+    }
+    return fail(config, errors, PARM_pkcs11_library, KLM_MSG_PARM_TOKEN_NEEDS,
+                parm_row(PARM_pkcs11_token)->name);
+}
+
+/* Keywords of a property that ask for what is not built yet; the provider of PKCS#11 keys is, with a token. */
 static const struct {
     enum parm_id id;
     const char *keyword;
@@ -166,7 +176,9 @@ static void keywords(const struct parm_config *config, struct parm_errors *error
         const struct parm_value *value = &config->v[later[i].id];
         const char *name = parm_row(later[i].id)->name;
 
-        if (!parm_has(config, later[i].id, later[i].keyword)) {
+        if (!parm_has(config, later[i].id, later[i].keyword) ||
+            (later[i].id == PARM_config_keystore_provider &&
+             parm_str(config, PARM_pkcs11_library))) {
             continue;
         }
         if (value->line) {
@@ -188,6 +200,7 @@ klm_rc parm_cross_check(struct parm_config *config, struct parm_errors *errors)
     KLM_TRY(syslog_host(config, errors));
     KLM_TRY(syslog_ssl(config, errors));
     KLM_TRY(syslog_trust(config, errors));
+    KLM_TRY(token(config, errors));
     keywords(config, errors);
     return KLM_OK;
 }

@@ -64,6 +64,9 @@ static void hardware(const struct parm_config *config)
     char where[PLACE_MAX];
     static const enum parm_id ids[] = {PARM_config_keystore_provider, PARM_config_keystore_type};
 
+    if (parm_str(config, PARM_pkcs11_library)) {
+        return; /* there is hardware */
+    }
     for (size_t i = 0; i < KLM_COUNT(ids); i++) {
         const struct parm_value *value = &config->v[ids[i]];
 

@@ -1,6 +1,7 @@
 /* klmsrv: the started task, and the few things done to it while it is down: master key ceremony, verification. */
 #include "base/file.h"
 #include "base/secret.h"
+#include "keyring/p11/uri.h"
 #include "klmsrv/srv.h"
 #include "programs/program.h"
 
@@ -22,13 +23,14 @@ static void say_vp(const char *what, const char *vp)
 
 /* ---- Parts of the master key: 64 hexadecimal digits, from a file or from a prompt without echo. */
 
-static klm_rc prompt_part(char *text, size_t cap, const char *name)
+/* One line without echo. */
+static klm_rc prompt_secret(char *text, size_t cap, const char *what)
 {
     struct termios old, quiet;
     bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
     char *got;
 
-    fprintf(stderr, "Key part %s (64 hexadecimal digits): ", name);
+    fputs(what, stderr);
     if (terminal) {
         quiet = old;
         quiet.c_lflag &= ~(tcflag_t)ECHO;
@@ -44,14 +46,15 @@ static klm_rc prompt_part(char *text, size_t cap, const char *name)
 
 static klm_rc read_part(const char *name, unsigned number, uint8_t part[32], struct klm_diag *diag)
 {
-    char text[PART_TEXT] = "", vp[KR_VP_MAX];
+    char text[PART_TEXT] = "", prompt[64], vp[KR_VP_MAX];
     struct klm_buf file;
     size_t n = 0;
     klm_rc rc;
 
     klm_buf_init_wiping(&file, PART_TEXT);
     if (strcmp(name, "-") == 0) {
-        rc = prompt_part(text, sizeof text, KLM_NUM(number));
+        snprintf(prompt, sizeof prompt, "Key part %u (64 hexadecimal digits): ", number);
+        rc = prompt_secret(text, sizeof text, prompt);
     } else {
         rc = klm_file_read(name, PART_TEXT - 1, &file, diag);
         if (rc == KLM_OK && file.n > 0) {
@@ -83,10 +86,41 @@ static klm_rc save(struct kr_master *master, const char *path, struct klm_diag *
     return KLM_OK;
 }
 
-static klm_rc make_master(const char *path, struct klm_diag *diag)
+static klm_rc prompt_pin(void *arg, uint8_t *pin, size_t cap, size_t *n)
+{
+    char text[256] = "";
+    klm_rc rc = prompt_secret(text, sizeof text, "PIN of the token: ");
+    size_t len = strcspn(text, "\r\n");
+
+    (void)arg;
+    if (rc == KLM_OK && len > 0 && len <= cap) {
+        memcpy(pin, text, len);
+        *n = len;
+    } else if (rc == KLM_OK) {
+        rc = KLM_E_INVALID;
+    }
+    klm_wipe(text, sizeof text);
+    return rc;
+}
+
+static klm_rc make_in_token(const char *uri, const char **rest, struct klm_diag *diag)
+{
+    const struct srv_prompt prompt = {.ask = prompt_pin};
+
+    if (!rest || !rest[0] || rest[1]) {
+        fprintf(stderr, "klmsrv: --make-master %s expects the configuration file\n", uri);
+        return KLM_E_USAGE;
+    }
+    return srv_make_master_in_token(uri, rest[0], &prompt, diag);
+}
+
+static klm_rc make_master(const char *path, const char **rest, struct klm_diag *diag)
 {
     KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
 
+    if (p11_uri_is(path)) {
+        return make_in_token(path, rest, diag);
+    }
     KLM_TRY(kr_master_generate(&master));
     return save(master, path, diag);
 }
@@ -139,6 +173,9 @@ static klm_rc split_master(const char *path, const char **names, struct klm_diag
     }
     if (rc == KLM_OK && (n < 2 || n > PARTS_MAX)) {
         rc = klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARTS_FEW);
+    }
+    if (rc == KLM_E_INVALID && diag->msg == KLM_MSG_MASTER_NEEDS_TOKEN) {
+        rc = klm_fail(diag, KLM_E_DENIED, KLM_MSG_MASTER_NO_PARTS, path);
     }
     if (rc == KLM_OK) {
         rc = kr_master_split(master, parts, n);
@@ -232,7 +269,7 @@ static int ceremony(const struct arguments *a, const char **rest)
     if (rc != KLM_OK) {
         (void)klm_fail(&diag, rc, KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES), "see ulimit -l");
     } else if (a->make) {
-        rc = make_master(a->make, &diag);
+        rc = make_master(a->make, rest, &diag);
     } else if (a->enter) {
         rc = enter_master(a->enter, rest, &diag);
     } else if (a->split) {
@@ -249,8 +286,10 @@ int main(int argc, const char **argv)
 {
     struct arguments a = {0};
     const struct poptOption options[] = {
-        {"make-master", 0, POPT_ARG_STRING, &a.make, 0, "generate a master key and seal it in FILE",
-         "FILE"},
+        {"make-master", 0, POPT_ARG_STRING, &a.make, 0,
+         "generate a master key and seal it in FILE, or, for pkcs11:object=KEY, in the token of "
+         "CONFIG",
+         "FILE|URI"},
         {"enter-master", 0, POPT_ARG_STRING, &a.enter, 0,
          "seal a master key made of the PARTs named (- asks) in FILE", "FILE"},
         {"split-master", 0, POPT_ARG_STRING, &a.split, 0,

@@ -12,6 +12,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
 # Header of a library: files that may include it. Tests and tools may include any.
 WRAPPED = {
+    "p11-kit/*": ["keyring/p11/helper/pk.h"],
     "db.h": ["store/bdb*.c", "store/bdb*.h"],
     "libxml/*": ["metadata/*", "kmip/codec/*"],
     "openssl/*": ["base/*", "keyring/*", "smf/*", "store/envelope*", "ios/*"],

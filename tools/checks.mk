@@ -86,7 +86,7 @@ check-valgrind: | $(call deps,VALGRIND) ## run the unit tests under valgrind
 
 # Every folder and unit test for s390x, against Debian's s390x packages in a folder of their own, run under qemu-user.
 S390X_ROOT = $(abspath $(B))/s390x-root
-S390X_PACKAGES := libevent-dev libssl-dev libdb5.3-dev libzstd-dev libpopt-dev libedit-dev libxml2-dev libjansson-dev libcunit1-dev
+S390X_PACKAGES := libevent-dev libssl-dev libdb5.3-dev libzstd-dev libpopt-dev libedit-dev libxml2-dev libp11-kit-dev libjansson-dev libcunit1-dev
 check-s390x: | $(call deps,S390X CHECK) ## cross-build for s390x and run the unit tests there (big-endian)
 	$(Q)tools/foreign-root s390x $(S390X_ROOT) $(S390X_PACKAGES)
 	$(Q)+QEMU_LD_PREFIX=$(S390X_ROOT) $(call build_in,s390x) ARCH=s390x SYSROOT=$(S390X_ROOT) CC='s390x-linux-gnu-gcc --sysroot=$(S390X_ROOT)' \
@@ -152,7 +152,7 @@ FUZZ_RUN    = tools/fuzz_run.py --build $(B)/fuzz --only '$(TESTS)'
 ifeq ($(FUZZING),1)
 TOOL_OBJS += $(FUZZ_SRCS:%.c=$(B)/%.o)
 # The folders of a fuzzer are those whose headers it includes.
-fuzz_folders = $(filter $(FOLDERS),$(shell sed -n 's|^#include "\([a-z/]*\)/[a-z0-9_]*\.h".*|\1|p' $(1) | sort -u))
+fuzz_folders = $(filter $(FOLDERS),$(shell sed -n 's|^#include "\([a-z0-9/]*\)/[a-z0-9_]*\.h".*|\1|p' $(1) | sort -u))
 define fuzz_rules
 $(1:tests/fuzz/%.c=$(B)/bin/%): $(B)/$(1:.c=.o) $(call libsof,$(call fuzz_folders,$(1)))
 	@mkdir -p $$(@D)

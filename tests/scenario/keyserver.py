@@ -271,12 +271,15 @@ class Server:
 class Site:
     """Rings, authority and labels made once; a copy for each test."""
 
-    def __init__(self, *properties, labels=True):
+    def __init__(self, *properties, labels=True, master=None):
+        """master: makes another master key, before there are keys under it."""
         self.folder = tempfile.mkdtemp(prefix="k-")
         atexit.register(shutil.rmtree, self.folder, True)
         self.count = 0
         self.master = Server(f"{self.folder}/0").prepare(*properties)
         self.master.unset("config.keygroup.xml.file")
+        if master:
+            master(self.master)
         self.master.authority()
         if labels:
             self.master.label(LABEL, "SIZE(2048)", "ITOPS.KLM20.CERT")

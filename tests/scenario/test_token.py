@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""PKCS#11 tokens (SoftHSM): the master key in a token, private keys of labels in it, and what happens when token, PIN or helper fail."""
+import atexit
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+
+from keyserver import LABEL, LABEL2, SIGNED, Site, read, tool, wait_until
+from peer import Host
+from scenario import expect, main, run, test
+from softhsm import PIN, Token, helper_of
+
+FOLDER = tempfile.mkdtemp(prefix="t-")
+atexit.register(shutil.rmtree, FOLDER, True)
+TOKEN = Token(f"{FOLDER}/hsm")
+MASTER = "pkcs11:object=klm.master"
+HARD, HARD_EC = "Hard_RSA", "Hard_EC"
+
+
+class TokenSite(Site):
+    """A site whose master key is in the token."""
+
+    def __init__(self, key, *properties):
+        super().__init__(*TOKEN.properties(), *properties, labels=False, master=lambda server: self.make(server, key))
+
+    @staticmethod
+    def make(server, key):
+        os.remove(server.value("config.masterkey.file"))
+        expect("verification pattern" in tool("klmsrv", "--make-master", f"pkcs11:token=KLM;object={key}", server.config), "made")
+        expect("KLM0932W" not in tool("klmsrv", "--confirm-escrow", server.value("config.masterkey.file")), "escrow")
+
+
+PLAIN = Site(*TOKEN.properties())
+HOST = Host(f"{PLAIN.folder}/host").make(PLAIN.master)
+
+
+def serve(server, host=HOST):
+    server.start()
+    server.oper(f"adddrive -drivename {host.serial} -cert DRIVE.{host.serial}.CERT")
+    host.attach(server)
+    for name in os.listdir(host.folder):
+        if ".aws" in name:
+            os.remove(os.path.join(host.folder, name))
+
+
+def hardware(server, label, kind):
+    server.racf(f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('{label}')) WITHLABEL('{label}') PCICC({label.upper()}) {kind} HARDWARE {SIGNED}")
+    server.racf(f"ID(TAPEKMS) CONNECT(LABEL('{label}') RING(KeyStore4758))")
+
+
+def kill_helper(server):
+    """Kill it and see that another one serves."""
+    old = helper_of(server)
+    os.kill(old, signal.SIGKILL)
+    return wait_until("a new helper", 10, lambda: helper_of(server) not in (None, old) and helper_of(server))
+
+
+# ---- Private keys of labels in the token
+
+@test
+def private_keys_made_in_the_token_serve_and_never_leave_it():
+    with PLAIN.server() as server:
+        hardware(server, HARD, "SIZE(2048)")
+        hardware(server, HARD_EC, "NISTECC SIZE(256)")
+        serve(server)
+        for volser, label in (("HRD001", HARD), ("HRD002", HARD_EC), ("HRD003", LABEL)):
+            HOST.write(volser, label.encode() * 100, "--kl1", label)
+            expect(HOST.read(volser) == label.encode() * 100, label)
+        expect("KLM1421E" in server.xfer(f"WRITE,{HARD.upper()},X(Y)", status=1), "it was written out")
+        expect(f"{TOKEN.label}, serial number {TOKEN.serial}" in server.status("PKCS#11 token"), "status")
+        expect("KLM1420E" in server.racf("ID(TAPEKMS) GENCERT SUBJECTSDN(CN('S')) WITHLABEL('S') PCICC(S) HARDWARE", status=None), "self-signed")
+        expect("KLM0" in server.racf(f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('{HARD}')) WITHLABEL('{HARD}') PCICC({HARD.upper()}) HARDWARE {SIGNED}", status=1), "twice")
+        server.stop()
+        server.start()
+        expect(HOST.read("HRD001") == HARD.encode() * 100, "after a restart")
+        for _ in range(2):
+            kill_helper(server)
+            expect(HOST.read("HRD002") == HARD_EC.encode() * 100, "after the helper was killed")
+        expect(int(server.status("PKCS#11 helper restarts")) >= 2, "restarts are counted")
+
+
+@test
+def a_token_that_is_gone_keeps_its_own_labels_from_serving_and_no_others():
+    with PLAIN.server("pkcs11.timeout.seconds=2") as server:
+        hardware(server, "Gone_RSA", "SIZE(2048)")
+        serve(server)
+        HOST.write("GON001", b"in the token", "--kl1", "Gone_RSA")
+        HOST.write("GON002", b"not in it", "--kl1", LABEL2)
+        TOKEN.hide()
+        try:
+            os.kill(helper_of(server), signal.SIGKILL)
+            expect("KLM1423E" in HOST.refused("GON001", "EE0F", command="read"), "the reason")
+            expect(HOST.read("GON002") == b"not in it", "another label")
+            HOST.write("GON003", b"writing needs no private key", "--kl1", "Gone_RSA")
+            expect("NOT AVAILABLE" in server.status("PKCS#11 token"), "status")
+            server.stop()
+            server.start()  # the master key is not in it
+            expect(HOST.read("GON002") == b"not in it", "another label, after a restart")
+            expect("KLM1423E" in HOST.refused("GON001", "EE0F", command="read"), "the reason, after a restart")
+        finally:
+            TOKEN.show()
+        server.oper("refresh")
+        expect(HOST.read("GON001") == b"in the token" and HOST.read("GON003"), "it is back")
+
+
+@test
+def a_helper_that_hangs_is_given_up_in_time():
+    with PLAIN.server("pkcs11.timeout.seconds=1") as server:
+        hardware(server, "Hang_RSA", "SIZE(2048)")
+        serve(server)
+        HOST.write("HNG001", b"x", "--kl1", "Hang_RSA")
+        os.kill(helper_of(server), signal.SIGSTOP)
+        expect(HOST.read("HNG001") == b"x", "the host asks again, and a new helper serves")
+        server.says("it does not answer")
+
+
+# ---- PINs
+
+@test
+def a_wrong_pin_is_tried_once_and_then_no_more():
+    with PLAIN.server("pkcs11.timeout.seconds=2") as server:
+        hardware(server, "Pin_RSA", "SIZE(2048)")
+        serve(server)
+        HOST.write("PIN001", b"x", "--kl1", "Pin_RSA")
+        TOKEN.set_pin("999999")
+        try:
+            os.kill(helper_of(server), signal.SIGKILL)
+            server.says("KLM1403A")
+            for _ in range(3):
+                HOST.refused("PIN001", "EE0F", command="read")
+            expect(server.console().count("KLM1403A") == 1, "it was tried again")
+            expect("PIN REFUSED" in server.status("PKCS#11 token"), "status")
+            server.oper("refresh")
+            server.says("KLM1403A", since=server.console().rindex("KLM1403A") + 1)
+        finally:
+            TOKEN.set_pin(PIN)
+        expect("KLM1423E" in HOST.refused("PIN001", "EE0F", command="read"), "nothing by itself, also with the right one there")
+        server.oper("refresh")
+        expect(HOST.read("PIN001") == b"x", "after an operator said so")
+
+
+@test
+def a_pin_file_that_others_may_read_is_not_used():
+    with PLAIN.server() as server:
+        TOKEN.set_pin(PIN, mode=0o644)
+        try:
+            server.start()
+            server.says("KLM1402E")
+        finally:
+            TOKEN.set_pin(PIN)
+
+
+# ---- The master key in the token
+
+WORKING = TokenSite("klm.master")
+WORKING.master.label(LABEL, "SIZE(2048)", "ITOPS.KLM20.CERT")
+STRICT = TokenSite("klm.strict", "pkcs11.masterkey=strict", "pkcs11.timeout.seconds=2")
+STRICT.master.label(LABEL, "SIZE(2048)", "ITOPS.KLM20.CERT")
+STRICT.master.label(LABEL2, token="ITOPS.KLM21.CERT")
+WORKING_HOST, STRICT_HOST = (Host(f"{site.folder}/host").make(site.master) for site in (WORKING, STRICT))
+
+
+@test
+def a_master_key_in_the_token_is_shown_and_needed_at_the_start():
+    with WORKING.server() as server:
+        host = WORKING_HOST
+        serve(server, host)
+        expect("PKCS#11 token, key klm.master, seals" in server.status("Master key place"), "place")
+        expect(re.fullmatch("[0-9A-F]{16}", server.status("Master key verification pattern")), "pattern")
+        host.write("WRK001", b"x", "--kl1", LABEL)
+        TOKEN.hide()
+        try:
+            kill = helper_of(server)
+            os.kill(kill, signal.SIGKILL)
+            expect(host.read("WRK001") == b"x", "the working key is in memory")
+            server.stop()
+            expect("KLM14" in server.refuses_to_start(status=1), "without the token")
+        finally:
+            TOKEN.show()
+        TOKEN.set_pin("999999")
+        try:
+            expect("KLM1403A" in server.refuses_to_start(status=78), "with a wrong PIN: not again by itself")
+        finally:
+            TOKEN.set_pin(PIN)
+        server.start()
+        expect(host.read("WRK001") == b"x", "with it")
+
+
+@test
+def strict_means_that_nothing_is_unwrapped_while_the_helper_is_stopped():
+    with STRICT.server() as server:
+        host = STRICT_HOST
+        serve(server, host)
+        expect("strict" in server.status("Master key place"), "place")
+        for volser, label in (("STR001", LABEL), ("STR002", LABEL2)):
+            host.write(volser, b"x", "--kl1", label)
+            expect(host.read(volser) == b"x", label)
+        TOKEN.hide()
+        try:
+            os.kill(helper_of(server), signal.SIGKILL)
+            for volser in ("STR001", "STR002"):
+                expect("KLM1423E" in host.refused(volser, "EE0F", command="read"), volser)
+            host.write("STR003", b"y", "--kl1", LABEL)
+            server.oper("refresh", status=None)  # refused or not, the keys that are open stay
+        finally:
+            TOKEN.show()
+        server.oper("refresh")
+        expect(host.read("STR001") == b"x" and host.read("STR003") == b"y", "with the helper back")
+
+
+@test
+def the_ceremony_refuses_what_would_make_two_keys_or_the_wrong_one():
+    with WORKING.server() as server:
+        def made(uri, status=1):
+            return tool("klmsrv", "--make-master", uri, server.config, status=status)
+
+        os.rename(server.value("config.masterkey.file"), f"{server.home}/kept")
+        expect("KLM1411E" in made("pkcs11:object=klm.master"), "a key of that name is there")
+        expect("KLM1400E" in made("pkcs11:token=KLM"), "no key named")
+        expect("KLM1400E" in made("pkcs11:token=OTHER;object=k"), "another token")
+        expect("KLM1400E" in made("pkcs11:object=k?pin-value=123456") and "123456" not in made("pkcs11:object=k?pin-value=123456"), "a PIN in the URI")
+        os.rename(f"{server.home}/kept", server.value("config.masterkey.file"))
+        server.set("pkcs11.masterkey=strict")
+        expect("KLM1415E" in server.refuses_to_start(), "made for another use")
+        server.set("pkcs11.masterkey=working").unset("pkcs11.library", "pkcs11.token", "pkcs11.pin.file")
+        expect("KLM1413E" in server.refuses_to_start(), "no token configured")
+        expect("KLM1416E" in tool("klmsrv", "--split-master", server.value("config.masterkey.file"), "a", "b", status=1), "parts of it")
+
+
+@test
+def the_helper_cannot_do_what_it_has_no_need_of():
+    with PLAIN.server() as server:
+        server.start()
+        status = read(f"/proc/{helper_of(server)}/status")
+        expect("NoNewPrivs:\t1" in status and "Seccomp:\t2" in status, status)
+        helper, pid = helper_of(server), server.pid
+        server.process.kill()
+        server.process.wait()
+        wait_until("the helper's end", 5, lambda: not read(f"/proc/{helper}/cmdline") and not read(f"/proc/{pid}/cmdline"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
