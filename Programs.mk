@@ -53,3 +53,10 @@ smf2log_USES  := smf/dump programs/lib smf base
 PROGRAMS += kmipdump
 kmipdump_MAIN := programs/kmipdump.c
 kmipdump_USES := kmip/codec kmip/registry programs/lib base
+
+# Programs that are scripts: copied as they are.
+SCRIPT_PROGRAMS := klmpartner
+$(B)/bin/%: programs/%.sh
+	@mkdir -p $(@D)
+	@install -m 755 $< $@
+all: $(addprefix $(B)/bin/,$(SCRIPT_PROGRAMS))

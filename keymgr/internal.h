@@ -84,6 +84,12 @@ struct km_seen {
     struct timespec mtime;
 };
 
+/* What a secondary served (secondary.c). */
+struct km_secondary {
+    _Atomic klm_time since; /* 0: it does not serve */
+    atomic_uint_fast64_t keys, writes;
+};
+
 /* How many drills partners began within an hour (drill.c). */
 struct km_drills {
     pthread_mutex_t lock; /* guards what follows */
@@ -130,6 +136,7 @@ struct km_server {
     km_refreshed_fn *refreshed;
     void *refreshed_arg;
     struct km_drills drills;
+    struct km_secondary secondary;
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;
@@ -137,6 +144,13 @@ struct km_server {
     klm_time started;
 };
 
+/* secondary.c */
+/* A call is about to be answered: if it gave a key out at a secondary, say so once. Any thread; never blocks. */
+void km_secondary_note(struct km_call *call);
+/* What was written here has gone to a partner. */
+void km_secondary_home(struct km_server *server, const char *partner);
+/* Rows of the status. */
+klm_rc km_secondary_rows(struct km_call *call) KLM_MUST_USE;
 /* partner.c: a verb whose work goes out to a partner, by what the task set */
 klm_rc km_partner_hand_out(struct km_call *call, km_partner_fn *fn) KLM_MUST_USE;
 /* partner_tls.c */

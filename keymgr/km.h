@@ -265,6 +265,13 @@ struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key se
     int64_t version_min, version_max;
     const char *id, *role; /* server.id and partner.role there */
 };
+struct
+    km_usage_page { /* KM_SYNC_USAGE_GIVE, _SENT: the page after a number, or after what the partner was sent */
+    const char *partner;
+    bool from_start;
+    uint64_t after, last; /* the answer of GIVE: last is what the next page begins after */
+    size_t n;             /* events in it */
+};
 struct km_drill_req { /* KM_DRILL */
     const char *partner;
 };
@@ -297,7 +304,7 @@ struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof
 };
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
-    bool all, config, drivetab, merge, rewrite;
+    bool all, config, drivetab, usage, home, merge, rewrite;
 };
 
 /* ---- A call */

@@ -15,6 +15,7 @@ static void take_back(struct km_call *call, klm_rc rc)
 
 void km_deliver(struct km_call *call)
 {
+    km_secondary_note(call);
     if (call->loop && !klm_loop_here(call->loop)) {
         klm_loop_post(call->loop, &call->task);
     } else {

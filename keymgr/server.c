@@ -60,6 +60,29 @@ static klm_rc open_journal(struct km_server *server, const struct parm_config *c
     return km_tail_look(server, folder);
 }
 
+/* Once in the life of a store: key usage events that go to other servers name where they happened. */
+static klm_rc give_identity(struct km_server *server, struct klm_diag *diag)
+{
+    uint8_t id[MD_ORIGIN];
+    struct st_change *change;
+    struct st_view *view;
+    klm_rc rc;
+
+    KLM_TRY(st_view_open(server->store, &view));
+    rc = md_identity(view, id);
+    st_view_close(&view);
+    if (rc != KLM_E_NOTFOUND) {
+        return rc;
+    }
+    KLM_TRY(st_change_open(server->store, &change));
+    rc = md_identity_make(change);
+    if (rc == KLM_OK) {
+        return st_change_commit(&change, diag);
+    }
+    st_change_drop(&change);
+    return rc;
+}
+
 static klm_rc recover(struct km_server *server, struct klm_diag *diag)
 {
     struct st_view *view;
@@ -68,6 +91,7 @@ static klm_rc recover(struct km_server *server, struct klm_diag *diag)
     if (rc != KLM_OK) {
         return klm_fail(diag, rc, KLM_MSG_OUTBOX_REPLAY, klm_rc_text(rc));
     }
+    KLM_TRY(give_identity(server, diag));
     KLM_TRY(st_view_open(server->store, &view));
     rc = md_usage_last(view, &server->writer.usage_last);
     st_view_close(&view);

@@ -312,6 +312,8 @@ klm_rc kr_label_find_hash(const struct kr_open_ring *ring, const uint8_t spki_ha
 /* The certificate a TLS listener shows: the DEFAULT one, else the first PERSONAL one with a
  * private key (one with the server role first). */
 klm_rc kr_label_server(const struct kr_open_ring *ring, const struct kr_label **out) KLM_MUST_USE;
+/* Is it a certificate of TLS, by its extended key usage (roles SERVER, CLIENT, PARTNER)? Key labels have none. */
+bool kr_label_tls(const struct kr_label *label);
 /* The certificate this server shows to partners: one with the partner's role and its private key,
  * the DEFAULT one first. KLM_E_NOTFOUND. */
 klm_rc kr_label_partner(const struct kr_open_ring *ring, const struct kr_label **out) KLM_MUST_USE;

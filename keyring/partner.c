@@ -22,6 +22,12 @@ static bool has_role(X509 *x509)
     return found && !kr_x509_is_ca(x509);
 }
 
+bool kr_label_tls(const struct kr_label *label)
+{
+    return (X509_get_extension_flags(label->x509) & EXFLAG_XKUSAGE) &&
+           (X509_get_extended_key_usage(label->x509) & (XKU_SSL_SERVER | XKU_SSL_CLIENT));
+}
+
 klm_rc kr_cert_partner(struct klm_slice der)
 {
     KLM_AUTO(kr_done_x509) X509 *x509 = NULL;

@@ -47,6 +47,28 @@ klm_rc md_query(struct st_view *view, enum md_by by, const char *what, size_t li
  * with the volumes. Events without a volume are left out. */
 klm_rc md_volumes(struct st_view *view, md_usage_fn *fn, void *arg) KLM_MUST_USE;
 
+/* ---- Events on their way to another server (carry.c) */
+#define MD_ORIGIN 16 /* bytes of a store's identity */
+#define MD_PAGE 2000 /* events in a page, at most */
+/* The identity of this store, random, made once. KLM_E_NOTFOUND: not made yet. */
+klm_rc md_identity(struct st_view *view, uint8_t out[MD_ORIGIN]) KLM_MUST_USE;
+/* Make it unless there is one. */
+klm_rc md_identity_make(struct st_change *change) KLM_MUST_USE;
+/* Up to which event a partner, by its label, was sent all; 0: nothing. */
+klm_rc md_sent_get(struct st_view *view, const char *partner, uint64_t *out) KLM_MUST_USE;
+klm_rc md_sent_put(struct st_change *change, const char *partner, uint64_t number) KLM_MUST_USE;
+/* Append a page of the events that happened here, with numbers above after; *n is how many, *last the number that the next page begins
+ * after (after itself: there are no more events). */
+klm_rc md_page_give(struct st_view *view, uint64_t after, struct klm_buf *out, uint64_t *last,
+                    size_t *n) KLM_MUST_USE;
+/* Can a page be taken over? KLM_E_INVALID and the like: it is damaged; KLM_E_STATE: events before it are missing. With a message. */
+klm_rc md_page_check(struct st_view *view, struct klm_slice page, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Take it over, under numbers of our own above *number, which becomes the last. What is here already is passed over; *taken is how many
+ * were not. Fails as md_page_check; the change is then to be undone. */
+klm_rc md_page_take(struct st_change *change, struct klm_slice page, uint64_t *number,
+                    size_t *taken, struct klm_diag *diag) KLM_MUST_USE;
+
 /* ---- SKLMData.xml */
 /* One <KeyUsageEvent> element as text, in the documented order of children. */
 klm_rc md_xml_event(const struct md_usage *usage, struct klm_buf *out) KLM_MUST_USE;

@@ -64,7 +64,7 @@ klm_rc md_number_of(struct klm_slice key, uint64_t *out)
     return KLM_OK;
 }
 
-static void encode(const struct md_usage *u, struct klm_buf *out)
+void md_usage_encode(const struct md_usage *u, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
     klm_buf_u64(out, (uint64_t)u->time);
@@ -90,7 +90,7 @@ static void get_text(struct klm_cur *cur, char *out, size_t cap)
     }
 }
 
-static klm_rc decode(struct klm_slice record, uint64_t number, struct md_usage *out)
+klm_rc md_usage_decode(struct klm_slice record, uint64_t number, struct md_usage *out)
 {
     struct klm_cur cur;
     struct md_usage u = {.number = number};
@@ -124,7 +124,7 @@ klm_rc md_usage_add(struct st_change *change, const struct md_usage *usage)
         return KLM_E_INVALID;
     }
     klm_buf_init(&buf, RECORD_MAX);
-    encode(usage, &buf);
+    md_usage_encode(usage, &buf);
     KLM_TRY(klm_buf_rc(&buf));
     return st_put(change, ST_USAGE, md_number_key(usage->number, key), klm_buf_as_slice(&buf));
 }
@@ -137,7 +137,7 @@ klm_rc md_usage_get(struct st_view *view, uint64_t number, struct md_usage *out)
 
     KLM_TRY(klm_pool_new(POOL_MAX, &pool));
     KLM_TRY(st_get(view, ST_USAGE, md_number_key(number, key), pool, &record));
-    return decode(record, number, out);
+    return md_usage_decode(record, number, out);
 }
 
 static klm_rc last_visit(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
@@ -177,7 +177,7 @@ static klm_rc walk_visit(void *arg, struct klm_slice key, struct klm_slice recor
         walk->over = true;
         return KLM_E_AGAIN;
     }
-    if (rc != KLM_OK || damaged || decode(record, number, &usage) != KLM_OK) {
+    if (rc != KLM_OK || damaged || md_usage_decode(record, number, &usage) != KLM_OK) {
         klm_say(KLM_MSG_USAGE_DAMAGED, KLM_NUM(number));
         return KLM_OK;
     }

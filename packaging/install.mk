@@ -1,8 +1,8 @@
 # install and uninstall share one list of files (packaging/install.sh); dist packs what is committed.
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
-SBIN_PROGRAMS := klmsrv
+SBIN_PROGRAMS := klmsrv klmpartner
 PLACE = B='$(B)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' \
-        PROGRAMS='$(PROGRAMS)' SBIN_PROGRAMS='$(SBIN_PROGRAMS)' packaging/install.sh
+        PROGRAMS='$(PROGRAMS) $(SCRIPT_PROGRAMS)' SBIN_PROGRAMS='$(SBIN_PROGRAMS)' packaging/install.sh
 
 install: all ## install programs, manuals, samples, systemd unit (DESTDIR, PREFIX)
 	@$(PLACE) install

@@ -160,8 +160,7 @@ static klm_rc ask_all(struct drill *drill)
         const struct kr_label *label = kr_open_ring_at(drill->keys, i);
 
         drill->tested[i].outcome = NOT_ASKED;
-        if (label->key && !label->is_ca && kr_cert_partner(label->der) != KLM_OK &&
-            label->spec.bits) {
+        if (label->key && !label->is_ca && !kr_label_tls(label) && label->spec.bits) {
             klm_rc rc = ask_label(drill, label);
 
             if (rc != KLM_OK && rc != KLM_E_LIMIT && rc != KLM_E_UNSUPPORTED) {
@@ -251,7 +250,7 @@ static void name_of(const char *partner, char out[160])
     size_t n;
 
     klm_iso_date(klm_clock(), when);
-    n = (size_t)snprintf(out, 160, "drill-%.64s-%.19s.txt", partner, when);
+    n = (size_t)snprintf(out, 160, "drill-%.64s-%s.txt", partner, when);
     for (size_t i = 0; i < n && i < 159; i++) {
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.", out[i])) {
             out[i] = '_';

@@ -21,11 +21,18 @@ static bool wanted(const struct km_sync_req *req, enum repl_part part)
 {
     switch (part) {
     case REPL_DRIVETAB:
-        return req->all || req->drivetab;
+        return req->all || req->drivetab || req->home;
     case REPL_CONFIG:
         return req->all || req->config;
+    case REPL_USAGE:
+        break; /* it goes in pages, behind the others */
     }
     return false;
+}
+
+static bool wants_usage(const struct km_sync_req *req)
+{
+    return req->usage || req->home;
 }
 
 static klm_rc gather_one(struct km_call *sync, const struct repl_part_row *row,
@@ -62,14 +69,16 @@ static klm_rc gather(struct km_call *sync, struct gathered *out)
             KLM_TRY(gather_one(sync, &row[i], out));
         }
     }
-    return out->message.u.sync.n ? KLM_OK : klm_fail(&sync->diag, KLM_E_USAGE, KLM_MSG_SYNC_WHAT);
+    return out->message.u.sync.n || wants_usage(req)
+               ? KLM_OK
+               : klm_fail(&sync->diag, KLM_E_USAGE, KLM_MSG_SYNC_WHAT);
 }
 
-/* An empty drive table is its header alone; nothing of a configuration is no byte. */
+/* An empty drive table is its header alone; nothing of a configuration is no byte. That there are no key usage events is no failure. */
 static bool empty(struct km_call *sync, const struct repl_sync *message)
 {
     struct dt_table *drives = km_drives(sync->server);
-    size_t n = dt_table_count(drives), something = 0;
+    size_t n = dt_table_count(drives), something = wants_usage(sync->req);
 
     dt_table_free(&drives);
     for (size_t i = 0; i < message->n; i++) {
@@ -91,35 +100,135 @@ static klm_rc report_one(struct km_call *sync, const struct repl_synced *synced,
         sync, (const char *[]){row ? row->word : "?", words[synced->part[i].outcome], what});
 }
 
+/* What a part came to, for the event of the whole. */
+static klm_rc note(struct km_call *sync, const char *part, const char *said)
+{
+    const char *before = sync->event.field[SMF_F_NEW];
+
+    sync->event.field[SMF_F_NEW] = klm_pool_printf(
+        sync->pool, "%.400s%s%s: %.100s", before ? before : "", before ? "; " : "", part, said);
+    return sync->event.field[SMF_F_NEW] ? KLM_OK : KLM_E_NOMEM;
+}
+
 /* Rows for the operator; a failure when a part was not taken. */
 static klm_rc report(struct km_call *sync, const struct repl_synced *synced, const char *partner)
 {
-    static const char *const columns[] = {"Part", "Outcome", "What the partner says", NULL};
-    const char *text = "", *failed = NULL;
+    const char *failed = NULL;
 
-    KLM_TRY(km_rows_begin(sync, NULL, columns));
     for (size_t i = 0; i < synced->n; i++) {
         const struct repl_part_row *row = repl_part_row(synced->part[i].part);
-        const char *said = synced->part[i].text.text;
+        const char *word = row ? row->word : "?", *said = synced->part[i].text.text;
 
         KLM_TRY(report_one(sync, synced, i));
-        text = klm_pool_printf(sync->pool, "%s%s%s: %s", text, *text ? "; " : "",
-                               row ? row->word : "?", said);
+        KLM_TRY(note(sync, word, said));
         if (synced->part[i].outcome == REPL_PART_REFUSED) {
-            failed = klm_pool_printf(sync->pool, "%s: %s %s", row ? row->word : "?",
-                                     synced->part[i].text.id, said);
+            failed = klm_pool_printf(sync->pool, "%s: %s %s", word, synced->part[i].text.id, said);
         }
     }
-    sync->event.field[SMF_F_NEW] = klm_pool_printf(sync->pool, "%.500s", text);
-    if (failed) {
-        return klm_fail(&sync->diag, KLM_E_DENIED, KLM_MSG_SYNC_FAILED, "a part", partner, failed);
+    return failed
+               ? klm_fail(&sync->diag, KLM_E_DENIED, KLM_MSG_SYNC_FAILED, "a part", partner, failed)
+               : KLM_OK;
+}
+
+/* ---- Key usage events, page by page */
+
+struct pages {
+    struct km_call *sync;
+    struct repl_link *link;
+    uint64_t after;
+    size_t events, pages;
+    bool from_start;
+};
+
+static klm_rc run_page_verb(struct pages *pages, enum km_verb_id verb, struct km_call **out)
+{
+    struct km_usage_page *req;
+    struct km_call *call;
+    klm_rc rc;
+
+    KLM_TRY(km_call_new(pages->sync->server, verb, &pages->sync->actor, &call));
+    req = call->req;
+    req->partner = repl_link_partner(pages->link);
+    req->after = req->last = pages->after;
+    req->from_start = pages->from_start;
+    rc = km_run_wait(call);
+    if (rc != KLM_OK) {
+        pages->sync->diag = call->diag;
+        km_call_free(&call);
+        return rc;
     }
-    sync->text = klm_pool_printf(sync->pool, "Sync with partner %s is done", partner);
+    *out = call;
     return KLM_OK;
 }
 
+/* KLM_E_STATE: the partner misses what came before. */
+static klm_rc send_page(struct pages *pages, struct klm_slice bytes)
+{
+    struct repl_message message = {.type = REPL_SYNC, .u.sync.n = 1}, answer;
+    struct km_call *sync = pages->sync;
+
+    message.u.sync.part[0].part = REPL_USAGE;
+    message.u.sync.part[0].bytes = bytes;
+    KLM_TRY(repl_link_ask(pages->link, &message, REPL_SYNCED, &sync->diag, &answer));
+    if (answer.u.synced.n == 1 && answer.u.synced.part[0].outcome == REPL_TAKEN) {
+        return KLM_OK;
+    }
+    if (!pages->from_start && klm_msg_find(answer.u.synced.part[0].text.id) == KLM_MSG_USAGE_GAP) {
+        return KLM_E_STATE;
+    }
+    return report(sync, &answer.u.synced, repl_link_partner(pages->link));
+}
+
+/* One page; *more is false when there was nothing left. */
+static klm_rc next_page(struct pages *pages, bool *more)
+{
+    const struct km_usage_page *page;
+    struct km_call *call;
+    klm_rc rc = KLM_OK;
+
+    KLM_TRY(run_page_verb(pages, KM_SYNC_USAGE_GIVE, &call));
+    page = call->req;
+    *more = page->last > page->after;
+    if (page->n > 0) {
+        rc = send_page(pages, call->bytes);
+    }
+    if (rc == KLM_OK) {
+        pages->after = page->last;
+        pages->events += page->n;
+        pages->pages += page->n > 0;
+    } else if (rc == KLM_E_STATE) {
+        pages->after = 0;
+        pages->from_start = *more = true;
+        rc = KLM_OK;
+    }
+    km_call_free(&call);
+    return rc;
+}
+
+static klm_rc send_usage(struct km_call *sync, struct repl_link *link)
+{
+    struct pages pages = {.sync = sync, .link = link};
+    struct km_call *call;
+    const char *said;
+    bool more = true;
+
+    while (more) {
+        KLM_TRY(next_page(&pages, &more));
+        sync->diag = (struct klm_diag){0};
+    }
+    KLM_TRY(run_page_verb(&pages, KM_SYNC_USAGE_SENT, &call));
+    km_call_free(&call);
+    said =
+        klm_pool_printf(sync->pool, "%zu key usage events in %zu pages", pages.events, pages.pages);
+    KLM_TRY(km_rows_add(sync, (const char *[]){"usage", "taken", said ? said : ""}));
+    return note(sync, "usage", said ? said : "");
+}
+
+/* ---- The whole */
+
 static klm_rc send(struct repl_client *client, struct km_call *sync, struct gathered *gathered)
 {
+    static const char *const columns[] = {"Part", "Outcome", "What the partner says", NULL};
     const struct km_sync_req *req = sync->req;
     KLM_AUTO(repl_link_close) struct repl_link *link = NULL;
     struct repl_message answer;
@@ -127,8 +236,17 @@ static klm_rc send(struct repl_client *client, struct km_call *sync, struct gath
     KLM_TRY(repl_link_open(client, sync->state, req->ipaddr, &sync->diag, &link));
     sync->event.field[SMF_F_OBJECT] =
         klm_pool_printf(sync->pool, "%s %s", repl_link_partner(link), req->ipaddr);
-    KLM_TRY(repl_link_ask(link, &gathered->message, REPL_SYNCED, &sync->diag, &answer));
-    return report(sync, &answer.u.synced, repl_link_partner(link));
+    KLM_TRY(km_rows_begin(sync, NULL, columns));
+    if (gathered->message.u.sync.n > 0) {
+        KLM_TRY(repl_link_ask(link, &gathered->message, REPL_SYNCED, &sync->diag, &answer));
+        KLM_TRY(report(sync, &answer.u.synced, repl_link_partner(link)));
+    }
+    if (wants_usage(req)) {
+        KLM_TRY(send_usage(sync, link));
+    }
+    sync->text =
+        klm_pool_printf(sync->pool, "Sync with partner %s is done", repl_link_partner(link));
+    return KLM_OK;
 }
 
 /* What went wrong below, as the documented message of the command. */

@@ -27,41 +27,66 @@ at() { # SERVER COMMAND...: with that server's environment
     # shellcheck disable=SC1091
     (. "$server/env" && PATH=$KLM_BIN:$PATH && "$@")
 }
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 racf() { echo "$ racdcert $2"; at "$1" racdcert -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "racdcert failed"; }; }
 xfer() { echo "$ keyxfer $2"; at "$1" keyxfer -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "keyxfer failed"; }; }
 
 step "A primary key server: key ring, authority, two key labels, a drive"
-"$here/testserver" start "$primary" server.id=PRIMARY "drive.default.alias1=" "drive.default.alias2=" || die "no primary"
+admin_one=$(free_port) admin_two=$(free_port)
+partner_ring=safkeyring://TAPEKMS/Partners
+"$here/testserver" start "$primary" server.id=PRIMARY partner.role=primary "drive.default.alias1=" "drive.default.alias2=" \
+    "Admin.ssl.port=$admin_one" "Admin.ssl.host=127.0.0.1" "Admin.ssl.keystore.name=$partner_ring" || die "no primary"
 grep 'BPXM023I' "$primary/log/console" | tail -n 9
 
 step "A secondary: its own store, its own sealed copy of the same master key, entered in two parts"
 show "$KLM_BIN/klmsrv" --split-master "$primary/masterkey/masterkey.sealed" "$work/part1" "$work/part2"
-KLM_MASTER_PARTS="$work/part1 $work/part2" "$here/testserver" prepare "$secondary" server.id=SECONDARY \
-    "drive.default.alias1=" "drive.default.alias2=" || die "no secondary"
+KLM_MASTER_PARTS="$work/part1 $work/part2" "$here/testserver" prepare "$secondary" server.id=SECONDARY partner.role=secondary \
+    "drive.default.alias1=" "drive.default.alias2=" "Admin.ssl.port=$admin_two" "Admin.ssl.host=127.0.0.1" \
+    "Admin.ssl.keystore.name=$partner_ring" || die "no secondary"
 rm -f "$work/part1" "$work/part2"
 
-step "Only files made by EXPORT and KEYXFER move"
+step "Each has a certificate as server and as partner; the authority signs on both"
 racf "$primary" "CERTAUTH EXPORT(LABEL('MyLocalRACFCA')) DSN('TAPEKMS.CA.CERT') FORMAT(CERTDER)"
 xfer "$primary" "WRITE,LOCAL.RACF.CERTAUTH,CRYPTOR2.CCATEST.PARMS(CA)"
-for n in 20 21; do
-    racf "$primary" "ID(TAPEKMS) EXPORT(LABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_$n')) DSN('TAPEKMS.LBL$n.PUBKEY') FORMAT(CERTDER)"
-    xfer "$primary" "WRITE,ITOPS.KLM$n.CERT,CRYPTOR2.CCATEST.PARMS(KLM$n)"
-done
-cp -r "$primary/files/TAPEKMS.CA.CERT" "$primary/files/TAPEKMS.LBL20.PUBKEY" "$primary/files/TAPEKMS.LBL21.PUBKEY" \
-    "$primary/files/CRYPTOR2.CCATEST.PARMS" "$primary/files/DRIVE.000007888422.CERT" "$secondary/files/" || die "copy"
-racf "$secondary" "ID(TAPEKMS) ADDRING(KeyStore4758)"
-xfer "$secondary" "READ,LOCAL.RACF.CERTAUTH,CRYPTOR2.CCATEST.PARMS(CA),OVERWRITE"
+cp -r "$primary/files/TAPEKMS.CA.CERT" "$primary/files/CRYPTOR2.CCATEST.PARMS" "$secondary/files/" || die "copy"
+xfer "$secondary" "READ,LOCAL.RACF.CERTAUTH,CRYPTOR2.CCATEST.PARMS(CA)"
 racf "$secondary" "CERTAUTH ADD('TAPEKMS.CA.CERT') WITHLABEL('MyLocalRACFCA') PCICC(LOCAL.RACF.CERTAUTH)"
+racf "$secondary" "ID(TAPEKMS) ADDRING(KeyStore4758)"
 racf "$secondary" "ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(KeyStore4758))"
-for n in 20 21; do
-    xfer "$secondary" "READ,ITOPS.KLM$n.CERT,CRYPTOR2.CCATEST.PARMS(KLM$n),OVERWRITE"
-    racf "$secondary" "ID(TAPEKMS) ADD('TAPEKMS.LBL$n.PUBKEY') TRUST WITHLABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_$n') PCICC(ITOPS.KLM$n.CERT)"
-    racf "$secondary" "ID(TAPEKMS) CONNECT(LABEL('Tape_Sol_Tst_Shr_Pvt_2048_Lbl_$n') RING(KeyStore4758))"
+racf "$secondary" "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('ISKLM backup') O('MyCo') C('US')) WITHLABEL('ISKLM_Backup') PCICC(ISKLM.BACKUP.CERT) NISTECC SIZE(256) ROLE(SERVER) ALTNAME(DOMAIN('localhost') IP(127.0.0.1)) SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))"
+racf "$secondary" "ID(TAPEKMS) CONNECT(LABEL('ISKLM_Backup') RING(KeyStore4758) DEFAULT)"
+for server in "$primary" "$secondary"; do
+    name=$(basename "$server")
+    racf "$server" "ID(TAPEKMS) ADDRING(Partners)"
+    racf "$server" "ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(Partners))"
+    racf "$server" "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('$name') O('MyCo') C('US')) WITHLABEL('$name') PCICC(ISKLM.PARTNER.CERT) NISTECC SIZE(256) ROLE(PARTNER) SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))"
+    racf "$server" "ID(TAPEKMS) CONNECT(LABEL('$name') RING(Partners) DEFAULT)"
+    racf "$server" "ID(TAPEKMS) EXPORT(LABEL('$name')) DSN('PARTNER.$name') FORMAT(CERTB64)"
 done
-racf "$secondary" "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('ISKLM backup') O('MyCo') C('US')) WITHLABEL('ISKLM_Server') PCICC(ISKLM.SERVER.CERT) NISTECC SIZE(256) ROLE(SERVER) ALTNAME(DOMAIN('localhost') IP(127.0.0.1)) SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))"
-racf "$secondary" "ID(TAPEKMS) CONNECT(LABEL('ISKLM_Server') RING(KeyStore4758) DEFAULT)"
+cp "$primary/files/PARTNER.primary" "$secondary/files/" && cp "$secondary/files/PARTNER.secondary" "$primary/files/" || die "copy"
+racf "$primary" "ID(TAPEKMS) ADD('PARTNER.secondary') WITHLABEL('secondary') TRUST"
+racf "$primary" "ID(TAPEKMS) CONNECT(LABEL('secondary') RING(Partners) USAGE(PERSONAL))"
+racf "$secondary" "ID(TAPEKMS) ADD('PARTNER.primary') WITHLABEL('primary') TRUST"
+racf "$secondary" "ID(TAPEKMS) CONNECT(LABEL('primary') RING(Partners) USAGE(PERSONAL))"
 "$here/testserver" run "$secondary" || die "the secondary does not start"
-at "$secondary" oper "F ISKLM,APPL='adddrive -drivename 000007888422 -wwn 500507630240FBCC -cert DRIVE.000007888422.CERT'" || die "adddrive"
+at "$primary" oper "F ISKLM,APPL='refreshks'" || die "refreshks"
+show at "$primary" oper "F ISKLM,APPL='sync -drivetab -ipaddr 127.0.0.1:$admin_two'"
+
+step "A drill before the key labels were moved: a volume of the primary would be lost"
+# shellcheck disable=SC1091
+(. "$primary/env" && echo "EKM PRIMARY=127.0.0.1:$KLM_TCP_PORT") >"$work/IECIOS01"
+echo "written before" | KLM_IECIOS=$work/IECIOS01 KLM_DRIVE=$primary/drive "$KLM_BIN/iosdrive" write -v DRL001 --kl1 "$LABEL1" --kl2 "$LABEL2" "$work/DRL001.aws" - || die "write"
+at "$primary" oper "F ISKLM,APPL='drill -partner 127.0.0.1:$admin_two'" | tee "$work/drill" || die "drill"
+grep -q 'KLM1323W 1 volumes are EXPOSED' "$work/drill" || die "the drill did not find the volume exposed"
+
+step "The process of establishing a backup key server: only files made by EXPORT and KEYXFER move"
+show at "$primary" klmpartner give
+cp -r "$primary/files/KLM.PARTNER" "$secondary/files/" || die "copy"
+show at "$secondary" klmpartner take
+
+step "The drill after it: everything can be read there"
+at "$primary" oper "F ISKLM,APPL='drill -partner 127.0.0.1:$admin_two'" | tee "$work/drill" || die "drill"
+grep -q 'KLM1322I 0 volumes are exposed' "$work/drill" || die "the drill found something exposed"
 
 step "The host's IECIOS00 names both"
 iecios=$work/IECIOS00
@@ -121,6 +146,7 @@ for _ in $(seq 50); do
 done
 grep -q 'Read Request.*WXY662' "$secondary/log/audit/isklm_audit.log" || die "the secondary did not audit the read"
 files=$(tar -tf "$work/back.tar" | wc -l)
+grep 'KLM1332W' "$secondary/log/console" || die "the secondary did not say that it serves"
 
 step "For auditors: the primary's SMF data set, dumped, verified with the public certificate alone, and reported"
 racf "$primary" "ID(TAPEKMS) EXPORT(LABEL('ISKLM_Server')) DSN('AUDIT.CERT') FORMAT(CERTB64)"

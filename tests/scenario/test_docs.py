@@ -24,7 +24,7 @@ COMMANDS = dict(rows("console/commands.def", r'^CON_COMMAND\("([^"]+)", "([^"]*)
 PROPERTIES = set(rows("parmlib/properties.def", r'^PARM\(\w+, "([^"]+)"'))
 FUNCTIONS = dict(rows("console/racdcert.def", r'^RACDCERT\("(\w+)", \w+, \w+, "(.*)"\)$'))
 PROFILES = dict(rows("console/profile.def", r'^RACF_PROFILE\("(\w+)", "\w+", \w+, \w+, "(.*)"\)$'))
-PROGRAMS = sorted(os.path.basename(path)[:-2] for path in glob.glob("programs/*.c"))
+PROGRAMS = sorted(os.path.basename(path).rsplit(".", 1)[0] for path in glob.glob("programs/*.c") + glob.glob("programs/*.sh"))
 
 
 def page_of(name):

@@ -657,6 +657,41 @@ static struct km_call *take(enum km_verb_id verb, struct klm_slice bytes)
     return call;
 }
 
+static struct klm_slice usage_page;
+
+static struct km_call *usage_give_ok(void)
+{
+    struct km_call *call = RUN(KM_SYNC_USAGE_GIVE, "partner", "OTHER");
+
+    usage_page = call->rc == KLM_OK ? keep(call->bytes) : usage_page;
+    return call;
+}
+
+static struct km_call *usage_check_ok(void)
+{
+    return take(KM_SYNC_USAGE_CHECK, usage_page);
+}
+
+static struct km_call *usage_check_bad(void)
+{
+    return take(KM_SYNC_USAGE_CHECK, KLM_SLICE(usage_page.p, usage_page.n - 1));
+}
+
+static struct km_call *usage_take_ok(void)
+{
+    return take(KM_SYNC_USAGE_TAKE, usage_page);
+}
+
+static struct km_call *usage_take_bad(void)
+{
+    return take(KM_SYNC_USAGE_TAKE, KLM_SLICE(usage_page.p, usage_page.n - 1));
+}
+
+static struct km_call *usage_sent_ok(void)
+{
+    return RUN(KM_SYNC_USAGE_SENT, "partner", "OTHER");
+}
+
 static struct km_call *config_check_ok(void)
 {
     return take(KM_SYNC_CONFIG_CHECK, klm_slice_str("drive.pending.max=5\n"));
@@ -838,6 +873,10 @@ static const struct row {
     {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
     {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
     {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},
+    {KM_SYNC_USAGE_GIVE, usage_give_ok, NULL, "its partner is only a name"},
+    {KM_SYNC_USAGE_CHECK, usage_check_ok, usage_check_bad, NULL},
+    {KM_SYNC_USAGE_TAKE, usage_take_ok, usage_take_bad, NULL},
+    {KM_SYNC_USAGE_SENT, usage_sent_ok, NULL, "its partner is only a name"},
     {KM_SYNC_DRIVES_CHECK, drives_check_ok, drives_check_bad, NULL},
     {KM_SYNC_DRIVES_TAKE, drives_take_ok, drives_take_bad, NULL},
 };

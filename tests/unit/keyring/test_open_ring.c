@@ -86,6 +86,9 @@ TEST(a_partners_certificate_is_found_by_role_and_by_its_bytes)
     ring = ring_of(&site);
     REQUIRE_OK(kr_label_partner(ring, &label));
     CHECK_STR(label->label, "p");
+    CHECK(kr_label_tls(label));
+    REQUIRE_OK(kr_label_find(ring, "l", &label));
+    CHECK(!kr_label_tls(label));
     kr_open_ring_free(&ring);
     put_cert(&site, &d, DEFAULT("d"), KR_TRUST);
     ring = ring_of(&site);

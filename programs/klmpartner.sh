@@ -1,0 +1,282 @@
+#!/usr/bin/env bash
+# klmpartner: the process that establishes a backup key server, as one command on each side. "give" writes every certificate of a key ring
+# and the private key tokens behind them into one folder with a manifest, "take" brings them into another server. It only gives the
+# commands that an operator would give (racdcert, keyxfer, oper), and says each step and what became of it.
+set -u -o pipefail
+export LC_ALL=C.UTF-8
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$here:$PATH
+
+usage() {
+    cat <<'USAGE'
+Usage: klmpartner give [-c FILE] [-r OWNER/RING] [-d FOLDER] [--with-authority] [--with-default]
+       klmpartner take [-c FILE] [-d FOLDER]
+give   on the server that has the keys: certificates and key tokens of a key ring into a folder, with a manifest
+take   on the backup server: the same into its key ring; what is there already stays, so it can be repeated
+  -c FILE           configuration (default: $KLM_CONFIG, else /etc/isklm/ISKLMConfig.properties.zos)
+  -r OWNER/RING     key ring to give (default: that of config.keystore.file)
+  -d FOLDER         folder below that of the operators' files (default: KLM.PARTNER)
+  --with-authority  also the private keys of authorities, so that the backup server can sign
+  --with-default    also the ring's default certificate, which is the server's own for TLS
+  -h, --help        this
+  -V, --version     print the version
+Both servers have the same master key. Exit status: 0 done, 1 failed, 2 wrong usage.
+USAGE
+}
+
+die() { echo "klmpartner: $*" >&2; exit 1; }
+wrong() { echo "klmpartner: $*" >&2; usage >&2; exit 2; }
+step() { printf '%-8s %s\n' "$1" "$2"; }
+
+# What a tool said last, without the empty line at its end.
+said=
+tool() {
+    said=$("$@" 2>&1)
+    local status=$?
+    return $status
+}
+racf() { tool racdcert -c "$config" "$1"; }
+xfer() { tool keyxfer -c "$config" "$1"; }
+explain() { echo "${said%%$'\n'*}"; }
+sum_of() { sha256sum <"$1" | cut -d' ' -f1; }
+
+property() { sed -n "s/^[[:space:]]*$1[[:space:]]*[=:][[:space:]]*//p" "$config" | sed 's/\\\(.\)/\1/g' | tail -n 1; }
+
+files_folder() {
+    local folder
+    folder=$(property console.files.directory)
+    echo "${folder:-$(dirname "$config")/files}"
+}
+
+# ---- give
+
+# Connections of the ring as lines: owner, usage, default, label. The listing's columns stand where its header says.
+connections() {
+    local line label_at owner_at usage_at default_at header=
+    racf "ID($owner) LISTRING($ring)" || die "the key ring cannot be listed: $(explain)"
+    while IFS= read -r line; do
+        case $line in
+        "Ring Owner "*)
+            header=${line%%Certificate Label*} label_at=${#header}
+            header=${line%%Cert Owner*} owner_at=${#header}
+            header=${line%%USAGE*} usage_at=${#header}
+            header=${line%%DEFAULT*} default_at=${#header} ;;
+        "$owner "*)
+            [ -n "$header" ] || continue
+            printf '%s\t%s\t%s\t%s\n' "$(trim "${line:owner_at:usage_at-owner_at}")" "$(trim "${line:usage_at:default_at-usage_at}")" \
+                "$(trim "${line:default_at}")" "$(trim "${line:label_at:owner_at-label_at}")" ;;
+        esac
+    done <<<"$said"
+}
+trim() {
+    local text=$1
+    text=${text%"${text##*[![:space:]]}"}
+    echo "$text"
+}
+id_of() { if [ "$1" = CERTAUTH ] || [ "$1" = SITE ]; then echo "$1"; else echo "ID($1)"; fi; }
+
+# The token label of a certificate, "-" without one.
+token_of() {
+    racf "$(id_of "$1") LIST(LABEL('${2//\'/\'\'}'))" || die "certificate $2 of $1 cannot be listed: $(explain)"
+    local token
+    token=$(sed -n 's/^ *Private Key Label (PCICC) *: //p' <<<"$said" | head -n 1)
+    case $token in "" | -) echo - ;; *) echo "$token" ;; esac
+}
+
+give_one() { # NUMBER OWNER USAGE DEFAULT LABEL
+    local n=$1 owner_of=$2 usage=$3 default=$4 label=$5 token member=-
+    racf "$(id_of "$owner_of") EXPORT(LABEL('${label//\'/\'\'}')) DSN('$set_name(C$n)') FORMAT(CERTDER)" || die "EXPORT of $label failed: $(explain)"
+    step "done" "EXPORT   $label of $owner_of"
+    token=$(token_of "$owner_of" "$label") || exit 1
+    if [ "$token" != - ] && { [ "$owner_of" != CERTAUTH ] || [ -n "$with_authority" ]; }; then
+        member=K$n
+        xfer "WRITE,$token,$set_name($member)" || die "KEYXFER WRITE of $token failed: $(explain)"
+        step "done" "KEYXFER  WRITE $token"
+    fi
+    [ "$member" = - ] && token=-
+    printf 'Cert: C%s %s %s %s %s %s %s %s %s\n' "$n" "$owner_of" "$usage" "$default" "$(sum_of "$folder/C$n")" "$member" \
+        "$([ "$member" = - ] && echo - || sum_of "$folder/$member")" "$token" "$label" >>"$manifest.new"
+}
+
+give() {
+    local list n=0 owner_of usage default label pattern
+    if [ -z "$ring" ]; then
+        ring=$(property config.keystore.file)
+        ring=${ring#*://} ring=${ring#/}
+        [[ $ring == */* ]] || die "config.keystore.file names no key ring: give -r OWNER/RING"
+    fi
+    owner=${ring%%/*} ring=${ring#*/}
+    list=$(connections) || exit 1
+    [ -n "$list" ] || die "key ring $ring of $owner has no certificates"
+    (umask 077 && mkdir -p "$folder") || die "folder $folder cannot be made"
+    : >"$manifest.new" || die "$manifest.new cannot be written"
+    while IFS=$'\t' read -r owner_of usage default label; do
+        if [ "$default" = YES ] && [ -z "$with_default" ]; then
+            step stays "$label of $owner_of: the server's own"
+            continue
+        fi
+        n=$((n + 1))
+        give_one "$n" "$owner_of" "$usage" "$default" "$label"
+    done <<<"$list"
+    pattern=$(sed -n 's/^Verification-Pattern: //p' "$folder"/K* 2>/dev/null | sort -u)
+    [ -n "$pattern" ] || die "no certificate of the ring has a private key here: there is nothing to give"
+    {
+        printf 'KLM-PARTNER 1\nRing: %s %s\nVerification-Pattern: %s\n' "$owner" "$ring" "$pattern"
+        cat "$manifest.new"
+    } >"$manifest.all" && printf 'SHA-256: %s\n' "$(sum_of "$manifest.all")" >>"$manifest.all" || die "$manifest cannot be written"
+    rm -f "$manifest.new"
+    sync -- "$folder" 2>/dev/null
+    mv "$manifest.all" "$manifest" || die "$manifest cannot be written"
+    echo "$n certificates of $owner/$ring are in $folder; the master key's pattern is $pattern. Move the folder to the backup server's, then: klmpartner take"
+}
+
+# ---- take
+
+# Every file is what the manifest says, before anything changes.
+check_manifest() {
+    local body=$manifest.body name hash member token_hash rest
+    [ -f "$manifest" ] || die "there is no $manifest: copy the folder that klmpartner give made"
+    sed '$d' "$manifest" >"$body" || die "$body cannot be written"
+    if [ "$(head -n 1 "$manifest")" != "KLM-PARTNER 1" ] || [ "$(tail -n 1 "$manifest")" != "SHA-256: $(sum_of "$body")" ]; then
+        rm -f "$body"
+        die "$manifest is damaged or cut short: copy the folder again. Nothing was changed"
+    fi
+    rm -f "$body"
+    while read -r _ name _ _ _ hash member token_hash rest; do
+        [ "$(sum_of "$folder/$name" 2>/dev/null)" = "$hash" ] || die "$folder/$name is missing or damaged: copy the folder again. Nothing was changed"
+        [ "$member" = - ] || [ "$(sum_of "$folder/$member" 2>/dev/null)" = "$token_hash" ] ||
+            die "$folder/$member is missing or damaged: copy the folder again. Nothing was changed"
+    done < <(grep '^Cert: ' "$manifest")
+}
+
+# same, none, other: what is here under a token's label
+token_here() { # MEMBER TOKEN
+    local state=other
+    if xfer "WRITE,$2,$set_name(CHECK)"; then
+        cmp -s "$folder/CHECK" "$folder/$1" && state=same
+        rm -f "$folder/CHECK"
+    elif [[ $said == KLM0946E* ]]; then
+        state=none
+    else
+        die "token $2 cannot be looked at: $(explain)"
+    fi
+    echo $state
+}
+cert_here() { # MEMBER OWNER LABEL
+    local state=other
+    if racf "$(id_of "$2") EXPORT(LABEL('${3//\'/\'\'}')) DSN('$set_name(CHECK)') FORMAT(CERTDER)"; then
+        cmp -s "$folder/CHECK" "$folder/$1" && state=same
+        rm -f "$folder/CHECK"
+    elif [[ $said == KLM0938E* ]]; then
+        state=none
+    else
+        die "certificate $3 cannot be looked at: $(explain)"
+    fi
+    echo $state
+}
+
+# What is here under the same names is the same: else nothing is changed.
+check_names() {
+    local name owner_of member token label state
+    while read -r _ name owner_of _ _ _ member _ token label; do
+        state=$(cert_here "$name" "$owner_of" "$label") || exit 1
+        [ "$state" != other ] || die "there is another certificate $label of $owner_of here. Nothing was changed"
+        [ "$member" != - ] || continue
+        state=$(token_here "$member" "$token") || exit 1
+        [ "$state" != other ] || die "there is another key token $token here. Nothing was changed"
+    done < <(grep '^Cert: ' "$manifest")
+}
+
+take_token() { # MEMBER TOKEN
+    local state
+    state=$(token_here "$1" "$2") || exit 1
+    if [ "$state" = same ]; then
+        step there "KEYXFER  READ $2"
+        return
+    fi
+    if ! xfer "READ,$2,$set_name($1)"; then
+        if [[ $said == KLM0950E* ]]; then
+            die "this server has another master key: tokens were made under $(sed -n 's/^Verification-Pattern: //p' "$manifest"). Enter the same key parts (klmsrv --enter-master) first. Nothing was changed"
+        fi
+        die "KEYXFER READ of $2 failed: $(explain)"
+    fi
+    step "done" "KEYXFER  READ $2"
+}
+
+take_cert() { # MEMBER OWNER LABEL TOKEN
+    local state pcicc=
+    state=$(cert_here "$1" "$2" "$3") || exit 1
+    if [ "$state" = same ]; then
+        step there "ADD      $3 of $2"
+        return
+    fi
+    [ "$4" = - ] || pcicc=" PCICC($4)"
+    racf "$(id_of "$2") ADD('$set_name($1)') TRUST WITHLABEL('${3//\'/\'\'}')$pcicc" || die "ADD of $3 failed: $(explain)"
+    step "done" "ADD      $3 of $2"
+}
+
+connect() { # OWNER USAGE DEFAULT LABEL
+    local cert default=
+    if [ "$1" = CERTAUTH ] || [ "$1" = SITE ]; then cert="$1 LABEL('${4//\'/\'\'}')"; else cert="ID($1) LABEL('${4//\'/\'\'}')"; fi
+    [ "$3" = YES ] && default=" DEFAULT"
+    racf "ID($owner) CONNECT($cert RING($ring) USAGE($2)$default)" || die "CONNECT of $4 failed: $(explain)"
+    step "done" "CONNECT  $4 to $ring"
+}
+
+add_ring() {
+    if racf "ID($owner) LISTRING($ring)"; then
+        step there "ADDRING  $ring of $owner"
+    else
+        racf "ID($owner) ADDRING($ring)" || die "ADDRING failed: $(explain)"
+        step "done" "ADDRING  $ring of $owner"
+    fi
+}
+
+take() {
+    local name owner_of usage default member token label
+    check_manifest
+    check_names
+    read -r _ owner ring < <(grep '^Ring: ' "$manifest")
+    while read -r _ name owner_of usage default _ member _ token label; do
+        [ "$member" = - ] || take_token "$member" "$token"
+    done < <(grep '^Cert: ' "$manifest")
+    add_ring
+    while read -r _ name owner_of usage default _ member _ token label; do
+        take_cert "$name" "$owner_of" "$label" "$token"
+        connect "$owner_of" "$usage" "$default" "$label"
+    done < <(grep '^Cert: ' "$manifest")
+    if tool oper status; then
+        tool oper refreshks || die "refreshks failed: $(explain)"
+        step "done" "refreshks"
+    else
+        step later "refreshks: the task is down and opens the ring when it starts"
+    fi
+    echo "Key ring $ring of $owner holds what was given. Prove it: oper \"F ISKLM,APPL='drill -partner HOST:PORT'\" on the other server"
+}
+
+# ---- Options
+[ $# -ge 1 ] || wrong "give or take?"
+case $1 in
+-h | --help) usage; exit 0 ;;
+-V | --version) racdcert --version | sed 's/^racdcert/klmpartner/'; exit ;;
+give | take) verb=$1 ;;
+*) wrong "$1 is not known" ;;
+esac
+shift
+config=${KLM_CONFIG:-/etc/isklm/ISKLMConfig.properties.zos} ring='' owner='' set_name=KLM.PARTNER with_authority='' with_default=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    -c | -r | -d) [ $# -ge 2 ] || wrong "$1 needs a value" ;;&
+    -c) config=$2; shift ;;
+    -r) [ "$verb" = give ] || wrong "-r is for give"; ring=$2; shift ;;
+    -d) set_name=$2; shift ;;
+    --with-authority) [ "$verb" = give ] || wrong "$1 is for give"; with_authority=yes ;;
+    --with-default) [ "$verb" = give ] || wrong "$1 is for give"; with_default=yes ;;
+    *) wrong "$1 is not known" ;;
+    esac
+    shift
+done
+[[ $set_name =~ ^[A-Za-z0-9.@#\$_-]+$ && $set_name != .* ]] || wrong "$set_name is no name of a folder"
+[ -r "$config" ] || die "configuration $config cannot be read"
+folder=$(files_folder)/$set_name manifest=$folder/MANIFEST
+"$verb"

@@ -1,0 +1,168 @@
+/* Key usage events that travel: each once, in order, never back to where they came from, whatever is repeated or damaged. */
+#include "md_help.h"
+
+#include "base/buf.h"
+
+static struct st_store *site(void)
+{
+    struct st_store *store = help_store();
+    struct st_change *change = help_begin(store);
+
+    REQUIRE_OK(md_identity_make(change));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    return store;
+}
+
+static struct klm_buf page_of(struct st_store *store, uint64_t after, uint64_t *last, size_t *n)
+{
+    struct st_view *view = help_view(store);
+    struct klm_buf page;
+
+    klm_buf_init(&page, 1u << 20);
+    CHECK_RC(md_page_give(view, after, &page, last, n), KLM_OK);
+    st_view_close(&view);
+    return page;
+}
+
+static klm_rc take(struct st_store *store, struct klm_slice page, size_t *taken)
+{
+    struct st_change *change = help_begin(store);
+    struct klm_diag diag = {0};
+    uint64_t number = 0;
+    klm_rc rc;
+
+    REQUIRE_OK(md_usage_last(st_change_view(change), &number));
+    rc = md_page_take(change, page, &number, taken, &diag);
+    if (rc == KLM_OK) {
+        REQUIRE_OK(st_change_commit(&change, NULL));
+    } else {
+        CHECK(diag.msg == KLM_MSG_USAGE_PAGE || diag.msg == KLM_MSG_USAGE_GAP);
+    }
+    st_change_drop(&change);
+    return rc;
+}
+
+static uint64_t count(struct st_store *store)
+{
+    struct st_view *view = help_view(store);
+    uint64_t last = 0;
+
+    REQUIRE_OK(md_usage_last(view, &last));
+    st_view_close(&view);
+    return last;
+}
+
+TEST(an_identity_is_made_once)
+{
+    struct st_store *store = help_store();
+    struct st_view *view = help_view(store);
+    struct st_change *change;
+    uint8_t one[MD_ORIGIN], two[MD_ORIGIN];
+
+    CHECK_RC(md_identity(view, one), KLM_E_NOTFOUND);
+    st_view_close(&view);
+    for (int i = 0; i < 2; i++) {
+        change = help_begin(store);
+        REQUIRE_OK(md_identity_make(change));
+        REQUIRE_OK(md_identity(st_change_view(change), i ? two : one));
+        REQUIRE_OK(st_change_commit(&change, NULL));
+    }
+    CHECK_MEM(one, two, sizeof one);
+    st_close(&store);
+}
+
+TEST(a_page_that_comes_twice_changes_nothing_the_second_time)
+{
+    struct st_store *a = site(), *b = site();
+    uint64_t last = 0;
+    size_t n = 0, taken = 0;
+    struct klm_buf page;
+
+    help_fill(a, 1, 5);
+    help_fill(b, 1, 2);
+    page = page_of(a, 0, &last, &n);
+    CHECK_INT(n, 5);
+    CHECK_INT(last, 5);
+    CHECK_RC(take(b, klm_buf_as_slice(&page), &taken), KLM_OK);
+    CHECK_INT(taken, 5);
+    CHECK_INT(count(b), 7);
+    CHECK_RC(take(b, klm_buf_as_slice(&page), &taken), KLM_OK);
+    CHECK_INT(taken, 0);
+    CHECK_INT(count(b), 7);
+    klm_buf_done(&page);
+    page = page_of(b, 0, &last, &n); /* what came from a is not b's to give */
+    CHECK_INT(n, 2);
+    CHECK_INT(last, 7);
+    klm_buf_done(&page);
+    st_close(&a);
+    st_close(&b);
+}
+
+TEST(events_come_in_pages_and_a_missing_page_is_noticed)
+{
+    struct st_store *a = site(), *b = site();
+    uint64_t last = 0, first = 0;
+    size_t n = 0, taken = 0;
+    struct klm_buf one, two;
+
+    help_fill(a, 1, MD_PAGE + 3);
+    one = page_of(a, 0, &first, &n);
+    CHECK_INT(n, MD_PAGE);
+    two = page_of(a, first, &last, &n);
+    CHECK_INT(n, 3);
+    CHECK_RC(take(b, klm_buf_as_slice(&two), &taken), KLM_E_STATE);
+    CHECK_INT(count(b), 0);
+    CHECK_RC(take(b, klm_buf_as_slice(&one), &taken), KLM_OK);
+    CHECK_RC(take(b, klm_buf_as_slice(&two), &taken), KLM_OK);
+    CHECK_INT(count(b), MD_PAGE + 3);
+    klm_buf_done(&one);
+    klm_buf_done(&two);
+    one = page_of(a, last, &last, &n);
+    CHECK_INT(n, 0);
+    CHECK_INT(last, MD_PAGE + 3);
+    klm_buf_done(&one);
+    st_close(&a);
+    st_close(&b);
+}
+
+TEST(a_page_cut_anywhere_or_one_byte_longer_is_refused_as_a_whole)
+{
+    struct st_store *a = site(), *b = site();
+    uint64_t last = 0;
+    size_t n = 0, taken = 0;
+    struct klm_buf page;
+
+    help_fill(a, 1, 2);
+    page = page_of(a, 0, &last, &n);
+    for (size_t cut = 0; cut < page.n; cut++) {
+        CHECK(take(b, KLM_SLICE(page.p, cut), &taken) != KLM_OK);
+    }
+    klm_buf_u8(&page, 0);
+    CHECK_RC(take(b, klm_buf_as_slice(&page), &taken), KLM_E_INVALID);
+    page.n--;
+    page.p[0] = 2; /* of a later release */
+    CHECK_RC(take(b, klm_buf_as_slice(&page), &taken), KLM_E_UNSUPPORTED);
+    page.p[0] = 1;
+    page.p[25] = 0xff; /* more events than a page has */
+    CHECK_RC(take(b, klm_buf_as_slice(&page), &taken), KLM_E_LIMIT);
+    CHECK_INT(count(b), 0);
+    klm_buf_done(&page);
+    st_close(&a);
+    st_close(&b);
+}
+
+TEST(what_was_sent_is_remembered_for_each_partner)
+{
+    struct st_store *store = site();
+    struct st_change *change = help_begin(store);
+    uint64_t number = 9;
+
+    REQUIRE_OK(md_sent_get(st_change_view(change), "one", &number));
+    CHECK_INT(number, 0);
+    REQUIRE_OK(md_sent_put(change, "one", 77));
+    REQUIRE_OK(md_sent_put(change, "two", 5));
+    REQUIRE_OK(md_sent_get(st_change_view(change), "one", &number));
+    CHECK_INT(number, 77);
+    st_change_drop(&change);
+    st_close(&store);
+}
