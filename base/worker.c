@@ -65,7 +65,10 @@ static struct klm_job *next_job(struct klm_workers *w)
     return job;
 }
 
-#define BACKGROUND_NICE 5
+/* Weight 36 beside the loop's 1024 (sched(7)). A loop that used more than its share of a processor since it slept does not get that at once
+ * when it wakes, but at the next tick, milliseconds later. At nice 5 (weight 335) two workers beside it made its share so small that this was
+ * the usual thing while keys are read. */
+#define BACKGROUND_NICE 15
 
 void klm_thread_background(void)
 {

@@ -36,4 +36,7 @@ int bench_connect(uint16_t port);
 void bench_no_delay(int fd);
 void bench_no_block(int fd);
 
+/* Nanoseconds that the calling thread was ready to run and had no processor, since it began. */
+uint64_t bench_waited(void);
+
 #endif
