@@ -74,7 +74,7 @@ static bool full(const void *self)
 {
     const struct smf_dataset_sink *sink = self;
 
-    return sink->out.n >= BATCH_BYTES || sink->ds.size + sink->out.n >= sink->limit;
+    return sink->out.n >= BATCH_BYTES || sink->ds.tail.size + sink->out.n >= sink->limit;
 }
 
 /* ---- Checkpoints */
@@ -138,13 +138,13 @@ static bool checkpoint_due(const struct smf_dataset_sink *sink)
 
 static klm_rc append(struct smf_dataset_sink *sink)
 {
-    enum smf_ds_seen seen;
+    enum smf_tail_seen seen;
 
-    KLM_TRY(smf_ds_look(sink->dirfd, &sink->ds, &seen));
+    KLM_TRY(smf_tail_look(sink->dirfd, sink->ds.name, &sink->ds.tail, &seen));
     KLM_TRY(smf_dataset_changed(sink, seen));
     klm_buf_clear(&sink->blocks);
     KLM_TRY(smf_blocks_put(sink->format, 0, klm_buf_as_slice(&sink->out), &sink->blocks));
-    return smf_ds_write(&sink->ds, klm_buf_as_slice(&sink->blocks));
+    return smf_tail_write(&sink->ds.tail, klm_buf_as_slice(&sink->blocks));
 }
 
 static void say_outcome(struct smf_dataset_sink *sink, klm_rc rc)
@@ -205,7 +205,7 @@ static klm_rc write_out(void *self, uint64_t *written)
     }
     KLM_TRY(flush(sink));
     *written = sink->at.seq;
-    if (sink->ds.size >= sink->limit) {
+    if (sink->ds.tail.size >= sink->limit) {
         KLM_IGNORE(go_on(sink)); /* said; recording goes on where it is, and it is tried again */
     }
     return KLM_OK;
@@ -228,8 +228,9 @@ static bool again(void *self, uint64_t *after)
 {
     struct smf_dataset_sink *sink = self;
 
-    if (!sink->lost || sink->ds.fd < 0 || sink->saved.ino != sink->ds.ino ||
-        sink->saved.length > sink->ds.size || smf_ds_cut(&sink->ds, sink->saved.length) != KLM_OK) {
+    if (!sink->lost || sink->ds.tail.fd < 0 || sink->saved.ino != sink->ds.tail.ino ||
+        sink->saved.length > sink->ds.tail.size ||
+        smf_tail_cut(&sink->ds.tail, sink->saved.length) != KLM_OK) {
         return false; /* as long as it cannot be cut, no cursor speaks of it */
     }
     sink->lost = false;
@@ -255,7 +256,7 @@ static klm_rc do_switch(void *self, void *arg)
     bool empty;
 
     KLM_TRY(flush(sink));
-    empty = sink->ds.size == 0;
+    empty = sink->ds.tail.size == 0;
     if (!empty) {
         KLM_TRY(go_on(sink));
     }
@@ -390,7 +391,7 @@ static klm_rc sink_new(struct smf_dataset_sink **out)
     if (!sink) {
         return KLM_E_NOMEM;
     }
-    sink->dirfd = sink->ds.fd = -1;
+    sink->dirfd = sink->ds.tail.fd = -1;
     klm_buf_init(&sink->out, OUT_MAX);
     klm_buf_init(&sink->blocks, 2 * OUT_MAX);
     klm_buf_init(&sink->text, SMF_TEXT_RECORD_MAX);

@@ -17,91 +17,19 @@
 
 #define ASIDE_TRIES 10000
 
-/* The mode is set whatever the umask is: who dumps is in the file's group. */
-static int open_or_make(int dirfd, const char *name)
-{
-    int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    int fd = openat(dirfd, name, flags | O_CREAT | O_EXCL, 0640);
-
-    if (fd < 0) {
-        return errno == EEXIST ? openat(dirfd, name, flags) : fd;
-    }
-    if (fchmod(fd, 0640) != 0) {
-        smf_fd_close(&fd);
-    }
-    return fd;
-}
-
-static klm_rc lock_and_look(int fd, struct stat *st)
-{
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        return errno == EWOULDBLOCK ? KLM_E_BUSY : klm_rc_errno(errno);
-    }
-    return fstat(fd, st) == 0 && S_ISREG(st->st_mode) ? KLM_OK : KLM_E_INVALID;
-}
-
 klm_rc smf_ds_open(int dirfd, const char *name, struct smf_ds *out)
 {
-    int fd = open_or_make(dirfd, name);
-    struct stat st;
-    klm_rc rc;
+    struct smf_ds ds = {.tail.fd = -1};
 
-    if (fd < 0) {
-        return klm_rc_errno(errno);
-    }
-    rc = lock_and_look(fd, &st);
-    if (rc != KLM_OK) {
-        smf_fd_close(&fd);
-        return rc;
-    }
-    *out = (struct smf_ds){.fd = fd, .size = (uint64_t)st.st_size, .ino = st.st_ino};
-    snprintf(out->name, sizeof out->name, "%s", name);
+    KLM_TRY(smf_tail_open(dirfd, name, true, &ds.tail));
+    snprintf(ds.name, sizeof ds.name, "%s", name);
+    *out = ds;
     return KLM_OK;
 }
 
 void smf_ds_close(struct smf_ds *ds)
 {
-    smf_fd_close(&ds->fd);
-}
-
-klm_rc smf_ds_cut(struct smf_ds *ds, uint64_t n)
-{
-    ds->torn = true;
-    if (ftruncate(ds->fd, (off_t)n) != 0) {
-        return klm_rc_errno(errno);
-    }
-    ds->torn = false;
-    ds->size = n;
-    return KLM_OK;
-}
-
-klm_rc smf_ds_write(struct smf_ds *ds, struct klm_slice bytes)
-{
-    klm_rc rc = klm_write_all(ds->fd, bytes.p, bytes.n);
-
-    if (rc != KLM_OK) {
-        KLM_IGNORE(smf_ds_cut(ds, ds->size)); /* tried again before the next write */
-        return rc;
-    }
-    ds->size += bytes.n;
-    return KLM_OK;
-}
-
-klm_rc smf_ds_look(int dirfd, struct smf_ds *ds, enum smf_ds_seen *out)
-{
-    struct stat mine, named;
-
-    *out = SMF_DS_SAME;
-    if (ds->fd < 0 || fstat(ds->fd, &mine) != 0 || mine.st_nlink == 0 ||
-        fstatat(dirfd, ds->name, &named, AT_SYMLINK_NOFOLLOW) != 0 || named.st_ino != mine.st_ino ||
-        named.st_dev != mine.st_dev) {
-        *out = SMF_DS_GONE;
-    } else if (ds->torn && (uint64_t)mine.st_size >= ds->size) {
-        return smf_ds_cut(ds, ds->size);
-    } else if ((uint64_t)mine.st_size != ds->size) {
-        *out = mine.st_size == 0 ? SMF_DS_EMPTIED : SMF_DS_CHANGED;
-    }
-    return KLM_OK;
+    smf_tail_close(&ds->tail);
 }
 
 /* The name that an inode has in the folder now. */

@@ -3,6 +3,7 @@
 #define SMF_DATASET_FILE_H
 
 #include "smf/dataset.h"
+#include "smf/tail.h"
 #include "smf/trouble.h"
 
 #include <pthread.h>
@@ -13,23 +14,14 @@
 
 /* A data set that is recorded on. */
 struct smf_ds {
-    int fd; /* -1: none */
+    struct smf_tail tail;
     char name[SMF_DS_NAME_MAX];
-    uint64_t size;
-    uint64_t ino;
-    bool torn; /* a failed write could not be cut off yet */
 };
 
 /* Open for recording, made when missing (0640), and lock. KLM_E_BUSY: another process has the lock; KLM_E_INVALID: no regular
  * file. */
 klm_rc smf_ds_open(int dirfd, const char *name, struct smf_ds *out) KLM_MUST_USE;
 void smf_ds_close(struct smf_ds *ds);
-/* Append; all or nothing. */
-klm_rc smf_ds_write(struct smf_ds *ds, struct klm_slice bytes) KLM_MUST_USE;
-klm_rc smf_ds_cut(struct smf_ds *ds, uint64_t n) KLM_MUST_USE;
-/* What others did to it since the last write. */
-enum smf_ds_seen { SMF_DS_SAME, SMF_DS_GONE, SMF_DS_EMPTIED, SMF_DS_CHANGED };
-klm_rc smf_ds_look(int dirfd, struct smf_ds *ds, enum smf_ds_seen *out) KLM_MUST_USE;
 /* Cut the file with this inode number, whatever its name is now, to n bytes: someone renamed it before a crash. KLM_E_NOTFOUND. */
 klm_rc smf_ds_cut_inode(int dirfd, uint64_t ino, uint64_t n) KLM_MUST_USE;
 /* Bytes of a file, 0 when there is none. */
@@ -100,7 +92,7 @@ klm_rc smf_dataset_save(struct smf_dataset_sink *sink) KLM_MUST_USE;
 /* Other threads see this name as the active one. */
 void smf_dataset_show(struct smf_dataset_sink *sink);
 /* The data set was changed by someone else: say so, and have one again. Only called between writes. */
-klm_rc smf_dataset_changed(struct smf_dataset_sink *sink, enum smf_ds_seen seen) KLM_MUST_USE;
+klm_rc smf_dataset_changed(struct smf_dataset_sink *sink, enum smf_tail_seen seen) KLM_MUST_USE;
 
 /* dataset_place.c: find place and data set at a start. journal_last: what the journal holds. */
 klm_rc smf_dataset_find_place(struct smf_dataset_sink *sink, uint64_t journal_last,

@@ -49,25 +49,25 @@ static klm_rc cut_tail(struct smf_dataset_sink *sink, const struct smf_ds_cursor
 {
     uint64_t tail;
 
-    if (sink->ds.size < cursor->length) {
-        klm_say(KLM_MSG_DS_CHANGED, sink->ds.name, sink->ds.size ? "cut short" : "emptied");
-        *go_on = sink->ds.size > 0;
+    if (sink->ds.tail.size < cursor->length) {
+        klm_say(KLM_MSG_DS_CHANGED, sink->ds.name, sink->ds.tail.size ? "cut short" : "emptied");
+        *go_on = sink->ds.tail.size > 0;
         return KLM_OK;
     }
-    tail = sink->ds.size - cursor->length;
+    tail = sink->ds.tail.size - cursor->length;
     if (tail == 0 || !cut) {
         *go_on = tail > 0;
         return KLM_OK;
     }
     klm_say(KLM_MSG_DS_CUT, sink->ds.name, KLM_NUM(tail), KLM_NUM(cursor->place.seq));
-    return smf_ds_cut(&sink->ds, cursor->length);
+    return smf_tail_cut(&sink->ds.tail, cursor->length);
 }
 
 /* The name stands for another file now, or was free. The one it stood for may have another name, and a torn end. */
 static klm_rc replaced(struct smf_dataset_sink *sink, const struct smf_ds_cursor *cursor, bool cut,
                        bool *go_on)
 {
-    if (cursor->length || sink->ds.size) {
+    if (cursor->length || sink->ds.tail.size) {
         klm_say(KLM_MSG_DS_CHANGED, sink->ds.name, "removed or renamed");
     }
     if (cut && cursor->ino) {
@@ -77,7 +77,7 @@ static klm_rc replaced(struct smf_dataset_sink *sink, const struct smf_ds_cursor
             return rc;
         }
     }
-    *go_on = sink->ds.size > 0;
+    *go_on = sink->ds.tail.size > 0;
     return KLM_OK;
 }
 
@@ -88,8 +88,8 @@ static klm_rc from_cursor(struct smf_dataset_sink *sink, const struct smf_ds_cur
     klm_rc rc;
 
     KLM_TRY(open_active(sink, cursor->name, diag));
-    rc = sink->ds.ino == cursor->ino ? cut_tail(sink, cursor, cut, go_on)
-                                     : replaced(sink, cursor, cut, go_on);
+    rc = sink->ds.tail.ino == cursor->ino ? cut_tail(sink, cursor, cut, go_on)
+                                          : replaced(sink, cursor, cut, go_on);
     if (rc != KLM_OK) {
         return cannot(sink, cursor->name, rc, diag);
     }
@@ -253,7 +253,7 @@ klm_rc smf_dataset_find_place(struct smf_dataset_sink *sink, uint64_t journal_la
 
     if (known) {
         KLM_TRY(from_cursor(sink, &cursor, journal_last, &go_on, diag));
-        go_on = go_on || (cursor.format != sink->format && sink->ds.size > 0) ||
+        go_on = go_on || (cursor.format != sink->format && sink->ds.tail.size > 0) ||
                 !smf_dataset_listed(sink, cursor.name);
     } else {
         KLM_TRY(from_datasets(sink, rc == KLM_E_CORRUPT, diag));
@@ -263,5 +263,5 @@ klm_rc smf_dataset_find_place(struct smf_dataset_sink *sink, uint64_t journal_la
         sink->at.seq = journal_last;
     }
     rc = known && !go_on ? smf_dataset_save(sink) : smf_dataset_go_on(sink);
-    return rc == KLM_OK ? rc : cannot(sink, sink->ds.fd >= 0 ? sink->ds.name : "", rc, diag);
+    return rc == KLM_OK ? rc : cannot(sink, sink->ds.tail.fd >= 0 ? sink->ds.name : "", rc, diag);
 }

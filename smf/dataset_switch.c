@@ -20,7 +20,7 @@ void smf_dataset_show(struct smf_dataset_sink *sink)
 static klm_rc save_as(struct smf_dataset_sink *sink, const struct smf_ds *ds)
 {
     struct smf_ds_cursor cursor = {
-        .ino = ds->ino, .length = ds->size, .format = sink->format, .place = sink->at};
+        .ino = ds->tail.ino, .length = ds->tail.size, .format = sink->format, .place = sink->at};
 
     memcpy(cursor.name, ds->name, sizeof cursor.name);
     KLM_TRY(smf_ds_cursor_save(sink->folder, &cursor));
@@ -30,18 +30,18 @@ static klm_rc save_as(struct smf_dataset_sink *sink, const struct smf_ds *ds)
 
 static bool is_saved(const struct smf_dataset_sink *sink)
 {
-    return sink->saved.place.seq == sink->at.seq && sink->saved.ino == sink->ds.ino &&
-           sink->saved.length == sink->ds.size && strcmp(sink->saved.name, sink->ds.name) == 0;
+    return sink->saved.place.seq == sink->at.seq && sink->saved.ino == sink->ds.tail.ino &&
+           sink->saved.length == sink->ds.tail.size && strcmp(sink->saved.name, sink->ds.name) == 0;
 }
 
 klm_rc smf_dataset_save(struct smf_dataset_sink *sink)
 {
     klm_rc rc;
 
-    if (sink->ds.fd < 0 || sink->lost || is_saved(sink)) {
+    if (sink->ds.tail.fd < 0 || sink->lost || is_saved(sink)) {
         return sink->lost ? KLM_E_IO : KLM_OK;
     }
-    rc = klm_fdatasync(sink->ds.fd);
+    rc = klm_fdatasync(sink->ds.tail.fd);
     if (rc != KLM_OK) {
         sink->lost = true;
         if (smf_trouble_failed(&sink->write_trouble)) {
@@ -61,7 +61,7 @@ static klm_rc take_empty(struct smf_dataset_sink *sink, const char *name, struct
         return KLM_E_EXISTS;
     }
     KLM_TRY(smf_ds_open(sink->dirfd, name, &ds));
-    if (ds.size > 0) {
+    if (ds.tail.size > 0) {
         smf_ds_close(&ds);
         return KLM_E_EXISTS;
     }
@@ -95,7 +95,7 @@ static klm_rc next_empty(struct smf_dataset_sink *sink, struct smf_ds *out)
     for (size_t i = 1; i <= sink->names_n; i++) {
         const char *name = sink->names[(active + i) % sink->names_n];
 
-        if (strcmp(name, sink->ds.name) == 0 && sink->ds.fd >= 0) {
+        if (strcmp(name, sink->ds.name) == 0 && sink->ds.tail.fd >= 0) {
             continue; /* it is not empty, or nobody would switch */
         }
         if (take_empty(sink, name, out) == KLM_OK) {
@@ -184,7 +184,7 @@ klm_rc smf_dataset_go_on(struct smf_dataset_sink *sink)
         undo(sink, &ds, aside);
         return rc;
     }
-    if (sink->ds.fd >= 0 && sink->ds.size > 0) {
+    if (sink->ds.tail.fd >= 0 && sink->ds.tail.size > 0) {
         memcpy(from, strcmp(ds.name, sink->ds.name) == 0 ? aside : sink->ds.name, sizeof from);
     }
     smf_ds_close(&sink->ds);
@@ -216,27 +216,27 @@ static klm_rc open_again(struct smf_dataset_sink *sink)
 /* Someone else's from now on; what we wrote to it is ours to keep. */
 static void let_go(struct smf_dataset_sink *sink, const char *what)
 {
-    if (sink->ds.fd >= 0) {
+    if (sink->ds.tail.fd >= 0) {
         klm_say(KLM_MSG_DS_CHANGED, sink->ds.name, what);
-        KLM_IGNORE(klm_fdatasync(sink->ds.fd)); /* it may be gone */
+        KLM_IGNORE(klm_fdatasync(sink->ds.tail.fd)); /* it may be gone */
         smf_ds_close(&sink->ds);
     }
 }
 
-klm_rc smf_dataset_changed(struct smf_dataset_sink *sink, enum smf_ds_seen seen)
+klm_rc smf_dataset_changed(struct smf_dataset_sink *sink, enum smf_tail_seen seen)
 {
     switch (seen) {
-    case SMF_DS_SAME:
+    case SMF_TAIL_SAME:
         return KLM_OK;
-    case SMF_DS_GONE:
+    case SMF_TAIL_GONE:
         let_go(sink, "removed or renamed");
         return open_again(sink);
-    case SMF_DS_EMPTIED:
+    case SMF_TAIL_EMPTIED:
         klm_say(KLM_MSG_DS_CHANGED, sink->ds.name, "emptied");
-        sink->ds.size = 0;
-        sink->ds.torn = false;
+        sink->ds.tail.size = 0;
+        sink->ds.tail.torn = false;
         return save_as(sink, &sink->ds);
-    case SMF_DS_CHANGED:
+    case SMF_TAIL_CHANGED:
         break;
     }
     let_go(sink, "changed");

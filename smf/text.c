@@ -22,7 +22,7 @@ struct smf_text {
 static void save_cursor(struct smf_text *text)
 {
     struct smf_text_cursor cursor = {
-        .seq = text->at.seq, .ino = text->file.ino, .offset = text->file.size};
+        .seq = text->at.seq, .ino = text->file.tail.ino, .offset = text->file.tail.size};
 
     memcpy(cursor.chain, text->at.chain, SMF_HASH_SIZE);
     if (cursor.seq == text->saved.seq && cursor.ino == text->saved.ino &&
@@ -63,14 +63,14 @@ static bool full(const void *self)
     const struct smf_text *text = self;
 
     return text->out.n >= BATCH_BYTES ||
-           (text->file.roll_bytes && text->file.size + text->out.n >= text->file.roll_bytes);
+           (text->file.roll_bytes && text->file.tail.size + text->out.n >= text->file.roll_bytes);
 }
 
 static void roll_when_full(struct smf_text *text)
 {
     klm_rc rc;
 
-    if (!text->file.roll_bytes || text->file.size < text->file.roll_bytes) {
+    if (!text->file.roll_bytes || text->file.tail.size < text->file.roll_bytes) {
         return;
     }
     rc = smf_text_file_roll(&text->file, NULL);
@@ -91,7 +91,7 @@ static klm_rc append(struct smf_text *text)
     if (changed) {
         save_cursor(text);
     }
-    return smf_text_file_write(&text->file, klm_buf_as_slice(&text->out));
+    return smf_tail_write(&text->file.tail, klm_buf_as_slice(&text->out));
 }
 
 static void say_outcome(struct smf_text *text, klm_rc rc)
@@ -151,7 +151,7 @@ klm_rc smf_text_open(const struct smf_text_options *options, struct smf_journal 
     if (!text) {
         return KLM_E_NOMEM;
     }
-    text->file.fd = text->file.dirfd = -1;
+    text->file.tail.fd = text->file.dirfd = -1;
     klm_buf_init(&text->out, BATCH_BYTES + SMF_TEXT_RECORD_MAX);
     KLM_TRY(smf_hash_new(&text->sha));
     KLM_TRY(

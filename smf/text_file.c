@@ -31,7 +31,7 @@ klm_rc smf_text_file_init(struct smf_text_file *file, const char *folder, const 
 {
     size_t n;
 
-    *file = (struct smf_text_file){.dirfd = -1, .fd = -1, .roll_bytes = roll_bytes};
+    *file = (struct smf_text_file){.dirfd = -1, .tail.fd = -1, .roll_bytes = roll_bytes};
     if (!base_name(name)) {
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_TEXT_NAME, name ? name : "");
     }
@@ -52,87 +52,28 @@ klm_rc smf_text_file_init(struct smf_text_file *file, const char *folder, const 
 
 void smf_text_file_done(struct smf_text_file *file)
 {
-    smf_fd_close(&file->fd);
+    smf_tail_close(&file->tail);
     smf_fd_close(&file->dirfd);
     free(file->folder);
     free(file->name);
     free(file->path);
-    *file = (struct smf_text_file){.dirfd = -1, .fd = -1};
-}
-
-/* The mode is set whatever the umask is: readers of the log are in the file's group. */
-static int open_or_make(const struct smf_text_file *file)
-{
-    int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    int fd = openat(file->dirfd, file->name, flags | O_CREAT | O_EXCL, 0640);
-
-    if (fd < 0) {
-        return errno == EEXIST ? openat(file->dirfd, file->name, flags) : fd;
-    }
-    if (fchmod(fd, 0640) != 0) {
-        smf_fd_close(&fd);
-    }
-    return fd;
+    *file = (struct smf_text_file){.dirfd = -1, .tail.fd = -1};
 }
 
 klm_rc smf_text_file_open(struct smf_text_file *file)
 {
-    struct stat st;
-    int fd = open_or_make(file);
-
-    if (fd < 0) {
-        return klm_rc_errno(errno);
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        smf_fd_close(&fd);
-        return KLM_E_INVALID;
-    }
-    smf_fd_close(&file->fd);
-    file->fd = fd;
-    file->size = (uint64_t)st.st_size;
-    file->ino = st.st_ino;
-    file->torn = false;
-    return KLM_OK;
+    return smf_tail_open(file->dirfd, file->name, false, &file->tail);
 }
 
 klm_rc smf_text_file_look(struct smf_text_file *file, bool *changed)
 {
-    struct stat mine, named;
+    enum smf_tail_seen seen;
 
-    if (file->fd < 0 || fstat(file->fd, &mine) != 0 || mine.st_nlink == 0 ||
-        fstatat(file->dirfd, file->name, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-        named.st_ino != mine.st_ino || named.st_dev != mine.st_dev) {
+    KLM_TRY(smf_tail_look(file->dirfd, file->name, &file->tail, &seen));
+    if (seen != SMF_TAIL_SAME) {
         KLM_TRY(smf_text_file_open(file));
         *changed = true;
-    } else if (file->torn) {
-        KLM_TRY(smf_text_file_cut(file, file->size));
-    } else if ((uint64_t)mine.st_size != file->size) {
-        file->size = (uint64_t)mine.st_size;
-        *changed = true;
     }
-    return KLM_OK;
-}
-
-klm_rc smf_text_file_cut(struct smf_text_file *file, uint64_t n)
-{
-    file->torn = true;
-    if (ftruncate(file->fd, (off_t)n) != 0) {
-        return klm_rc_errno(errno);
-    }
-    file->torn = false;
-    file->size = n;
-    return KLM_OK;
-}
-
-klm_rc smf_text_file_write(struct smf_text_file *file, struct klm_slice bytes)
-{
-    klm_rc rc = klm_write_all(file->fd, bytes.p, bytes.n);
-
-    if (rc != KLM_OK) {
-        KLM_IGNORE(smf_text_file_cut(file, file->size)); /* tried again before the next write */
-        return rc;
-    }
-    file->size += bytes.n;
     return KLM_OK;
 }
 
@@ -229,11 +170,11 @@ klm_rc smf_text_file_roll(struct smf_text_file *file, char stamped[SMF_STAMP_MAX
         stamp = any + 1;
     }
     closed_name(file, stamp, name, sizeof name);
-    KLM_TRY(klm_fdatasync(file->fd));
+    KLM_TRY(klm_fdatasync(file->tail.fd));
     if (renameat2(file->dirfd, file->name, file->dirfd, name, RENAME_NOREPLACE) != 0) {
         return klm_rc_errno(errno);
     }
-    smf_fd_close(&file->fd);
+    smf_tail_close(&file->tail);
     if (stamped) {
         snprintf(stamped, SMF_STAMP_MAX, "%0*" PRIu64, SMF_STAMP_DIGITS, stamp);
     }

@@ -6,9 +6,7 @@
 #include "base/buf.h"
 #include "base/msg.h"
 #include "smf/hash.h"
-
-#include <stdbool.h>
-#include <sys/types.h>
+#include "smf/tail.h"
 
 #define SMF_STAMP_DIGITS 17
 #define SMF_STAMP_MAX (SMF_STAMP_DIGITS + 8)
@@ -16,10 +14,8 @@
 struct smf_text_file {
     char *folder, *name, *path;
     uint64_t roll_bytes;
-    int dirfd, fd; /* fd: the active file, -1 while there is none */
-    uint64_t size;
-    ino_t ino;
-    bool torn; /* a failed write could not be cut off yet */
+    int dirfd;
+    struct smf_tail tail; /* the active file */
 };
 
 /* Make the folder when missing. KLM_E_INVALID: the name is no base name. End with done in any case. */
@@ -31,10 +27,6 @@ klm_rc smf_text_file_open(struct smf_text_file *file) KLM_MUST_USE;
 /* Before a write: was it renamed, removed or cut by someone else? Then go on with what the name stands for now, and say so
  * in changed. */
 klm_rc smf_text_file_look(struct smf_text_file *file, bool *changed) KLM_MUST_USE;
-/* Append; all or nothing. */
-klm_rc smf_text_file_write(struct smf_text_file *file, struct klm_slice bytes) KLM_MUST_USE;
-/* Cut the active file to n bytes. */
-klm_rc smf_text_file_cut(struct smf_text_file *file, uint64_t n) KLM_MUST_USE;
 /* Sync and close the active file, give it the time in its name (returned in stamped, may be NULL), begin a new one. */
 klm_rc smf_text_file_roll(struct smf_text_file *file, char stamped[SMF_STAMP_MAX]) KLM_MUST_USE;
 /* Time stamp of the newest closed file, 0: none. */

@@ -61,7 +61,7 @@ static klm_rc follow(const struct smf_text_file *file, struct smf_hash *sha, uin
         size_t n, at = 0;
         struct smf_text_found found;
 
-        KLM_TRY(read_at(file->fd, window, WINDOW, *end, &n));
+        KLM_TRY(read_at(file->tail.fd, window, WINDOW, *end, &n));
         while (good && smf_text_get(KLM_SLICE(window + at, n - at), &found) == KLM_OK) {
             KLM_TRY(step(window + at, &found, sha, place, &good));
             at += good ? found.length : 0;
@@ -114,13 +114,13 @@ static klm_rc tidy(struct smf_text_file *file, uint8_t *window, uint64_t end, ui
     char stamp[SMF_STAMP_MAX];
     size_t n;
 
-    if (end == file->size) {
+    if (end == file->tail.size) {
         return KLM_OK;
     }
-    KLM_TRY(read_at(file->fd, window, WINDOW, end, &n));
-    if (ours || (n == file->size - end && smf_text_begins(KLM_SLICE(window, n)))) {
-        klm_say(KLM_MSG_TEXT_CUT, file->path, KLM_NUM(file->size - end), KLM_NUM(seq));
-        return smf_text_file_cut(file, end);
+    KLM_TRY(read_at(file->tail.fd, window, WINDOW, end, &n));
+    if (ours || (n == file->tail.size - end && smf_text_begins(KLM_SLICE(window, n)))) {
+        klm_say(KLM_MSG_TEXT_CUT, file->path, KLM_NUM(file->tail.size - end), KLM_NUM(seq));
+        return smf_tail_cut(&file->tail, end);
     }
     KLM_TRY(smf_text_file_roll(file, stamp));
     klm_say(KLM_MSG_TEXT_ASIDE, file->path, stamp);
@@ -152,7 +152,7 @@ static klm_rc from_closed(const struct smf_text_file *file, uint8_t *window,
 static klm_rc from_form(struct smf_text_file *file, uint8_t *window, struct smf_text_place *place)
 {
     uint64_t end = 0;
-    klm_rc rc = last_record(file->fd, file->size, window, place, &end);
+    klm_rc rc = last_record(file->tail.fd, file->tail.size, window, place, &end);
 
     if (rc == KLM_E_NOTFOUND) {
         rc = from_closed(file, window, place);
@@ -179,7 +179,7 @@ static klm_rc find_place(struct smf_text_file *file, struct smf_hash *sha, uint8
     struct smf_text_cursor cursor;
     bool known = smf_text_cursor_load(file, &cursor) == KLM_OK;
 
-    if (known && cursor.ino == file->ino && cursor.offset <= file->size) {
+    if (known && cursor.ino == file->tail.ino && cursor.offset <= file->tail.size) {
         return from_chain(file, sha, &cursor, window, place);
     }
     KLM_TRY(from_form(file, window, place));
