@@ -1,4 +1,4 @@
-/* Checking UTF-8. */
+/* Checking UTF-8, and escapes of markup. */
 #include "base/utf8.h"
 
 #include <string.h>
@@ -112,4 +112,22 @@ size_t klm_ascii_run(const uint8_t *p, size_t n, const char *except)
         i++;
     }
     return i;
+}
+
+const char *klm_markup_escape(uint8_t c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&apos;";
+    default:
+        return NULL;
+    }
 }

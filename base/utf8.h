@@ -12,6 +12,8 @@ size_t klm_utf8_char(const uint8_t *p, size_t n);
 /* True when all of it may be shown and put into XML: no control characters (C0, DEL, C1), no
  * U+xxFFFE or U+xxFFFF, nothing that is not UTF-8. An empty text is printable. */
 bool klm_utf8_printable(struct klm_slice text);
+/* How a character that means something in XML and HTML stands in a text or an attribute's value ("&amp;"); NULL: as it is. */
+const char *klm_markup_escape(uint8_t c);
 
 /* How many bytes at p are printable ASCII (X'20' to X'7E') and none of those in `except`, which has at most three. Most text is
  * nothing else, so it is looked at eight bytes at a time. */

@@ -5,24 +5,6 @@
 
 #include <string.h>
 
-static const char *escape_of(uint8_t c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&apos;";
-    default:
-        return NULL;
-    }
-}
-
 /* XML 1.0, 2.2: control characters and broken UTF-8 cannot stand in a document at all; they
  * become '?'. Events that were added by md_usage_add hold none. */
 static void put_escaped(struct klm_buf *out, const char *s)
@@ -32,7 +14,7 @@ static void put_escaped(struct klm_buf *out, const char *s)
     while (left) {
         const uint8_t *p = (const uint8_t *)s;
         size_t n = klm_utf8_char(p, left);
-        const char *escape = escape_of(*p);
+        const char *escape = klm_markup_escape(*p);
 
         if (escape) {
             klm_buf_text(out, escape);

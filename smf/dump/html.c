@@ -17,31 +17,13 @@ static bool hides(const uint8_t *p, size_t n)
            c == 0x61C;
 }
 
-static const char *escape_of(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&#39;";
-    default:
-        return NULL;
-    }
-}
-
 void smfd_html_text(struct klm_buf *out, const char *text)
 {
     size_t left = strlen(text);
 
     while (left) {
         size_t n = klm_utf8_char((const uint8_t *)text, left);
-        const char *escape = n == 1 ? escape_of(*text) : NULL;
+        const char *escape = klm_markup_escape((uint8_t)*text);
 
         if (n == 0 || hides((const uint8_t *)text, n)) {
             klm_buf_text(out, "\xEF\xBF\xBD");

@@ -107,3 +107,17 @@ TEST(a_run_of_ascii_ends_at_the_first_of_two)
         }
     }
 }
+
+TEST(what_means_something_in_markup_is_escaped_and_nothing_else)
+{
+    const char *const escaped = "&<>\"'";
+
+    CHECK_STR(klm_markup_escape('&'), "&amp;");
+    CHECK_STR(klm_markup_escape('<'), "&lt;");
+    CHECK_STR(klm_markup_escape('>'), "&gt;");
+    CHECK_STR(klm_markup_escape('"'), "&quot;");
+    CHECK_STR(klm_markup_escape('\''), "&apos;");
+    for (unsigned c = 0; c < 256; c++) {
+        CHECK((klm_markup_escape((uint8_t)c) != NULL) == (c && strchr(escaped, (int)c) != NULL));
+    }
+}

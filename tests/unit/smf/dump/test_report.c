@@ -142,7 +142,7 @@ TEST(html_escapes_everything_that_could_be_markup_or_hide)
                            '.',        'e',        'x',        'e', 0};
 
     escaped("<script>alert(\"1\")</script>", "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;");
-    escaped("a & b 'c'", "a &amp; b &#39;c&#39;");
+    escaped("a & b 'c'", "a &amp; b &apos;c&apos;");
     escaped("\x01\x7F", "\xEF\xBF\xBD\xEF\xBF\xBD");
     escaped("\xFF", "\xEF\xBF\xBD");
     escaped(turned, "\xEF\xBF\xBD"
