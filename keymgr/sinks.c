@@ -21,6 +21,7 @@ static klm_rc open_text(struct km_server *server, const struct parm_config *conf
         .folder = parm_str(config, PARM_Audit_handler_file_directory),
         .name = parm_str(config, PARM_Audit_handler_file_name),
         .roll_bytes = (uint64_t)parm_num(config, PARM_Audit_handler_file_size) * 1024,
+        .signer = &server->sink_signer,
     };
 
     return smf_text_open(&options, server->journal, diag, &server->text);
@@ -76,14 +77,13 @@ static klm_rc open_datasets(struct km_server *server, const struct parm_config *
                    .job = JOB},
         .local_time = true,
         .server_id = smf_journal_server_id(server->journal),
-        .signer = &server->smf_signer,
+        .signer = &server->sink_signer,
     };
 
     for (size_t i = 0; i < member->dsnames; i++) {
         names[i] = member->dsname[i];
     }
     KLM_TRY(parm_smf_dir(config, folder, sizeof folder));
-    km_signer(server, &server->smf_signer);
     return smf_dataset_sink_open(&options, server->journal, diag, &server->smf);
 }
 
@@ -104,6 +104,7 @@ static klm_rc open_smf(struct km_server *server, const struct parm_config *confi
 klm_rc km_sinks_open(struct km_server *server, const struct parm_config *config,
                      struct klm_diag *diag)
 {
+    km_signer(server, &server->sink_signer);
     KLM_TRY(open_text(server, config, diag));
     KLM_TRY(open_smf(server, config, diag));
     return km_syslog_open(server, config, diag);

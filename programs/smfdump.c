@@ -18,7 +18,7 @@ struct options {
     char *sysin, *types, *notypes, *from, *to, *start, *end, *sid, *output, *format, *sysprint,
         *report, *print;
     char **dds, **certificates;
-    int block, limit, replace, tolerate, verify, from_start, text;
+    int block, limit, replace, tolerate, verify, from_start, part, text;
     const char **files;
     size_t files_n;
 };
@@ -232,7 +232,8 @@ static klm_rc run_verify(const struct options *o, const char *const *paths, size
 {
     KLM_AUTO(smfd_verdict_done) struct smfd_verdict verdict = {0};
     KLM_AUTO(certificates_done) struct certificates certificates = {.n = 0};
-    struct smfd_verify request = {.paths = paths, .paths_n = n, .from_start = o->from_start};
+    struct smfd_verify request = {
+        .paths = paths, .paths_n = n, .from_start = o->from_start, .part = o->part};
 
     KLM_TRY(read_certificates(o, &certificates, diag));
     memcpy(request.certificates, certificates.slice, sizeof request.certificates);
@@ -421,6 +422,7 @@ int main(int argc, const char **argv)
         LIST("certificate", 'c', &o.certificates, "check signatures with it; may be repeated",
              "FILE"),
         FLAG("from-start", 0, &o.from_start, "the first record of the chain must be there"),
+        FLAG("part", 0, &o.part, "a text log may end before what checkpoints sign"),
         TEXT("report", 'R', &o.report, "write a report for an auditor, as a page", "FILE"),
         FLAG("text", 'T', &o.text, "print the report as text"),
         {"limit", 0, POPT_ARG_INT, &o.limit, 0, "rows of a table of the report (default: 1000)",

@@ -208,7 +208,7 @@ static klm_rc write_out(void *self, uint64_t *written)
     if (sink->ds.tail.size >= sink->limit) {
         KLM_IGNORE(go_on(sink)); /* said; recording goes on where it is, and it is tried again */
     }
-    return KLM_OK;
+    return sink->lost ? KLM_E_IO : KLM_OK; /* a failed sync: wait, then begin again at the cursor */
 }
 
 static void tick(void *self)

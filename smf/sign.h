@@ -26,7 +26,7 @@ struct smf_signer {
     uint64_t every_ms;      /* 0: not by time */
 };
 
-/* What is signed: "klmsrv checkpoint 1", the name of the chain ("journal", "smf"), server id, number of the last record under it
+/* What is signed: "klmsrv checkpoint 1", the name of the chain ("journal", "smf", "text"), server id, number of the last record under it
  * and the chain's value, each with its length before it (2 bytes, numbers as 8), all big-endian. */
 klm_rc smf_checkpoint_message(const char *chain, const char *server_id, uint64_t last,
                               const uint8_t value[SMF_HASH_SIZE], struct klm_buf *out) KLM_MUST_USE;

@@ -111,6 +111,7 @@ klm_rc smf_journal_verify(const char *folder, uint64_t *records, struct klm_diag
     KLM_MUST_USE;
 
 struct smf_sink;
+struct smf_signer; /* smf/sign.h */
 
 /* ---- Text log: the product's own records (reference 5.1), with two lines of ours, sequence= and chain=. */
 struct smf_text;
@@ -119,6 +120,8 @@ struct smf_text_options {
     const char *folder;  /* Audit.handler.file.directory; made when missing */
     const char *name;    /* Audit.handler.file.name: base name */
     uint64_t roll_bytes; /* Audit.handler.file.size in bytes: closed after the limit is passed */
+    /* Signs checkpoints of the log's chain, which stand in NAME.checkpoints; borrowed as long as the log lives. NULL: none. */
+    const struct smf_signer *signer;
 };
 /* A sink with a thread of its own that follows the journal. It finds its place again from what stands in its files, so that after a kill each event stands in it
  * exactly once, in order; a record is never split between files; a rolled file gets the time appended to its name, newer sorting higher.

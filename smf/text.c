@@ -1,9 +1,9 @@
 /* The text log as a driver of a sink: records as text, an append a batch, a new file when one is full. */
 #include "smf/sink.h"
 #include "smf/text_format.h"
-#include "smf/text_place.h"
-#include "smf/trouble.h"
+#include "smf/text_sign.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,28 +15,44 @@ struct smf_text {
     struct smf_hash *sha;
     struct klm_buf out;             /* records not yet written */
     struct smf_text_place at, next; /* place of what is written, and of it with out */
+    uint64_t taken;                 /* records in out */
     struct smf_trouble trouble, roll_trouble;
     struct smf_text_cursor saved;
+    struct smf_text_cursor
+        durable; /* what is known to be on disk; saved, or further after a roll-over */
+    struct smf_text_signs signs;
 };
 
-static void save_cursor(struct smf_text *text)
+/* Where the log stands, all of it written. */
+static struct smf_text_cursor here(const struct smf_text *text)
 {
     struct smf_text_cursor cursor = {
         .seq = text->at.seq, .ino = text->file.tail.ino, .offset = text->file.tail.size};
 
     memcpy(cursor.chain, text->at.chain, SMF_HASH_SIZE);
+    return cursor;
+}
+
+static void save_cursor(struct smf_text *text)
+{
+    struct smf_text_cursor cursor = here(text);
+
     if (cursor.seq == text->saved.seq && cursor.ino == text->saved.ino &&
         cursor.offset == text->saved.offset) {
         return;
     }
     if (smf_text_cursor_save(&text->file, &cursor) == KLM_OK) {
         text->saved = cursor; /* else the old one stands, from which more is read again */
+        text->durable = cursor;
     }
 }
 
 static void tick(void *self)
 {
-    save_cursor(self);
+    struct smf_text *text = self;
+
+    smf_text_sign_due(&text->signs, &text->at);
+    save_cursor(text);
 }
 
 /* One record behind the others in out. */
@@ -53,6 +69,7 @@ static klm_rc take(void *self, const struct smf_record *record)
             text->out.rc = KLM_OK;
             return rc;
         }
+        text->taken++;
     }
     text->next.seq = record->seq;
     return KLM_OK;
@@ -73,9 +90,11 @@ static void roll_when_full(struct smf_text *text)
     if (!text->file.roll_bytes || text->file.tail.size < text->file.roll_bytes) {
         return;
     }
+    smf_text_sign_now(&text->signs, &text->at); /* each file begins behind a checkpoint */
     rc = smf_text_file_roll(&text->file, NULL);
     if (rc == KLM_OK) {
         (void)smf_trouble_over(&text->roll_trouble);
+        text->durable = here(text);
         save_cursor(text);
     } else if (smf_trouble_failed(&text->roll_trouble)) {
         klm_say(KLM_MSG_TEXT_ROLL, text->file.path, klm_rc_text(rc));
@@ -107,25 +126,61 @@ static void say_outcome(struct smf_text *text, klm_rc rc)
     }
 }
 
+/* A sync that failed is a failed write: the sink waits, and then begins again where all was on disk. */
 static klm_rc write_out(void *self, uint64_t *written)
 {
     struct smf_text *text = self;
 
     if (text->out.n) {
-        klm_rc rc = append(text);
+        klm_rc rc = text->file.lost ? KLM_E_IO : append(text);
 
         say_outcome(text, rc);
         KLM_TRY(rc);
         klm_buf_clear(&text->out);
     }
     text->at = text->next;
+    text->signs.records += text->taken;
+    text->taken = 0;
     *written = text->at.seq;
+    smf_text_sign_due(&text->signs, &text->at);
     roll_when_full(text);
-    return KLM_OK;
+    return text->file.lost ? KLM_E_IO : KLM_OK;
 }
 
-static const struct smf_sink_driver driver = {
-    .name = "text log", .take = take, .full = full, .write = write_out, .tick = tick};
+/* After a failed sync the system may have dropped what it could not write, and a second sync would succeed without it: what is
+ * behind the last place that was on disk is written again. A file that someone took away took with it what was lost. */
+static bool again(void *self, uint64_t *after)
+{
+    struct smf_text *text = self;
+    const struct smf_text_cursor *durable = &text->durable;
+    bool changed = false;
+
+    if (!text->file.lost || smf_text_file_look(&text->file, &changed) != KLM_OK) {
+        return false;
+    }
+    if (changed || durable->ino != text->file.tail.ino) {
+        text->file.lost = false;
+        return false;
+    }
+    if (smf_tail_cut(&text->file.tail, durable->offset) != KLM_OK) {
+        return false; /* as long as it cannot be cut, no cursor speaks of it */
+    }
+    text->file.lost = false;
+    klm_buf_clear(&text->out);
+    text->taken = 0;
+    text->at.seq = durable->seq;
+    memcpy(text->at.chain, durable->chain, SMF_HASH_SIZE);
+    text->next = text->at;
+    *after = text->at.seq;
+    return true;
+}
+
+static const struct smf_sink_driver driver = {.name = "text log",
+                                              .take = take,
+                                              .full = full,
+                                              .write = write_out,
+                                              .again = again,
+                                              .tick = tick};
 
 /* Stand where the log ends. The journal may be an older one than the log has seen. */
 static klm_rc take_place(struct smf_text *text, const struct smf_journal *journal,
@@ -139,8 +194,23 @@ static klm_rc take_place(struct smf_text *text, const struct smf_journal *journa
         text->at.seq = last;
     }
     text->next = text->at;
+    text->durable = here(text);
     save_cursor(text);
     return KLM_OK;
+}
+
+static klm_rc open_signs(struct smf_text *text, const struct smf_text_options *options,
+                         const struct smf_journal *journal, struct klm_diag *diag)
+{
+    klm_rc rc;
+
+    text->signs.signer = options->signer;
+    snprintf(text->signs.server_id, sizeof text->signs.server_id, "%s",
+             smf_journal_server_id(journal));
+    rc = smf_text_signs_open(&text->signs, &text->file, &text->at);
+    return rc == KLM_OK ? rc
+                        : klm_fail(diag, rc, KLM_MSG_FILE_OPEN, text->signs.name,
+                                   rc == KLM_E_INVALID ? "it is no regular file" : klm_rc_text(rc));
 }
 
 klm_rc smf_text_open(const struct smf_text_options *options, struct smf_journal *journal,
@@ -151,12 +221,13 @@ klm_rc smf_text_open(const struct smf_text_options *options, struct smf_journal 
     if (!text) {
         return KLM_E_NOMEM;
     }
-    text->file.tail.fd = text->file.dirfd = -1;
+    text->file.tail.fd = text->file.dirfd = text->signs.tail.fd = -1;
     klm_buf_init(&text->out, BATCH_BYTES + SMF_TEXT_RECORD_MAX);
     KLM_TRY(smf_hash_new(&text->sha));
     KLM_TRY(
         smf_text_file_init(&text->file, options->folder, options->name, options->roll_bytes, diag));
     KLM_TRY(take_place(text, journal, diag));
+    KLM_TRY(open_signs(text, options, journal, diag));
     KLM_TRY(smf_sink_start(journal, &driver, text, text->at.seq, &text->sink));
     *out = text;
     text = NULL;
@@ -187,8 +258,10 @@ void smf_text_close(struct smf_text **text)
     }
     if (t->sink) {
         smf_sink_stop(&t->sink);
+        smf_text_sign_now(&t->signs, &t->at);
         save_cursor(t);
     }
+    smf_text_signs_done(&t->signs);
     smf_text_file_done(&t->file);
     smf_hash_free(&t->sha);
     klm_buf_done(&t->out);

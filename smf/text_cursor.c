@@ -59,7 +59,7 @@ klm_rc smf_text_cursor_load(const struct smf_text_file *file, struct smf_text_cu
     return parse((const char *)buf.p, out);
 }
 
-klm_rc smf_text_cursor_save(const struct smf_text_file *file, const struct smf_text_cursor *cursor)
+klm_rc smf_text_cursor_save(struct smf_text_file *file, const struct smf_text_cursor *cursor)
 {
     char path[PATH_MAX], text[CURSOR_MOST];
     int n;
@@ -67,7 +67,7 @@ klm_rc smf_text_cursor_save(const struct smf_text_file *file, const struct smf_t
     KLM_TRY(cursor_path(file, path));
     n = print(cursor, text);
     if (file->tail.fd >= 0) {
-        KLM_TRY(klm_fdatasync(file->tail.fd));
+        KLM_TRY(smf_text_file_sync(file));
     }
     return klm_file_replace(path, KLM_SLICE(text, (size_t)n), 0640, NULL);
 }

@@ -159,6 +159,14 @@ klm_rc smf_text_file_open_closed(const struct smf_text_file *file, uint64_t stam
     return KLM_OK;
 }
 
+klm_rc smf_text_file_sync(struct smf_text_file *file)
+{
+    klm_rc rc = file->lost ? KLM_E_IO : klm_fdatasync(file->tail.fd);
+
+    file->lost = rc != KLM_OK;
+    return rc;
+}
+
 /* A clock set back, or two closed in one millisecond, must not make a newer file sort lower. */
 klm_rc smf_text_file_roll(struct smf_text_file *file, char stamped[SMF_STAMP_MAX])
 {
@@ -170,7 +178,7 @@ klm_rc smf_text_file_roll(struct smf_text_file *file, char stamped[SMF_STAMP_MAX
         stamp = any + 1;
     }
     closed_name(file, stamp, name, sizeof name);
-    KLM_TRY(klm_fdatasync(file->tail.fd));
+    KLM_TRY(smf_text_file_sync(file));
     if (renameat2(file->dirfd, file->name, file->dirfd, name, RENAME_NOREPLACE) != 0) {
         return klm_rc_errno(errno);
     }

@@ -16,6 +16,7 @@ struct smf_text_file {
     uint64_t roll_bytes;
     int dirfd;
     struct smf_tail tail; /* the active file */
+    bool lost;            /* a sync of it failed: what is behind the cursor may be lost */
 };
 
 /* Make the folder when missing. KLM_E_INVALID: the name is no base name. End with done in any case. */
@@ -27,6 +28,8 @@ klm_rc smf_text_file_open(struct smf_text_file *file) KLM_MUST_USE;
 /* Before a write: was it renamed, removed or cut by someone else? Then go on with what the name stands for now, and say so
  * in changed. */
 klm_rc smf_text_file_look(struct smf_text_file *file, bool *changed) KLM_MUST_USE;
+/* Sync the active file; a failure is remembered (file->lost), and then every later one fails. */
+klm_rc smf_text_file_sync(struct smf_text_file *file) KLM_MUST_USE;
 /* Sync and close the active file, give it the time in its name (returned in stamped, may be NULL), begin a new one. */
 klm_rc smf_text_file_roll(struct smf_text_file *file, char stamped[SMF_STAMP_MAX]) KLM_MUST_USE;
 /* Time stamp of the newest closed file, 0: none. */
@@ -44,8 +47,8 @@ struct smf_text_cursor {
 /* KLM_E_NOTFOUND: none; KLM_E_CORRUPT: not readable. */
 klm_rc smf_text_cursor_load(const struct smf_text_file *file, struct smf_text_cursor *out)
     KLM_MUST_USE;
-/* Sync the active file, then replace the cursor. */
-klm_rc smf_text_cursor_save(const struct smf_text_file *file, const struct smf_text_cursor *cursor)
+/* Sync the active file, then replace the cursor. When that or an earlier sync failed, nothing is saved (file->lost). */
+klm_rc smf_text_cursor_save(struct smf_text_file *file, const struct smf_text_cursor *cursor)
     KLM_MUST_USE;
 
 #endif

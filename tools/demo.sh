@@ -165,6 +165,7 @@ number=$(grep -n '"WXY662"' "$work/PRIMARY.JSON" | grep -m 1 'key-create' | cut 
 show smfdump --print "$number" "$work/PRIMARY.SMF"
 smf2log "$work/PRIMARY.SMF" -o "$work/PRIMARY.LOG" 2>>"$work/log" || die "smf2log"
 cmp "$work/PRIMARY.LOG" "$primary/log/audit/isklm_audit.log" || die "smf2log does not give the text log back"
+show smfdump --verify --certificate "$primary/files/AUDIT.CERT" "$work/PRIMARY.LOG" "$primary/log/audit/isklm_audit.log.checkpoints"
 report=${KLM_DEMO_REPORT:-${TMPDIR:-/tmp}/klm-demo-report.html}
 smfdump --report "$report" --replace --certificate "$primary/files/AUDIT.CERT" "$work/PRIMARY.SMF" 2>>"$work/log" || die "smfdump --report"
 echo "Report for auditors: $report"

@@ -3,6 +3,7 @@
 
 #include "base/ebcdic.h"
 #include "smf/dump/piece.h"
+#include "smf/dump/verify_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct work {
     size_t n, cap;
     size_t from;   /* first piece of the present data set */
     size_t recent; /* the piece of the last record */
+    bool texts;    /* there are text logs among the inputs */
 };
 
 static bool is_of(const struct smfd_piece *piece, struct klm_slice server)
@@ -348,14 +350,16 @@ static klm_rc make_verdict(struct work *work)
     struct smfd_verdict *verdict = work->verdict;
     struct smfd_piece *pieces = work->pieces;
 
-    if (work->n == 0) {
+    if (work->n == 0 && !work->texts) {
         return klm_fail(work->diag, KLM_E_NOTFOUND, KLM_MSG_VERIFY_NOTHING);
     }
-    verdict->chains = calloc(work->n, sizeof *verdict->chains);
+    verdict->chains = calloc(work->n + 1, sizeof *verdict->chains);
     if (!verdict->chains) {
         return klm_fail(work->diag, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, "chains");
     }
-    qsort(pieces, work->n, sizeof *pieces, by_server_and_number);
+    if (work->n) {
+        qsort(pieces, work->n, sizeof *pieces, by_server_and_number);
+    }
     verdict->good = true;
     for (size_t i = 0, n; i < work->n; i += n) {
         struct smfd_chain *chain = &verdict->chains[verdict->n++];
@@ -370,16 +374,33 @@ static klm_rc make_verdict(struct work *work)
     return KLM_OK;
 }
 
+static klm_rc add_text_log(struct work *work)
+{
+    struct smfd_verdict *verdict = work->verdict;
+    struct smfd_chain *chain = &verdict->chains[verdict->n];
+
+    KLM_TRY(smfd_verify_text(work->request, work->diag, verdict, chain));
+    verdict->good = verdict->good && chain->problems == 0;
+    verdict->n++;
+    return KLM_OK;
+}
+
 static klm_rc run(struct work *work)
 {
     KLM_TRY(smf_hash_new(&work->hash));
     smfd_progress_begin(&work->progress, "verify");
     work->progress.total = smfd_bytes_of(work->request->paths, work->request->paths_n);
     for (size_t i = 0; i < work->request->paths_n; i++) {
-        KLM_TRY(read_data_set(work, work->request->paths[i]));
+        enum smfd_text_kind kind = smfd_text_kind(work->request->paths[i]);
+
+        work->texts = work->texts || kind == SMFD_TEXT_LOG;
+        if (kind == SMFD_NO_TEXT) {
+            KLM_TRY(read_data_set(work, work->request->paths[i]));
+        }
     }
     smfd_progress_end(&work->progress);
-    return make_verdict(work);
+    KLM_TRY(make_verdict(work));
+    return work->texts ? add_text_log(work) : KLM_OK;
 }
 
 klm_rc smfd_verify(const struct smfd_verify *request, struct klm_diag *diag,

@@ -1,5 +1,6 @@
-/* Is a series of data sets whole? Each record holds the hash of the one before, and checkpoints sign the chain so far. One pass over
- * each data set makes a piece of chain; the pieces of a server are then put in order and joined.
+/* Is a series of data sets, or a text log, whole? Each record holds the hash of the one before, and checkpoints sign the chain so far. One pass over
+ * each data set makes a piece of chain; the pieces of a server are then put in order and joined. Text logs (verify_text.h) are told by
+ * their first bytes.
  *
  * Sequence numbers tell nothing by themselves: events that the configuration left out are gaps in a chain that holds. */
 #ifndef SMF_DUMP_VERIFY_H
@@ -39,11 +40,15 @@ struct smfd_problem {
 /* What was found of the chain of one server. */
 struct smfd_chain {
     char server[65];
-    unsigned pieces;
+    bool text;       /* of a text log, not of data sets */
+    unsigned pieces; /* data sets, or files of the log */
     uint64_t records, events, first_seq, last_seq, left_out;
     uint64_t checkpoints, checked, behind; /* behind the last checkpoint */
     bool whole;                            /* begins with record 1 */
-    struct smf_signature last;             /* of the last checkpoint: algorithm and fingerprint */
+    /* Text log: checkpoints of what is before and behind it, and whether its first record goes on from the last one before. */
+    uint64_t earlier, later;
+    bool joined;
+    struct smf_signature last; /* of the last checkpoint: algorithm and fingerprint */
     uint64_t problems;
     struct smfd_problem first; /* when there are any */
 };
@@ -59,7 +64,8 @@ struct smfd_verify {
     size_t paths_n;
     struct klm_slice certificates[SMFD_CERTIFICATES_MAX];
     size_t certificates_n;
-    bool from_start;
+    bool from_start; /* the first record of the chain must be there */
+    bool part;       /* of a text log: checkpoints may sign what comes behind */
 };
 
 /* KLM_OK also when the chain does not hold: verdict->good tells. KLM_E_NOTFOUND (no record of a chain) and failures of reading, with

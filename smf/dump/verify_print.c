@@ -28,13 +28,30 @@ static void print_signatures(const struct smfd_chain *chain, bool certified, FIL
     }
 }
 
+/* A text log among checkpoints of more than it. */
+static void print_around(const struct smfd_chain *chain, FILE *to)
+{
+    if (chain->text && !chain->whole && chain->records) {
+        fprintf(to, "  the first record %s\n",
+                chain->joined ? "goes on from what the checkpoint before it signs"
+                              : "cannot be checked: there is no checkpoint right before it");
+    }
+    if (chain->later) {
+        fprintf(to,
+                "  %" PRIu64
+                " checkpoints sign records behind these: they are in files that were not given, or "
+                "were cut off\n",
+                chain->later);
+    }
+}
+
 static void print_chain(const struct smfd_chain *chain, bool certified, FILE *to)
 {
     const struct smfd_problem *first = &chain->first;
 
-    fprintf(to, "%s: %u data sets, %" PRIu64 " records of the chain, %" PRIu64 " events\n",
-            *chain->server ? chain->server : "(server not known)", chain->pieces, chain->records,
-            chain->events);
+    fprintf(to, "%s: %u %s, %" PRIu64 " records of the chain, %" PRIu64 " events\n",
+            *chain->server ? chain->server : "(server not known)", chain->pieces,
+            chain->text ? "files of the text log" : "data sets", chain->records, chain->events);
     if (chain->events) {
         fprintf(to, "  sequence %" PRIu64 " to %" PRIu64 "; %s\n", chain->first_seq,
                 chain->last_seq,
@@ -48,6 +65,7 @@ static void print_chain(const struct smfd_chain *chain, bool certified, FILE *to
                 chain->left_out);
     }
     print_signatures(chain, certified, to);
+    print_around(chain, to);
     if (chain->problems) {
         klm_say(KLM_MSG_VERIFY_BAD, first->at.path, KLM_NUM(first->at.number),
                 KLM_NUM(first->at.offset), first->at.seq ? KLM_NUM(first->at.seq) : "-",

@@ -257,7 +257,7 @@ class Server:
     def audit(self):
         """The records of the text log as lists of their lines."""
         folder = os.path.dirname(self.audit_path)
-        files = sorted(name for name in os.listdir(folder) if name.startswith("isklm_audit.log"))
+        files = [name for name in os.listdir(folder) if re.fullmatch(r"isklm_audit\.log(\.\d{17})?", name)]
         files.sort(key=lambda name: (name == "isklm_audit.log", name))
         text = "".join(read(os.path.join(folder, name)) for name in files)
         return [record.splitlines() for record in re.findall(r"(?ms)^\S[^\n]*:\[\n.*?^  \]\n", text)]

@@ -388,9 +388,18 @@ def the_text_log_of_a_server_comes_back_byte_for_byte():
             run("oper", "I SMF", env=server.env)
             active = run(f"{BIN}/smfdump", "--verify", *server.data_sets(), env=server.env)
             expect("VERIFIED" in active, active)
+            run("oper", "RACDCERT ID(TAPEKMS) EXPORT(LABEL('ISKLM_Server')) DSN('AUDIT.CERT') FORMAT(CERTB64)", env=server.env)
             server.testserver("stop")
-            tool("smf2log", "-o", f"{folder}/{form}.log", *server.data_sets())
-            expect(data(f"{folder}/{form}.log") == data(server.env["KLM_AUDIT_LOG"]) and os.path.getsize(f"{folder}/{form}.log") > 5000, form)
+            log, certificate, signs = f"{folder}/{form}.log", f"{server.home}/files/AUDIT.CERT", server.env["KLM_AUDIT_LOG"] + ".checkpoints"
+            tool("smf2log", "-o", log, *server.data_sets())
+            expect(data(log) == data(server.env["KLM_AUDIT_LOG"]) and os.path.getsize(log) > 5000, form)
+            said = dump("--verify", "--from-start", "--certificate", certificate, log, signs)
+            expect("VERIFIED" in said and "signatures are good" in said and "nothing stands behind" in said, said)
+            readjournal = (sys.executable, f"{SOURCE}/tests/smf/readjournal.py", "signed", os.path.dirname(signs), os.path.basename(server.env["KLM_AUDIT_LOG"]))
+            expect(len(run(*readjournal, certificate).split()) > 2, "checkpoints by count")
+            write(log, data(log).replace(b"[result=successful]", b"[result=unsuccessful]", 1))
+            said = dump("--verify", "--certificate", certificate, log, signs, status=1)
+            expect("KLM0730E" in said and "it was altered" in said and "NOT VERIFIED" in said, said)
 
 
 @test
@@ -402,7 +411,7 @@ def the_commands_of_the_auditors_page_work_as_written():
             text = read(f"{SOURCE}/docs/auditors.md")
             script = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
             expect(script.count("smfdump") >= 9 and "smf2log" in script, script)
-            for path, here in (("/var/log/isklm/smf", server.smf), ("/etc/isklm/files", f"{server.home}/files"), ("/srv/audit", f"{folder}/audit")):
+            for path, here in (("/var/log/isklm/smf", server.smf), ("/var/log/isklm/audit", os.path.dirname(server.env["KLM_AUDIT_LOG"])), ("/etc/isklm/files", f"{server.home}/files"), ("/srv/audit", f"{folder}/audit")):
                 script = script.replace(path, here)
             write(f"{folder}/script", "set -e\n" + script)
             time.sleep(1)  # events reach the data set when they are on disk in the journal

@@ -4,13 +4,17 @@
 readjournal.py journal FOLDER      check frames, numbers and hash chain; print "seq event_no verb" a record
 readjournal.py taken FOLDER        the same; print "seq" of each record that sinks get
 readjournal.py text FOLDER NAME    check the chain over all files of a text log; print "seq" a record
+readjournal.py signed FOLDER NAME CERT   the same, and the checkpoints of NAME.checkpoints; print "seq" a checkpoint
 Exit 0 when all holds, 1 with a line saying what does not.
 """
+import base64
 import hashlib
 import os
 import re
 import struct
 import sys
+
+import readsmf
 
 
 class Bad(Exception):
@@ -108,15 +112,41 @@ def text_records(folder, name):
             if number <= seq:
                 raise Bad(f"{part}: {number} after {seq}")
             seq = number
-            yield (number,)
+            yield number, chain
+
+
+def text(folder, name):
+    return ((number,) for number, _ in text_records(folder, name))
+
+
+CHECKPOINT = re.compile(r"Checkpoint:\[\n  server=(.*)\n  sequence=(\d+)\n  chain=([0-9a-f]{64})\n  algorithm=([A-Z0-9-]+)\n"
+                        r"  certificate=([0-9a-f]{64})\n  signature=([A-Za-z0-9+/=]+)\n  \]\n")
+
+
+def signed(folder, name, cert):
+    values = [(0, bytes(32)), *text_records(folder, name)]
+    with open(os.path.join(folder, name + ".checkpoints"), encoding="utf-8") as file:
+        data = file.read()
+    at = 0
+    while at < len(data):
+        found = CHECKPOINT.match(data, at)
+        if not found:
+            raise Bad(f"no checkpoint at {at}")
+        server, number, chain, algorithm, fingerprint, signature = found.groups()
+        value = max(one for one in values if one[0] <= int(number))[1]
+        if value.hex() != chain:
+            raise Bad(f"checkpoint {number}: another chain")
+        readsmf.check_signed(readsmf.signed_message("text", server, int(number), value), algorithm, fingerprint, base64.b64decode(signature), cert)
+        at = found.end()
+        yield (int(number),)
 
 
 def main(argv):
-    walk = {"journal": records, "taken": taken, "text": text_records}[argv[1]]
+    walk = {"journal": records, "taken": taken, "text": text, "signed": signed}[argv[1]]
     try:
         for row in walk(*argv[2:]):
             print(*row)
-    except (Bad, struct.error) as error:
+    except (Bad, readsmf.Bad, struct.error) as error:
         print("bad:", error)
         return 1
     return 0

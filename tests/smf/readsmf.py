@@ -198,23 +198,27 @@ def openssl(*arguments):
     return done.returncode, done.stdout
 
 
-def check_signature(found, cert):
-    message = signed_message("smf", found["SERVER"], found["UNDER"], bytes.fromhex(found["PREVIOUS"]))
+def check_signed(message, algorithm, fingerprint, signature, cert):
+    """Does the signature hold, by the openssl command, and is it of this certificate?"""
     with tempfile.TemporaryDirectory() as folder:
         def kept(name, data):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(data)
             return os.path.join(folder, name)
         status, der = openssl("x509", "-in", cert, "-outform", "DER")
-        if status or hashlib.sha256(der).hexdigest() != found["FINGERPRINT"]:
+        if status or hashlib.sha256(der).hexdigest() != fingerprint.lower():
             raise Bad("the checkpoint is signed by another certificate")
         _, public = openssl("x509", "-in", cert, "-noout", "-pubkey")
         how = {"RSA-PSS-SHA256": ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"],
-               "ECDSA-SHA256": ["-sha256"], "ECDSA-SHA384": ["-sha384"]}[found["ALGORITHM"]]
-        status, _ = openssl("dgst", *how, "-verify", kept("key", public), "-signature", kept("sig", bytes.fromhex(found["SIGNATURE"])),
-                            kept("message", message))
+               "ECDSA-SHA256": ["-sha256"], "ECDSA-SHA384": ["-sha384"]}[algorithm]
+        status, _ = openssl("dgst", *how, "-verify", kept("key", public), "-signature", kept("sig", signature), kept("message", message))
         if status:
             raise Bad("the signature of the checkpoint does not hold")
+
+
+def check_signature(found, cert):
+    message = signed_message("smf", found["SERVER"], found["UNDER"], bytes.fromhex(found["PREVIOUS"]))
+    check_signed(message, found["ALGORITHM"], found["FINGERPRINT"], bytes.fromhex(found["SIGNATURE"]), cert)
 
 
 class Verifier:

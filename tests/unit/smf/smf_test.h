@@ -184,12 +184,17 @@ UNUSED static void spill(const char *path, const void *p, size_t n)
 }
 
 /* Run the independent reader, what it prints going to a file; its exit status. */
-UNUSED static int reader_py(const char *out, const char *what, const char *folder, const char *name)
+UNUSED static int reader_with(const char *out, const char *what, const char *folder,
+                              const char *name, const char *cert)
 {
     char path[sizeof __FILE__ + 40], *slash;
-    char *argv[] = {(char[]){"python3"},     path,
-                    (char *)(uintptr_t)what, (char *)(uintptr_t)folder,
-                    (char *)(uintptr_t)name, NULL};
+    char *argv[] = {(char[]){"python3"},
+                    path,
+                    (char *)(uintptr_t)what,
+                    (char *)(uintptr_t)folder,
+                    (char *)(uintptr_t)name,
+                    (char *)(uintptr_t)cert,
+                    NULL};
     posix_spawn_file_actions_t actions;
     int status = -1;
     pid_t pid;
@@ -204,6 +209,17 @@ UNUSED static int reader_py(const char *out, const char *what, const char *folde
     REQUIRE(waitpid(pid, &status, 0) == pid);
     posix_spawn_file_actions_destroy(&actions);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+UNUSED static int reader_py(const char *out, const char *what, const char *folder, const char *name)
+{
+    return reader_with(out, what, folder, name, NULL);
+}
+
+/* A text log and its checkpoints by the independent reader and the openssl command. */
+UNUSED static int signed_py(const char *folder, const char *name, const char *cert)
+{
+    return reader_with(test_path("out"), "signed", folder, name, cert);
 }
 
 /* Said messages, by identifier, while a test listens. */

@@ -16,6 +16,16 @@ static uint64_t lose_from =
 static unsigned slow_us;
 static int end_before, calls; /* the call before which the process ends, from 1; 0: never */
 
+static const char *only; /* a piece of the names of files whose syncs fail; NULL: all */
+
+static bool is_meant(int fd)
+{
+    char link[64], path[600] = "";
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return !only || (readlink(link, path, sizeof path - 1) > 0 && strstr(path, only) != NULL);
+}
+
 static int step(int error)
 {
     if (end_before && ++calls == end_before) {
@@ -25,26 +35,34 @@ static int step(int error)
     return error ? -1 : 0;
 }
 
-static void lose(int fd)
+/* By a descriptor of its own: what is written through one that appends goes to the end. */
+static void lose(const char *path)
 {
     static const uint8_t zeros[4096];
     struct stat st;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         for (off_t at = (off_t)lose_from; at < st.st_size; at += (off_t)sizeof zeros) {
             size_t n = (size_t)(st.st_size - at);
 
             (void)!syscall(SYS_pwrite64, fd, zeros, n < sizeof zeros ? n : sizeof zeros, at);
         }
     }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 static int sync_or_lose(long call, int fd)
 {
     usleep(slow_us);
-    if (step(sync_error) != 0) {
+    if (step(is_meant(fd) ? sync_error : 0) != 0) {
         if (lose_from != UINT64_MAX) {
-            lose(fd);
+            char path[64];
+
+            snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+            lose(path);
             errno = sync_error;
         }
         return -1;
@@ -82,6 +100,18 @@ int ftruncate(int fd, off_t n)
     return step(cut_error) ? -1 : (int)syscall(SYS_ftruncate, fd, n);
 }
 
+static bool alone; /* no thread of the journal takes part: the order of calls is always the same */
+
+static void end_thread(struct smf_journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    journal->stop = true;
+    pthread_cond_signal(&journal->wake);
+    pthread_mutex_unlock(&journal->lock);
+    pthread_join(journal->thread, NULL);
+    journal->running = false;
+}
+
 /* A journal with record 1 on disk and 2 to n that a sync failed on and lost, over several segments when those are small. */
 static struct smf_journal *broken_journal(const char *folder, uint64_t n, uint64_t segment_bytes)
 {
@@ -90,6 +120,9 @@ static struct smf_journal *broken_journal(const char *folder, uint64_t n, uint64
 
     append(journal, 1, 1);
     REQUIRE_OK(smf_journal_sync(journal, 1));
+    if (alone) {
+        end_thread(journal);
+    }
     REQUIRE(stat(in_folder(folder, "journal.0000000001"), &st) == 0);
     lose_from = (uint64_t)st.st_size;
     sync_error = EIO;
@@ -217,8 +250,10 @@ static bool attempt_in_child(const char *folder, int before)
     pid_t pid = fork();
 
     if (pid == 0) {
-        struct smf_journal *journal = broken_journal(folder, 20, 1000);
+        struct smf_journal *journal;
 
+        alone = true;
+        journal = broken_journal(folder, 20, 1000);
         lose_from = UINT64_MAX;
         sync_error = 0;
         calls = 0;
@@ -289,6 +324,49 @@ TEST(sinks_get_each_record_once_over_a_failed_sync)
     smf_journal_close(&journal);
     check_records(folder, n);
     CHECK_INT(reader_py(test_path("out"), "text", texts, "audit.log"), 0);
+}
+
+TEST(a_text_log_whose_sync_failed_is_written_again_from_the_journal)
+{
+    const char *folder = new_folder(), *texts = new_folder();
+    struct smf_text_options options = {.folder = texts, .name = "audit.log", .roll_bytes = 3000};
+    struct smf_journal *journal = open_journal(folder, 0);
+    struct smf_text *text = NULL;
+
+    REQUIRE_OK(smf_text_open(&options, journal, NULL, &text));
+    listen_to_messages();
+    only = "audit.log";
+    sync_error = EIO;
+    lose_from = 0;
+    for (uint64_t n = 1; n <= 40; n++) { /* it cannot be closed: what was in it is lost */
+        append(journal, n, n);
+        if (n % 10 == 0) {
+            REQUIRE_OK(smf_journal_sync(journal, n));
+            KLM_IGNORE(smf_text_drain(text)); /* it may fail */
+        }
+    }
+    CHECK_INT(heard_times("KLM0724E"), 1);
+    all_well();
+    only = NULL;
+    append(journal, 41, 41);
+    REQUIRE_OK(smf_text_drain(text));
+    REQUIRE_OK(smf_text_drain(text));
+    klm_say_to(NULL, NULL);
+    CHECK_INT(smf_text_position(text), 41);
+    smf_text_close(&text);
+    smf_journal_close(&journal);
+    CHECK_INT(reader_py(test_path("out"), "text", texts, "audit.log"), 0);
+    {
+        size_t n;
+        char *out = slurp(test_path("out"), &n);
+        unsigned lines = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            lines += out[i] == '\n';
+        }
+        CHECK_INT(lines, 41);
+        free(out);
+    }
 }
 
 /* A reader without a limit may have read what was cut off and written again. */
