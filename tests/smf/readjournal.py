@@ -90,7 +90,8 @@ def records(folder):
 TITLE = re.compile(r"[A-Z][a-z ]+ event:\[")
 
 
-def text_records(folder, name):
+def text_values(folder, name):
+    """Number and chain value of each record."""
     names = sorted(n for n in os.listdir(folder) if re.fullmatch(re.escape(name) + r"\.\d{17}", n)) + [name]
     chain, seq = bytes(32), 0
     for part in names:
@@ -115,8 +116,8 @@ def text_records(folder, name):
             yield number, chain
 
 
-def text(folder, name):
-    return ((number,) for number, _ in text_records(folder, name))
+def text_records(folder, name):
+    return ((number,) for number, _ in text_values(folder, name))
 
 
 CHECKPOINT = re.compile(r"Checkpoint:\[\n  server=(.*)\n  sequence=(\d+)\n  chain=([0-9a-f]{64})\n  algorithm=([A-Z0-9-]+)\n"
@@ -124,7 +125,7 @@ CHECKPOINT = re.compile(r"Checkpoint:\[\n  server=(.*)\n  sequence=(\d+)\n  chai
 
 
 def signed(folder, name, cert):
-    values = [(0, bytes(32)), *text_records(folder, name)]
+    values = [(0, bytes(32)), *text_values(folder, name)]
     with open(os.path.join(folder, name + ".checkpoints"), encoding="utf-8") as file:
         data = file.read()
     at = 0
@@ -142,7 +143,7 @@ def signed(folder, name, cert):
 
 
 def main(argv):
-    walk = {"journal": records, "taken": taken, "text": text, "signed": signed}[argv[1]]
+    walk = {"journal": records, "taken": taken, "text": text_records, "signed": signed}[argv[1]]
     try:
         for row in walk(*argv[2:]):
             print(*row)
