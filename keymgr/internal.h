@@ -114,9 +114,9 @@ struct km_server {
     struct st_store *store;
     struct smf_journal *journal;
     struct smf_text *text;
-    struct smf_dataset_sink *smf; /* NULL: Audit.smf is off, or nothing is to be recorded */
-    struct smf_signer sink_signer; /* of the sinks that have checkpoints of their own */
-    struct smf_syslog *syslog; /* NULL: Audit.isSyslog is false */
+    struct smf_dataset_sink *smf;  /* NULL: Audit.smf is off, or nothing is to be recorded */
+    struct smf_signer sink_signer; /* of sinks with checkpoints */
+    struct smf_syslog *syslog;     /* NULL: Audit.isSyslog is false */
     struct klm_workers *workers;
     struct dt_contacts *contacts;
     struct km_writer writer;
