@@ -88,10 +88,38 @@ static uint8_t answer_label(struct km_call *call, const struct km_challenge *ite
     return outcome == KM_PROVEN ? KM_OTHER_LABEL : outcome;
 }
 
+klm_rc km_drill_stored(struct km_server *server, struct st_view *view, const char *alias,
+                       struct klm_slice transcript, uint8_t proof[KR_PROOF])
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
+    struct klm_slice token;
+
+    KLM_TRY(klm_pool_new_wiping(0, &pool));
+    KLM_TRY(kr_token_get(view, alias, pool, &token));
+    KLM_TRY(kr_token_open(server->master, alias, token, &key));
+    return kr_drill_stored(key, transcript, proof);
+}
+
+/* An alias that is no name of a token is not here either. */
+static uint8_t answer_stored(struct km_call *call, const struct km_challenge *item,
+                             struct st_view *view, struct klm_slice transcript,
+                             uint8_t proof[KR_PROOF])
+{
+    klm_rc rc = km_drill_stored(call->server, view, item->name, transcript, proof);
+
+    return rc == KLM_OK                                                       ? KM_PROVEN
+           : rc == KLM_E_NOTFOUND || rc == KLM_E_INVALID || rc == KLM_E_LIMIT ? KM_MISSING
+                                                                              : KM_CANNOT;
+}
+
 static uint8_t answer_one(struct km_call *call, const struct km_challenge *item,
-                          struct klm_slice transcript, uint8_t proof[KR_PROOF])
+                          struct st_view *view, struct klm_slice transcript,
+                          uint8_t proof[KR_PROOF])
 {
     switch (item->kind) {
+    case KM_PROVE_STORED:
+        return answer_stored(call, item, view, transcript, proof);
     case KM_PROVE_LABEL:
         return answer_label(call, item, transcript, proof);
     case KM_PROVE_MASTER:
@@ -100,15 +128,16 @@ static uint8_t answer_one(struct km_call *call, const struct km_challenge *item,
     return KM_UNKNOWN_KIND;
 }
 
-static klm_rc answer_all(struct km_call *call, const struct km_prove *req,
-                         struct klm_buf *transcript, struct km_proof *proofs)
+static klm_rc answer_all(struct km_call *call, struct st_view *view, struct klm_buf *transcript,
+                         struct km_proof *proofs)
 {
+    const struct km_prove *req = call->req;
     size_t proven = 0;
 
     for (int64_t i = 0; i < req->n; i++) {
         KLM_TRY(km_drill_transcript(&req->item[i], req->binding, req->nonce, transcript));
         proofs[i].outcome =
-            answer_one(call, &req->item[i], klm_buf_as_slice(transcript), proofs[i].proof);
+            answer_one(call, &req->item[i], view, klm_buf_as_slice(transcript), proofs[i].proof);
         proven += proofs[i].outcome == KM_PROVEN || proofs[i].outcome == KM_OTHER_LABEL;
     }
     call->event.field[SMF_F_NEW] =
@@ -122,6 +151,7 @@ klm_rc km_drill_prove_prepare(struct km_call *call)
     int64_t most = parm_num(call->state->config, PARM_partner_drills_per_hour);
     struct km_proof *proofs = klm_pool_alloc(call->pool, (size_t)(req->n + 1) * sizeof *proofs);
     struct klm_buf transcript;
+    struct st_view *view;
     klm_rc rc;
 
     if (!proofs) {
@@ -131,9 +161,11 @@ klm_rc km_drill_prove_prepare(struct km_call *call)
         return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_DRILL_OFTEN, call->actor.name,
                          KLM_NUM(most));
     }
+    KLM_TRY(st_view_open(call->server->store, &view));
     klm_buf_init(&transcript, 4096);
-    rc = answer_all(call, req, &transcript, proofs);
+    rc = answer_all(call, view, &transcript, proofs);
     klm_buf_done(&transcript);
+    st_view_close(&view);
     KLM_TRY(rc);
     call->work = proofs;
     return KLM_OK;

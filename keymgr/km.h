@@ -275,8 +275,8 @@ struct
 struct km_drill_req { /* KM_DRILL */
     const char *partner;
 };
-/* What a drill asks (replication/PROTOCOL.md): a key label with its challenge, or the master key. */
-enum km_prove_kind { KM_PROVE_LABEL = 1, KM_PROVE_MASTER = 3 };
+/* What a drill asks (replication/PROTOCOL.md): a key label with its challenge, a stored key by its alias, or the master key. */
+enum km_prove_kind { KM_PROVE_LABEL = 1, KM_PROVE_STORED = 2, KM_PROVE_MASTER = 3 };
 struct km_challenge {
     uint8_t kind; /* enum km_prove_kind, or what a later release knows */
     const char *name;
@@ -444,6 +444,10 @@ struct km_partner_ops {
 };
 void km_on_partner(struct km_server *server, const struct km_partner_ops *ops, void *arg);
 
+/* The proof that a stored AES-256 key is here. KLM_E_NOTFOUND: there is none of that alias; otherwise fails as kr_token_open and
+ * kr_drill_stored. May wait for the disk. */
+klm_rc km_drill_stored(struct km_server *server, struct st_view *view, const char *alias,
+                       struct klm_slice transcript, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
 /* What a proof of a drill is bound to: binding of the TLS session, nonce, and what is to be proved; both sides make it. out is emptied
  * first. */
 klm_rc km_drill_transcript(const struct km_challenge *item, struct klm_slice binding,

@@ -89,6 +89,9 @@ static klm_rc prove_derived(const uint8_t key[32], const char *purpose, struct k
 klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
                        uint8_t proof[KR_PROOF])
 {
+    if (kr_master_strict(master)) {
+        return KLM_E_UNSUPPORTED; /* tokens are under a key that does not leave the hardware */
+    }
     return prove_derived(kr_master_key(master), master_purpose, transcript, proof);
 }
 

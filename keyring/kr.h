@@ -358,8 +358,8 @@ klm_rc kr_drill_ask(const struct kr_label *to, struct klm_slice transcript,
  * session, or is no challenge. A private-key operation: on a worker. */
 klm_rc kr_drill_answer(const struct kr_label *with, struct klm_slice transcript,
                        struct klm_slice challenge, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
-/* The proof that both have the same master key, or the same stored AES-256 key (KLM_E_UNSUPPORTED: another size): the same function
- * makes and expects it. */
+/* The proof that both have the same master key, or the same stored AES-256 key (KLM_E_UNSUPPORTED: another size, or a
+ * master key that every use goes to a PKCS#11 token for): the same function makes and expects it. */
 klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
                        uint8_t proof[KR_PROOF]) KLM_MUST_USE;
 klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,

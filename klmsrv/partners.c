@@ -63,6 +63,7 @@ unsigned srv_partners_port(const struct srv_partners *partners)
 
 void srv_partners_refresh(struct srv_partners *partners)
 {
+    repl_sessions_refresh(partners->sessions);
     repl_schedule_look(partners->schedule);
 }
 

@@ -20,6 +20,12 @@ struct tested {
     uint64_t volumes;
 };
 
+/* A volume of a stored key, until its page is answered. */
+struct waiting {
+    struct md_usage usage;
+    uint8_t outcome;
+};
+
 /* A page on its way: what was asked, and the proofs that must come back. */
 struct page {
     struct repl_message message;
@@ -38,6 +44,9 @@ struct drill {
     struct page *page;
     struct klm_buf transcript;
     struct repl_report *report;
+    struct st_view *view;    /* while volumes are walked */
+    struct waiting *waiting; /* REPL_CHALLENGES of them */
+    size_t waiting_n;
     size_t asked, proven;
     uint64_t volumes, exposed, unknown;
     const char ***shown; /* rows of exposed volumes, SHOWN_VOLUMES at most */
@@ -64,7 +73,7 @@ static const char *words_of(uint8_t outcome)
     case FALSE_PROOF:
         return "SAID yes, and its proof is wrong";
     case NOT_ASKED:
-        return "no private key here: not asked";
+        return "not here, or it never leaves its hardware: not asked";
     default:
         return "?";
     }
@@ -105,7 +114,7 @@ static klm_rc place(struct drill *drill, uint8_t kind, const char *name, const u
 {
     struct repl_drill *asked = &drill->page->message.u.drill;
 
-    if (asked->n == REPL_CHALLENGES) {
+    if (asked->n == (kind == KM_PROVE_LABEL ? REPL_LABELS : REPL_CHALLENGES)) {
         KLM_TRY(send_page(drill));
     }
     if (asked->n == 0) {
@@ -140,14 +149,32 @@ static klm_rc ask_label(struct drill *drill, const struct kr_label *label)
     return KLM_OK;
 }
 
+/* A volume's stored key; KLM_E_NOTFOUND: it is not here. */
+static klm_rc ask_stored(struct drill *drill, const char *alias, uint8_t *outcome)
+{
+    struct repl_drill *asked = &drill->page->message.u.drill;
+    struct km_challenge item;
+
+    KLM_TRY(place(drill, KM_PROVE_STORED, alias, NULL, &item));
+    KLM_TRY(km_drill_stored(drill->call->server, drill->view, alias,
+                            klm_buf_as_slice(&drill->transcript), drill->page->expected[asked->n]));
+    drill->page->outcome[asked->n++] = outcome;
+    return KLM_OK;
+}
+
 static klm_rc ask_master(struct drill *drill)
 {
     struct repl_drill *asked = &drill->page->message.u.drill;
     struct km_challenge item;
 
     KLM_TRY(place(drill, KM_PROVE_MASTER, "master", NULL, &item));
-    KLM_TRY(kr_drill_master(km_master(drill->call->server), klm_buf_as_slice(&drill->transcript),
-                            drill->page->expected[asked->n]));
+    klm_rc rc =
+        kr_drill_master(km_master(drill->call->server), klm_buf_as_slice(&drill->transcript),
+                        drill->page->expected[asked->n]);
+    if (rc == KLM_E_UNSUPPORTED) {
+        return KLM_OK; /* it never leaves its hardware, not even for a proof */
+    }
+    KLM_TRY(rc);
     drill->page->outcome[asked->n++] = &drill->master;
     return KLM_OK;
 }
@@ -220,25 +247,77 @@ static klm_rc show(struct drill *drill, const struct md_usage *usage, const stru
     return KLM_OK;
 }
 
+/* Into the report, the counts, and the answer when it could not be read there. */
+static klm_rc pronounce(struct drill *drill, const struct md_usage *usage,
+                        const struct verdict *verdict)
+{
+    char when[KLM_ISO_DATE_MAX], line[1024];
+
+    drill->volumes++;
+    drill->exposed += !verdict->readable && verdict->known;
+    drill->unknown += !verdict->readable && !verdict->known;
+    klm_iso_date(usage->time, when);
+    snprintf(line, sizeof line, "%-6s  %-8s  %s  %s  %s", usage->volser,
+             verdict->readable ? "readable"
+             : verdict->known  ? "EXPOSED"
+                               : "unknown",
+             when, usage->drive, verdict->why);
+    repl_report_line(drill->report, line);
+    return verdict->readable ? KLM_OK : show(drill, usage, verdict);
+}
+
+/* Volumes of stored keys, once their page is answered. */
+static klm_rc judge_waiting(struct drill *drill)
+{
+    KLM_TRY(send_page(drill));
+    for (size_t i = 0; i < drill->waiting_n; i++) {
+        const struct waiting *waiting = &drill->waiting[i];
+        struct verdict verdict = {.readable = waiting->outcome == KM_PROVEN,
+                                  .known = waiting->outcome != NOT_ASKED};
+
+        snprintf(verdict.why, sizeof verdict.why, "stored key %.64s: %.80s", waiting->usage.alias1,
+                 verdict.known ? words_of(waiting->outcome) : "not here: not asked");
+        KLM_TRY(pronounce(drill, &waiting->usage, &verdict));
+    }
+    drill->waiting_n = 0;
+    return KLM_OK;
+}
+
+static klm_rc judge_stored(struct drill *drill, const struct md_usage *usage)
+{
+    struct waiting *waiting = &drill->waiting[drill->waiting_n++];
+    klm_rc rc;
+
+    *waiting = (struct waiting){*usage, NOT_ASKED};
+    rc = ask_stored(drill, usage->alias1, &waiting->outcome);
+    if (rc != KLM_OK && rc != KLM_E_NOTFOUND && rc != KLM_E_UNSUPPORTED && rc != KLM_E_CORRUPT &&
+        rc != KLM_E_WRONGKEY) {
+        return rc;
+    }
+    return drill->waiting_n == REPL_CHALLENGES ? judge_waiting(drill) : KLM_OK;
+}
+
 static klm_rc judge(void *arg, const struct md_usage *usage)
 {
     struct drill *drill = arg;
     struct verdict verdict = {0};
-    char when[KLM_ISO_DATE_MAX], line[1024];
 
+    if (usage->dki[0]) {
+        return judge_stored(drill, usage);
+    }
     weigh(drill, usage->alias1, &verdict);
     weigh(drill, usage->alias2, &verdict);
-    drill->volumes++;
-    drill->exposed += !verdict.readable && verdict.known;
-    drill->unknown += !verdict.readable && !verdict.known;
-    klm_iso_date(usage->time, when);
-    snprintf(line, sizeof line, "%-6s  %-8s  %s  %s  %s", usage->volser,
-             verdict.readable ? "readable"
-             : verdict.known  ? "EXPOSED"
-                              : "unknown",
-             when, usage->drive, verdict.why);
-    repl_report_line(drill->report, line);
-    return verdict.readable ? KLM_OK : show(drill, usage, &verdict);
+    return pronounce(drill, usage, &verdict);
+}
+
+static klm_rc judge_all(struct drill *drill)
+{
+    size_t labels = drill->proven;
+
+    KLM_TRY(md_volumes(drill->view, judge, drill));
+    KLM_TRY(judge_waiting(drill));
+    drill->proven = labels;
+    return KLM_OK;
 }
 
 /* ---- The report */
@@ -280,7 +359,6 @@ static klm_rc write_report(struct drill *drill)
 {
     struct km_call *call = drill->call;
     char folder[4096], name[160], line[256];
-    struct st_view *view;
     klm_rc rc;
 
     KLM_TRY(parm_files_dir(call->state->config, folder, sizeof folder));
@@ -289,9 +367,9 @@ static klm_rc write_report(struct drill *drill)
     snprintf(line, sizeof line, "Drill with partner %s", repl_link_partner(drill->link));
     repl_report_line(drill->report, line);
     report_keys(drill);
-    KLM_TRY(st_view_open(km_store(call->server), &view));
-    rc = md_volumes(view, judge, drill);
-    st_view_close(&view);
+    KLM_TRY(st_view_open(km_store(call->server), &drill->view));
+    rc = judge_all(drill);
+    st_view_close(&drill->view);
     KLM_TRY(rc);
     snprintf(line, sizeof line, "%llu volumes, %llu exposed, %llu unknown",
              (unsigned long long)drill->volumes, (unsigned long long)drill->exposed,
@@ -357,8 +435,9 @@ static klm_rc prepare(struct drill *drill, struct repl_client *client)
     drill->keys = call->state->keys;
     drill->tested = calloc(kr_open_ring_count(drill->keys) + 1, sizeof *drill->tested);
     drill->page = calloc(1, sizeof *drill->page);
+    drill->waiting = calloc(REPL_CHALLENGES, sizeof *drill->waiting);
     drill->shown = klm_pool_alloc(call->pool, SHOWN_VOLUMES * sizeof *drill->shown);
-    if (!drill->tested || !drill->page || !drill->shown) {
+    if (!drill->tested || !drill->page || !drill->waiting || !drill->shown) {
         return KLM_E_NOMEM;
     }
     KLM_TRY(repl_link_open(client, call->state, req->partner, &call->diag, &drill->link));
@@ -386,6 +465,7 @@ klm_rc repl_drill(void *client, struct km_call *call)
     repl_link_close(&drill.link);
     klm_buf_done(&drill.transcript);
     free(drill.page);
+    free(drill.waiting);
     free(drill.tested);
     return rc;
 }

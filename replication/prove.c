@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define PAGES_MAX 4096 /* of a session: far more than rings and groups can fill */
+#define PAGES_MAX 16384 /* of a session: far more than rings and groups can fill */
 
 static void proven(struct km_call *call)
 {

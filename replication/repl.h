@@ -28,7 +28,8 @@ enum repl_part {
 #undef REPL_PART
 };
 #define REPL_PARTS_MAX 8
-#define REPL_CHALLENGES 32 /* in one message */
+#define REPL_CHALLENGES 128 /* in one message */
+#define REPL_LABELS 32      /* of them with a challenge, so that they fit */
 
 struct repl_hello { /* REPL_HELLO and REPL_WELCOME */
     uint16_t version_min, version_max;
@@ -111,6 +112,8 @@ klm_rc repl_sessions_new(struct km_server *server, struct klm_loop *loop,
                          struct repl_sessions **out) KLM_MUST_USE;
 /* Take a connection. Refuses by closing: beyond the limit, while draining, and when there is no certificate for partners. */
 void repl_sessions_accept(struct repl_sessions *sessions, int take_fd);
+/* The configuration or the rings are others: sessions of who is no partner any more end. */
+void repl_sessions_refresh(struct repl_sessions *sessions);
 /* End them: what is under way is finished first. done is called on the loop when none is left, perhaps at once. */
 void repl_sessions_drain(struct repl_sessions *sessions, void (*done)(void *arg), void *arg);
 /* End them at once, whatever the other side does; the set is empty when the requests under way have ended. */

@@ -132,10 +132,28 @@ static void welcome(struct repl_session *session, const struct km_call *call)
     snprintf(hello->role, sizeof hello->role, "%s", parm_str(config, PARM_partner_role));
 }
 
+/* The certificate outlives the call. */
+static klm_rc keep_cert(struct repl_session *session, struct klm_slice der)
+{
+    uint8_t *copy = malloc(der.n);
+
+    if (!copy) {
+        return KLM_E_NOMEM;
+    }
+    memcpy(copy, der.p, der.n);
+    session->cert = KLM_SLICE(copy, der.n);
+    session->cert_bytes = copy;
+    return KLM_OK;
+}
+
 static void contact_done(struct km_call *call)
 {
     struct repl_session *session = call->arg;
+    const struct km_partner_contact *req = call->req;
 
+    if (call->rc == KLM_OK) {
+        call->rc = keep_cert(session, req->cert);
+    }
     if (call->rc == KLM_OK) {
         snprintf(session->name, sizeof session->name, "%s", call->actor.name);
         snprintf(session->fingerprint, sizeof session->fingerprint, "%s", call->actor.fingerprint);

@@ -108,6 +108,7 @@ void repl_session_forget(struct repl_session *session)
     }
     set->n--;
     klm_stream_free(&session->stream);
+    free(session->cert_bytes);
     free(session);
     if (set->draining && set->n == 0 && set->drained) {
         set->drained(set->drained_arg);
@@ -126,6 +127,23 @@ void repl_sessions_drain(struct repl_sessions *sessions, void (*done)(void *arg)
     if (sessions->n == 0) {
         done(arg);
     }
+}
+
+void repl_sessions_refresh(struct repl_sessions *sessions)
+{
+    struct km_state *state = km_state_get(sessions->server);
+
+    for (struct repl_session *s = sessions->head, *next; s; s = next) {
+        char fingerprint[65];
+        const char *name;
+
+        next = s->next;
+        if (s->phase == REPL_ADMITTED && !s->gone &&
+            km_partner_check(state, s->cert, NULL, &name, fingerprint) != KLM_OK) {
+            repl_session_end(s);
+        }
+    }
+    km_state_put(&state);
 }
 
 void repl_sessions_cut(struct repl_sessions *sessions)

@@ -18,6 +18,8 @@ struct repl_session {
     bool told;    /* its end is on record */
     char number[KM_SESSION_MAX], address[80];
     char name[65], fingerprint[65]; /* of the partner, once admitted */
+    struct klm_slice cert;          /* what it showed; looked at again after a refresh */
+    uint8_t *cert_bytes;            /* its bytes, owned */
     size_t used;                    /* bytes of the request in the input */
     struct repl_message request, answer;
     size_t step;  /* of a sync */

@@ -178,6 +178,15 @@ def what_breaks_the_protocol_is_refused_and_changes_nothing():
             expect(refusal(link.ask(SYNC, b"\x00\x01\x63" + part[1:])) == "KLM1314E", "a part of another release")
             link.send(frame(BYE))
             expect(link.receive() is None, "good-bye")
+        with Link(two, folder, "py") as link:  # a partner no more, while its session is open
+            expect(link.ask(HELLO, hello())[0] == WELCOME, "admitted")
+            two.oper("refreshks")
+            expect(refusal(link.ask(SYNC, b"\x00\x01\x63" + part[1:])) == "KLM1314E", "a refresh alone changes nothing")
+            two.racf("ID(TAPEKMS) REMOVE(LABEL('PY') RING(Partners))")
+            two.oper("refreshks")
+            expect(link.receive() is None, "it is ended")
+        two.racf("ID(TAPEKMS) CONNECT(LABEL('PY') RING(Partners) USAGE(PERSONAL))")
+        two.oper("refreshks")
         for what, bad, message in (("another version", frame(HELLO, hello(2, 9)), "KLM1303E"),
                                    ("no hello", frame(SYNC, b"\x00\x01" + part), "KLM1318E"),
                                    ("a byte too many", frame(HELLO, hello() + b"x"), "KLM1312E"),

@@ -117,7 +117,7 @@ def challenges_of_strangers_and_of_other_sessions_get_nothing():
             link.ask(HELLO, hello())
             other = link.ask(DRILL, bytes(32) + bytes([1]) + items[3])[2]
             expect(other[2:] != got[3][1], "another session, another proof")
-            for bad in (bytes(32) + b"\x00", bytes(32) + b"\x21", bytes(31)):
+            for bad in (bytes(32) + b"\x00", bytes(32) + b"\x81", bytes(31)):
                 with Link(two, folder, "py") as broken:
                     broken.ask(HELLO, hello())
                     expect(refusal(broken.ask(DRILL, bad)) == "KLM1312E", bad)

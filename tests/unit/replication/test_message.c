@@ -230,12 +230,12 @@ TEST(each_broken_rule_is_refused)
          "0000002100000001" ZEROS32 "00",
          KLM_E_INVALID}, /* nothing asked */
         {"4B520111"
-         "0000002100000001" ZEROS32 "21",
-         KLM_E_INVALID}, /* 33 challenges */
+         "0000002100000001" ZEROS32 "81",
+         KLM_E_INVALID}, /* 129 challenges */
         {"4B520191"
          "0000000100000001"
-         "21",
-         KLM_E_INVALID}, /* 33 proofs */
+         "81",
+         KLM_E_INVALID}, /* 129 proofs */
         {"4B520191"
          "0000002200000001"
          "01"
