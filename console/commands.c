@@ -8,7 +8,7 @@
 struct command;
 typedef void handler_fn(struct con_run *run, const struct command *command, const char **words,
                         size_t n);
-static handler_fn con_later, con_exit, con_export, con_help, con_import, con_login, con_modconfig;
+static handler_fn con_exit, con_export, con_help, con_import, con_login, con_modconfig;
 
 struct command {
     const char *name, *aliases;
@@ -164,13 +164,6 @@ static void run_verb(struct con_run *run, const struct command *command, const c
 }
 
 /* ---- Commands that are more than their verb */
-
-static void con_later(struct con_run *run, const struct command *command, const char **words,
-                      size_t n)
-{
-    (void)words, (void)n;
-    CON_REFUSE(run, KLM_E_UNSUPPORTED, KLM_MSG_COMMAND_LATER, command->name, command->help);
-}
 
 static void con_exit(struct con_run *run, const struct command *command, const char **words,
                      size_t n)

@@ -10,7 +10,8 @@ static const struct {
     {KX_AWAIT_HELLO, KX_HELLO, KX_UPGRADE}, {KX_AWAIT_CONFIRM, KX_CONFIRM, KX_READY},
     {KX_AWAIT_CONFIRM, KX_BYE, KX_CLOSED},  {KX_READY, KX_VERIFY, KX_READY},
     {KX_READY, KX_CREATE, KX_READY},        {KX_READY, KX_GET, KX_READY},
-    {KX_READY, KX_TRANSLATE, KX_READY},     {KX_READY, KX_BYE, KX_CLOSED},
+    {KX_READY, KX_TRANSLATE, KX_READY},     {KX_READY, KX_STORED_CREATE, KX_READY},
+    {KX_READY, KX_STORED_GET, KX_READY},    {KX_READY, KX_BYE, KX_CLOSED},
 };
 
 klm_rc kx_next(enum kx_state state, enum kx_type type, enum kx_state *next)

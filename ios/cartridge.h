@@ -15,6 +15,7 @@
 #define IOS_EEDK_MAX 1024
 #define IOS_EEDKS 2
 #define IOS_KEY_SIZE 32
+#define IOS_KEY_ID 12 /* identifier of a stored key (LTO) */
 
 struct ios_cart;
 struct ios_file;
@@ -53,7 +54,8 @@ const struct ios_file_info *ios_cart_file(const struct ios_cart *cart, size_t i)
 struct ios_file_key {
     const uint8_t *key;               /* IOS_KEY_SIZE bytes, copied into the cipher */
     struct klm_slice eedk[IOS_EEDKS]; /* copied */
-    uint8_t eedk_n;                   /* 1 or 2 */
+    uint8_t eedk_n;                   /* 1 or 2; 0 with a key identifier */
+    const uint8_t *key_id;            /* IOS_KEY_ID bytes of a stored key, copied; NULL: EEDKs */
     bool stored;                      /* do not compress */
     const char *job, *step;           /* for HDR2, NULL: blank */
 };
@@ -74,6 +76,8 @@ klm_rc ios_file_open_read(struct ios_cart *cart, unsigned seq, struct klm_diag *
                           struct ios_file **out) KLM_MUST_USE;
 /* The EEDKs of the file, valid while it is open. Returns how many. */
 size_t ios_file_eedks(const struct ios_file *file, struct klm_slice eedk[IOS_EEDKS]);
+/* The identifier of the stored key that the file was written with, instead of EEDKs. False: it has none. */
+bool ios_file_key_id(const struct ios_file *file, uint8_t out[IOS_KEY_ID]);
 /* The data key that the key manager unwrapped. Whether it is the right one shows at the first
  * read. */
 klm_rc ios_file_set_key(struct ios_file *file, const uint8_t key[IOS_KEY_SIZE]) KLM_MUST_USE;

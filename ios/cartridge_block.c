@@ -9,7 +9,8 @@
 #include <string.h>
 #include <zstd.h>
 
-#define VERSION 1
+#define VERSION 1        /* the key is in EEDKs */
+#define VERSION_STORED 2 /* the key is a stored one, named by its identifier */
 #define CIPHER_AES256_GCM 1
 #define ZSTD_LEVEL 1
 #define HEAD 24
@@ -40,15 +41,19 @@ klm_rc ios_cart_header_encode(const struct ios_cart_header *header, struct klm_b
 {
     size_t start = out->n;
 
-    if (header->eedk_n < 1 || header->eedk_n > IOS_EEDKS) {
+    if (header->by_id ? header->eedk_n != 0 : header->eedk_n < 1 || header->eedk_n > IOS_EEDKS) {
         return KLM_E_INVALID;
     }
     klm_buf_put(out, header_magic, sizeof header_magic);
-    klm_buf_u16(out, VERSION);
+    klm_buf_u16(out, header->by_id ? VERSION_STORED : VERSION);
     klm_buf_u8(out, CIPHER_AES256_GCM);
     klm_buf_u8(out, header->compression);
     klm_buf_u32(out, header->chunk);
     klm_buf_put(out, header->salt, sizeof header->salt);
+    if (header->by_id) {
+        klm_buf_put(out, header->key_id, sizeof header->key_id);
+        return klm_buf_rc(out);
+    }
     klm_buf_u16(out, header->eedk_n);
     for (size_t i = 0; i < header->eedk_n; i++) {
         if (header->eedk[i].n == 0 || header->eedk[i].n > IOS_EEDK_MAX) {
@@ -93,12 +98,18 @@ klm_rc ios_cart_header_decode(struct klm_slice block, struct ios_cart_header *ou
     }
     klm_cur_u8(&cur, &cipher);
     klm_cur_u8(&cur, &header.compression);
-    if (version != VERSION || cipher != CIPHER_AES256_GCM || header.compression > IOS_CART_ZSTD) {
+    header.by_id = version == VERSION_STORED;
+    if ((version != VERSION && !header.by_id) || cipher != CIPHER_AES256_GCM ||
+        header.compression > IOS_CART_ZSTD) {
         return KLM_E_UNSUPPORTED;
     }
     klm_cur_u32(&cur, &header.chunk);
     klm_cur_copy(&cur, header.salt, sizeof header.salt);
-    get_eedks(&cur, &header);
+    if (header.by_id) {
+        klm_cur_copy(&cur, header.key_id, sizeof header.key_id);
+    } else {
+        get_eedks(&cur, &header);
+    }
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || header.chunk == 0 || header.chunk > IOS_CART_CHUNK_MAX) {
         return KLM_E_INVALID;

@@ -22,6 +22,8 @@ struct ios_cart_header {
     uint8_t salt[IOS_CART_SALT];
     struct klm_slice eedk[IOS_EEDKS];
     uint8_t eedk_n;
+    bool by_id; /* a stored key, named by its identifier; no EEDKs */
+    uint8_t key_id[IOS_KEY_ID];
 };
 /* KLM_E_LIMIT, KLM_E_INVALID. */
 klm_rc ios_cart_header_encode(const struct ios_cart_header *header, struct klm_buf *out)

@@ -34,6 +34,8 @@ static klm_rc find_header(struct ios_file *file, size_t n, struct klm_diag *diag
     KLM_TRY(ios_cart_header_decode(klm_buf_as_slice(&file->header), &header));
     memcpy(file->eedk, header.eedk, sizeof file->eedk);
     file->eedk_n = header.eedk_n;
+    file->by_id = header.by_id;
+    memcpy(file->key_id, header.key_id, sizeof file->key_id);
     return ios_file_room(file, header.chunk);
 }
 
@@ -69,6 +71,14 @@ size_t ios_file_eedks(const struct ios_file *file, struct klm_slice eedk[IOS_EED
         eedk[i] = file->eedk[i];
     }
     return file->eedk_n;
+}
+
+bool ios_file_key_id(const struct ios_file *file, uint8_t out[IOS_KEY_ID])
+{
+    if (file->by_id) {
+        memcpy(out, file->key_id, IOS_KEY_ID);
+    }
+    return file->by_id;
 }
 
 klm_rc ios_file_set_key(struct ios_file *file, const uint8_t key[IOS_KEY_SIZE])

@@ -32,6 +32,8 @@ struct ios_file {
     struct klm_buf header; /* header block as it is on the tape */
     struct klm_slice eedk[IOS_EEDKS];
     uint8_t eedk_n;
+    bool by_id; /* a stored key instead */
+    uint8_t key_id[IOS_KEY_ID];
     struct ios_sealer *sealer; /* NULL until the key is set */
     bool writing;
     bool done;      /* reading: the last block is here; writing: synced */

@@ -89,6 +89,10 @@ static klm_rc make_header(struct ios_file *file, const struct ios_file_key *key)
                                      .compression = key->stored ? IOS_CART_STORED : IOS_CART_ZSTD};
 
     memcpy(header.eedk, key->eedk, sizeof header.eedk);
+    if (key->key_id) {
+        header.by_id = true;
+        memcpy(header.key_id, key->key_id, sizeof header.key_id);
+    }
     KLM_TRY(klm_random(header.salt, sizeof header.salt));
     KLM_TRY(ios_cart_header_encode(&header, &file->header));
     KLM_TRY(ios_sealer_new(klm_buf_as_slice(&file->header), key->key, true, &file->sealer));

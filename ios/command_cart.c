@@ -154,6 +154,11 @@ klm_rc ios_do_write(struct ios_run *run)
     spec->stored = run->stored;
     KLM_TRY(ios_run_labels(run, spec->labels, &spec->labels_n));
     KLM_TRY(ios_run_hosts(run, &w.drive, &w.hosts));
+    spec->by_id = w.drive->kind == IOS_DRIVE_LTO;
+    if (spec->by_id && spec->labels_n > 0) {
+        return ios_usage(run,
+                         "an LTO drive has no key labels: its key manager names the stored key");
+    }
     step = ios_run_step(run, w.drive, "");
     KLM_TRY(check_names(run, &step, spec->dsname));
     spec->job = step.job;

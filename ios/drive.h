@@ -24,6 +24,7 @@ struct x509_st;
 #define IOS_DRIVE_CAS 8
 #define IOS_DRIVE_FILE_MAX 65536
 #define IOS_DRIVE_PATH_MAX 4096
+#define IOS_DRIVE_LTO 1 /* of the kinds below */
 
 struct ios_drive {
     char serial[13], wwn[17];

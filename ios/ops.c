@@ -87,7 +87,14 @@ static klm_rc ask_key(const struct ios_cart *cart, const struct ios_write *write
                       struct ios_keyed **out)
 {
     struct kx_create create = {.labels_n = write->labels_n};
+    struct kx_stored_create stored;
 
+    if (write->by_id) {
+        snprintf(stored.volser, sizeof stored.volser, "%s", ios_cart_volser(cart));
+        return ios_hosts_ask(
+            hosts, &(struct ios_request){.type = KX_STORED_CREATE, .u.stored_create = &stored},
+            fault, diag, out);
+    }
     snprintf(create.volser, sizeof create.volser, "%s", ios_cart_volser(cart));
     memcpy(create.labels, write->labels, sizeof create.labels);
     return ios_hosts_ask(hosts, &(struct ios_request){.type = KX_CREATE, .u.create = &create},
@@ -99,6 +106,7 @@ static klm_rc begin(struct ios_cart *cart, const struct ios_write *write,
 {
     struct ios_file_key key = {.key = keyed->key,
                                .eedk_n = keyed->eedk_n,
+                               .key_id = keyed->by_id ? keyed->key_id : NULL,
                                .stored = write->stored,
                                .job = write->job,
                                .step = write->step};
@@ -169,19 +177,32 @@ static struct kx_get get_of(const struct ios_cart *cart, const struct ios_file *
     return get;
 }
 
+/* The key that a file was written with: by its EEDKs, or by the identifier of a stored key. */
+static klm_rc ask_read(const struct ios_cart *cart, const struct ios_file *file,
+                       struct ios_hosts *hosts, struct ios_fault *fault, struct klm_diag *diag,
+                       struct ios_keyed **out)
+{
+    const struct kx_get get = get_of(cart, file);
+    struct kx_stored_get stored = {0};
+    struct ios_request request = {.type = KX_GET, .u.get = &get};
+
+    if (ios_file_key_id(file, stored.key_id)) {
+        memcpy(stored.volser, get.volser, sizeof stored.volser);
+        request = (struct ios_request){.type = KX_STORED_GET, .u.stored_get = &stored};
+    }
+    return ios_hosts_ask(hosts, &request, fault, diag, out);
+}
+
 klm_rc ios_op_read(struct ios_cart *cart, unsigned seq, struct ios_hosts *hosts, int fd,
                    const char *name, uint64_t *given, struct ios_fault *fault,
                    struct klm_diag *diag)
 {
     KLM_AUTO(ios_keyed_free) struct ios_keyed *keyed = NULL;
     KLM_AUTO(ios_file_free) struct ios_file *file = NULL;
-    struct kx_get get;
 
     *given = 0;
     KLM_TRY(ios_file_open_read(cart, seq, diag, &file));
-    get = get_of(cart, file);
-    KLM_TRY(ios_hosts_ask(hosts, &(struct ios_request){.type = KX_GET, .u.get = &get}, fault, diag,
-                          &keyed));
+    KLM_TRY(ask_read(cart, file, hosts, fault, diag, &keyed));
     KLM_TRY(ios_file_set_key(file, keyed->key));
     ios_keyed_free(&keyed);
     return read_content(file, fd, name, given, diag);
@@ -193,8 +214,13 @@ klm_rc ios_op_translate(struct ios_cart *cart, unsigned seq, struct ios_hosts *h
 {
     KLM_AUTO(ios_file_free) struct ios_file *file = NULL;
     struct kx_translate translate = {.labels_n = labels_n};
+    uint8_t key_id[IOS_KEY_ID];
 
     KLM_TRY(ios_file_open_read(cart, seq, diag, &file));
+    if (ios_file_key_id(file, key_id)) {
+        return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_IOS_NO_EEDK, KLM_NUM(seq),
+                        ios_cart_volser(cart));
+    }
     translate.old = get_of(cart, file);
     memcpy(translate.labels, labels, labels_n * sizeof *labels);
     return ios_hosts_ask(hosts,
@@ -223,6 +249,8 @@ static klm_rc list_keys(struct ios_cart *cart, unsigned seq, struct klm_buf *out
 {
     KLM_AUTO(ios_file_free) struct ios_file *file = NULL;
     struct klm_slice eedk[IOS_EEDKS];
+    uint8_t key_id[IOS_KEY_ID];
+    char hex[2 * IOS_KEY_ID + 1];
     klm_rc rc = ios_file_open_read(cart, seq, NULL, &file);
     size_t n = rc == KLM_OK ? ios_file_eedks(file, eedk) : 0;
 
@@ -231,6 +259,10 @@ static klm_rc list_keys(struct ios_cart *cart, unsigned seq, struct klm_buf *out
     }
     for (size_t i = 0; i < n; i++) {
         list_eedk(eedk[i], out);
+    }
+    if (rc == KLM_OK && ios_file_key_id(file, key_id)) {
+        klm_hex(key_id, sizeof key_id, hex);
+        klm_buf_printf(out, " DKI:%s", hex);
     }
     return rc == KLM_E_UNSUPPORTED ? KLM_OK : rc; /* a file of another program is no damage */
 }

@@ -12,6 +12,7 @@ struct ios_write {
     const char *dsname, *job, *step;
     bool append; /* the cartridge may hold files already */
     bool stored; /* do not compress */
+    bool by_id;  /* an LTO drive: the key is a stored one, named by its identifier */
     struct kx_label labels[KX_EEDKS];
     uint8_t labels_n; /* 0: the drive's aliases or the key manager's defaults */
 };

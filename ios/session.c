@@ -298,6 +298,10 @@ static klm_rc send_request(struct ios_session *session, const struct ios_request
         rc = kx_encode_get(request->u.get, id, &out);
     } else if (request->type == KX_TRANSLATE) {
         rc = kx_encode_translate(request->u.translate, id, &out);
+    } else if (request->type == KX_STORED_CREATE) {
+        rc = kx_encode_stored_create(request->u.stored_create, id, &out);
+    } else if (request->type == KX_STORED_GET) {
+        rc = kx_encode_stored_get(request->u.stored_get, id, &out);
     } else {
         rc = kx_encode_plain(request->type, id, &out);
     }
@@ -306,10 +310,17 @@ static klm_rc send_request(struct ios_session *session, const struct ios_request
 
 static enum kx_type answer_to(enum kx_type type)
 {
-    return type == KX_CREATE      ? KX_CREATED
-           : type == KX_GET       ? KX_GOT
-           : type == KX_TRANSLATE ? KX_TRANSLATED
-                                  : KX_VERIFIED;
+    return type == KX_CREATE          ? KX_CREATED
+           : type == KX_GET           ? KX_GOT
+           : type == KX_TRANSLATE     ? KX_TRANSLATED
+           : type == KX_STORED_CREATE ? KX_STORED_CREATED
+           : type == KX_STORED_GET    ? KX_STORED_GOT
+                                      : KX_VERIFIED;
+}
+
+static bool is_stored(enum kx_type type)
+{
+    return type == KX_STORED_CREATE || type == KX_STORED_GET;
 }
 
 /* RFC 3394 with a key of 256 bits; its integrity value tells a wrong or damaged one. */
@@ -343,23 +354,50 @@ static void copy_answer(const struct kx_keyed *from, struct ios_keyed *to)
     }
 }
 
+static void copy_stored(const struct kx_stored *from, struct ios_keyed *to)
+{
+    to->by_id = true;
+    memcpy(to->key_id, from->key_id, sizeof to->key_id);
+    to->labels_n = 1;
+    to->labels[0].encoding = KX_ENC_LABEL;
+    memcpy(to->labels[0].label, from->alias, sizeof from->alias);
+}
+
+/* The wrapped data key of an answer that has one. */
+static const uint8_t *wrapped_of(const struct kx_message *message)
+{
+    switch (message->type) {
+    case KX_CREATED:
+    case KX_GOT:
+        return message->u.keyed.wrapped;
+    case KX_STORED_CREATED:
+    case KX_STORED_GOT:
+        return message->u.stored.wrapped;
+    default:
+        return NULL;
+    }
+}
+
 static klm_rc take_answer(struct ios_session *session, const struct kx_message *message,
                           struct ios_keyed **out)
 {
     KLM_AUTO(ios_keyed_free) struct ios_keyed *keyed = calloc(1, sizeof *keyed);
+    const uint8_t *wrapped = wrapped_of(message);
 
     if (!keyed) {
         return failed(session, KLM_E_NOMEM, "no memory");
     }
-    if (message->type != KX_VERIFIED) {
+    if (message->type == KX_STORED_CREATED || message->type == KX_STORED_GOT) {
+        copy_stored(&message->u.stored, keyed);
+    } else if (message->type != KX_VERIFIED) {
         copy_answer(&message->u.keyed, keyed);
     }
-    if (message->type == KX_CREATED || message->type == KX_GOT) {
+    if (wrapped) {
         keyed->key = klm_secret_alloc(KEY);
         if (!keyed->key) {
             return failed(session, KLM_E_NOMEM, "no secret memory");
         }
-        KLM_TRY(unwrap(session, message->u.keyed.wrapped, keyed->key));
+        KLM_TRY(unwrap(session, wrapped, keyed->key));
     }
     *out = keyed;
     keyed = NULL;
@@ -372,6 +410,9 @@ static klm_rc ask_steps(struct ios_session *session, const struct ios_request *r
     struct kx_message message;
     uint32_t id = session->next_id;
 
+    if (is_stored(request->type) && session->version < 2) {
+        return failed(session, KLM_E_UNSUPPORTED, "it does not know stored keys (version 2)");
+    }
     session->next_id = id == UINT32_MAX ? 1 : id + 1;
     KLM_TRY(send_request(session, request, id));
     KLM_TRY(receive(session, &message));

@@ -29,6 +29,8 @@ struct ios_request {
         const struct kx_create *create;
         const struct kx_get *get;
         const struct kx_translate *translate;
+        const struct kx_stored_create *stored_create;
+        const struct kx_stored_get *stored_get;
     } u;
 };
 
@@ -37,8 +39,10 @@ struct ios_keyed {
     uint8_t *key; /* 32 bytes of secret memory; NULL after verify and translate */
     struct klm_slice eedk[KX_EEDKS];
     uint8_t eedk_n;
-    struct kx_label labels[KX_EEDKS];
+    struct kx_label labels[KX_EEDKS]; /* of a stored key: its alias */
     uint8_t labels_n;
+    bool by_id; /* a stored key, with its identifier */
+    uint8_t key_id[KX_KEY_ID];
     uint8_t bytes[KX_EEDKS * KX_EEDK_MAX]; /* what eedk points at */
 };
 void ios_keyed_free(struct ios_keyed **keyed);

@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "keymgr/km.h"
+#include "metadata/group.h"
 
 #include "keyring/p11/p11.h"
 #include "smf/sign.h"
@@ -243,6 +244,8 @@ void km_finish(struct km_call *call);
 void km_settle(struct km_call *call, klm_rc rc);
 /* Answers of a batch, posted to each call's loop. */
 void km_deliver(struct km_call *call);
+/* The same behind the call's own last step, on a worker. */
+void km_answer(struct km_call *call);
 
 /* audit.c */
 /* The thread line of the text record for what an actor does: "KeyServing", "Partner", "Console". */
@@ -374,6 +377,26 @@ struct km_labels {
 };
 klm_rc km_labels_choose(struct km_call *call, const char *serial, const struct kx_label *given,
                         size_t given_n, struct km_labels *out) KLM_MUST_USE;
+
+/* key_serve.c: what the verbs that give keys to drives share.
+ * Who asks, for which volume: checks the drive against the table and serves.def, and fills the event. */
+klm_rc km_serve_describe(struct km_call *call, const char *serial, const char *volser) KLM_MUST_USE;
+/* The labels in call->keyed into the event. */
+void km_serve_labels(struct km_call *call);
+/* One usage event of a write, with the key identifier that the event has. */
+klm_rc km_serve_usage(struct km_call *call, struct st_change *change) KLM_MUST_USE;
+
+/* groups.c: what verbs of stored keys share.
+ * A range as typed, refused with a message when it is none. */
+klm_rc km_alias_run(struct km_call *call, const char *typed, struct klm_alias_run *out)
+    KLM_MUST_USE;
+/* Is there a stored key of this alias? KLM_E_NOTFOUND. */
+klm_rc km_key_there(struct st_view *view, const char *alias) KLM_MUST_USE;
+/* Stored keys may be made, and given out for writes: requireHardwareProtectionForSymmetricKeys. */
+klm_rc km_key_hardware(struct km_call *call, const char *alias) KLM_MUST_USE;
+
+/* key_stored.c: say which names of symmetricKeySet lead nowhere. */
+void km_keyset_look(struct km_server *server, const struct parm_config *config);
 
 /* Steps named in verbs.def. */
 #include "keymgr/steps.h"

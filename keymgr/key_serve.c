@@ -11,6 +11,8 @@ static const char *const request_name[KM_VERBS] = {[KM_DRIVE_VERIFY] = "Verify",
                                                    [KM_KEY_CREATE] = "Write",
                                                    [KM_KEY_GET] = "Read",
                                                    [KM_KEY_TRANSLATE] = "Translate",
+                                                   [KM_STORED_CREATE] = "Write",
+                                                   [KM_STORED_GET] = "Read",
                                                    [KM_DISK_CREATE] = "Disk Create",
                                                    [KM_DISK_UNLOCK] = "Disk Unlock",
                                                    [KM_DISK_REWRAP] = "Disk Rewrap"};
@@ -58,7 +60,7 @@ static klm_rc check_kind(struct km_call *call)
 }
 
 /* The event's fields that all key verbs share; the drive as the table knows it. */
-static klm_rc describe(struct km_call *call, const char *serial, const char *volser)
+klm_rc km_serve_describe(struct km_call *call, const char *serial, const char *volser)
 {
     struct smf_event *event = &call->event;
     struct dt_table *drives = km_drives(call->server);
@@ -86,7 +88,7 @@ static klm_rc describe(struct km_call *call, const char *serial, const char *vol
     return event->field[SMF_F_VOLSER] ? KLM_OK : KLM_E_NOMEM;
 }
 
-static void describe_labels(struct km_call *call)
+void km_serve_labels(struct km_call *call)
 {
     call->event.field[SMF_F_RESOURCE] = resource(call, call->event.field[SMF_F_VOLSER]);
     call->event.field[SMF_F_ALIAS1] = call->keyed.labels[0].label;
@@ -221,18 +223,19 @@ klm_rc km_key_create_prepare(struct km_call *call)
     struct km_key_create *req = call->req;
     struct km_labels labels;
 
-    KLM_TRY(describe(call, req->serial, req->volser));
+    KLM_TRY(km_serve_describe(call, req->serial, req->volser));
     KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
     KLM_TRY(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &call->data_key));
     KLM_TRY(make_eedks(call, &labels));
-    describe_labels(call);
+    km_serve_labels(call);
     return wrap(call, req->session_key);
 }
 
 /* What the auditors and the operator will ask for later: one usage event a write. */
-static klm_rc add_usage(struct km_call *call, struct st_change *change)
+klm_rc km_serve_usage(struct km_call *call, struct st_change *change)
 {
     struct md_usage usage = {.number = ++call->server->writer.usage_last, .time = call->event.time};
+    const char *dki = call->event.field[SMF_F_DKI]; /* of a stored key */
 
     if (usage.time == 0) {
         usage.time = call->event.time = klm_clock();
@@ -241,6 +244,7 @@ static klm_rc add_usage(struct km_call *call, struct st_change *change)
     snprintf(usage.wwn, sizeof usage.wwn, "%s", call->drive.wwn);
     snprintf(usage.volser, sizeof usage.volser, "%s", call->event.field[SMF_F_VOLSER]);
     snprintf(usage.alias1, sizeof usage.alias1, "%s", call->keyed.labels[0].label);
+    snprintf(usage.dki, sizeof usage.dki, "%s", dki ? dki : "");
     if (call->keyed.labels_n > 1) {
         snprintf(usage.alias2, sizeof usage.alias2, "%s", call->keyed.labels[1].label);
     }
@@ -249,16 +253,16 @@ static klm_rc add_usage(struct km_call *call, struct st_change *change)
 
 klm_rc km_key_create_apply(struct km_call *call, struct st_change *change)
 {
-    return add_usage(call, change);
+    return km_serve_usage(call, change);
 }
 
 klm_rc km_key_get_prepare(struct km_call *call)
 {
     struct km_key_get *req = call->req;
 
-    KLM_TRY(describe(call, req->serial, req->volser));
+    KLM_TRY(km_serve_describe(call, req->serial, req->volser));
     KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
-    describe_labels(call);
+    km_serve_labels(call);
     return wrap(call, req->session_key);
 }
 
@@ -267,30 +271,30 @@ klm_rc km_key_translate_prepare(struct km_call *call)
     struct km_key_translate *req = call->req;
     struct km_labels labels;
 
-    KLM_TRY(describe(call, req->serial, req->volser));
+    KLM_TRY(km_serve_describe(call, req->serial, req->volser));
     KLM_TRY(km_labels_choose(call, req->serial, req->labels, (size_t)req->labels_n, &labels));
     KLM_TRY(open_eedks(call, req->eedk, req->eedk_n));
     KLM_TRY(make_eedks(call, &labels));
-    describe_labels(call);
+    km_serve_labels(call);
     return KLM_OK;
 }
 
 klm_rc km_key_translate_apply(struct km_call *call, struct st_change *change)
 {
-    return add_usage(call, change);
+    return km_serve_usage(call, change);
 }
 
 /* Each unlock of a disk system is told in the usage metadata, with the label that opened it. */
 klm_rc km_disk_unlock_apply(struct km_call *call, struct st_change *change)
 {
-    return add_usage(call, change);
+    return km_serve_usage(call, change);
 }
 
 klm_rc km_drive_verify_prepare(struct km_call *call)
 {
     struct km_verify *req = call->req;
 
-    return describe(call, req->serial, "");
+    return km_serve_describe(call, req->serial, "");
 }
 
 void km_key_published(struct km_call *call)

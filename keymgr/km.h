@@ -192,6 +192,21 @@ struct km_key_translate { /* KM_KEY_TRANSLATE, KM_DISK_REWRAP */
     struct kx_label labels[KX_EEDKS];
     int64_t labels_n;
 };
+struct km_stored { /* KM_STORED_CREATE, KM_STORED_GET */
+    const char *serial, *volser;
+    uint8_t key_id[KX_KEY_ID]; /* of a get */
+    const uint8_t *session_key;
+};
+struct km_keys_req {   /* KM_KEYS_CREATE, KM_KEYS_DELETE */
+    const char *range; /* an alias or a range */
+    const char *group;
+    bool force; /* delete keys that volumes need, too */
+};
+struct km_group_req { /* KM_GROUP_... */
+    const char *group, *source, *alias;
+    const char *password; /* createkeygroup has it; nothing here is kept under it */
+    bool wrap, nowrap, verbose;
+};
 struct km_verify { /* KM_DRIVE_VERIFY */
     const char *serial;
 };
@@ -321,9 +336,10 @@ struct km_call {
 
     /* Answer */
     klm_rc rc;
-    uint16_t device_code;  /* for drives: 0xEE31, ...; 0 none */
-    struct klm_diag diag;  /* message that says why */
-    struct kx_keyed keyed; /* key verbs */
+    uint16_t device_code;    /* for drives: 0xEE31, ...; 0 none */
+    struct klm_diag diag;    /* message that says why */
+    struct kx_keyed keyed;   /* key verbs */
+    struct kx_stored stored; /* verbs of stored keys */
     struct dt_drive
         drive; /* KM_DRIVE_CONTACT: the drive as admitted; drive verbs: the drive at hand */
     struct km_rows rows;    /* listings */
@@ -335,7 +351,10 @@ struct km_call {
     size_t more_at;      /* so much of them stands in the outbox already */
     uint64_t untold;     /* changes that more has no room for */
     void *work;          /* a verb's own, in the pool */
-    bool no_apply;       /* prepare found that nothing needs to change */
+    klm_rc (*answer)(
+        struct km_call *
+            call); /* a last step, on a worker: after the change is on disk, before the answer leaves. Set by apply */
+    bool no_apply;              /* prepare found that nothing needs to change */
     struct kr_key *data_key;    /* freed with the call */
     struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
     struct pr_set

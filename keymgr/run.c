@@ -7,6 +7,7 @@
 static void take_back(struct km_call *call, klm_rc rc)
 {
     klm_wipe(&call->keyed, sizeof call->keyed);
+    klm_wipe(&call->stored, sizeof call->stored);
     memset(&call->rows, 0, sizeof call->rows);
     call->bytes = (struct klm_slice){0};
     call->text = NULL;
@@ -143,6 +144,28 @@ static void prepare(struct km_call *call)
 static void prepare_job(struct klm_job *job)
 {
     prepare((struct km_call *)(void *)((char *)job - offsetof(struct km_call, job)));
+}
+
+/* What an answer still needs of keys. Its failure is an event of its own: the change stands. */
+static void answer_job(struct klm_job *job)
+{
+    struct km_call *call = (struct km_call *)(void *)((char *)job - offsetof(struct km_call, job));
+
+    call->rc = call->answer(call);
+    if (call->rc == KLM_OK) {
+        km_deliver(call);
+    } else {
+        km_finish(call);
+    }
+}
+
+void km_answer(struct km_call *call)
+{
+    call->job = (struct klm_job){.run = answer_job};
+    if (call->server->options.offline ||
+        klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
+        answer_job(&call->job);
+    }
 }
 
 static klm_rc admit(struct km_call *call)

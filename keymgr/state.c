@@ -221,6 +221,7 @@ void km_state_swap(struct km_server *server, struct km_state *take_state)
     if (!server->options.offline) {
         set_trace(take_state->config);
         km_watch_certificates(take_state, true);
+        km_keyset_look(server, take_state->config);
     }
     if (server->refreshed) {
         server->refreshed(server->refreshed_arg);

@@ -59,6 +59,7 @@ static void fail_all(struct km_call *list, klm_rc rc, enum klm_msg_id msg, const
     for (struct km_call *call = list; call; call = call->next) {
         if (call->rc == KLM_OK) {
             klm_wipe(&call->keyed, sizeof call->keyed);
+            call->answer = NULL;
             call->bytes = (struct klm_slice){0};
             call->text = NULL;
             call->rc = KM_REFUSE(call, rc, 0xEE0F, msg, why);
@@ -107,7 +108,9 @@ static void deliver_all(struct km_call *list)
 {
     for (struct km_call *call = list, *next; call; call = next) {
         next = call->next;
-        if (call->rc == KLM_OK) {
+        if (call->rc == KLM_OK && call->answer) {
+            km_answer(call);
+        } else if (call->rc == KLM_OK) {
             km_deliver(call);
         } else {
             km_finish(call);

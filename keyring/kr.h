@@ -129,9 +129,15 @@ klm_rc kr_token_spec(struct klm_slice token, struct kr_spec *out) KLM_MUST_USE;
 /* A token from the store. KLM_E_NOTFOUND. */
 klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *pool,
                     struct klm_slice *token) KLM_MUST_USE;
+/* KLM_OK when there is a token of that label, damaged or not. KLM_E_NOTFOUND. */
+klm_rc kr_token_exists(struct st_view *view, const char *label) KLM_MUST_USE;
 /* Put a token there. KLM_E_EXISTS unless overwrite; KLM_E_CORRUPT: it is no token. */
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite) KLM_MUST_USE;
+typedef klm_rc kr_token_fn(void *arg, const char *label, const struct kr_spec *spec);
+/* Tokens of one type whose labels come after a text ("": all), by label; damaged ones are left out. */
+klm_rc kr_token_scan(struct st_view *view, enum kr_type type, const char *after, kr_token_fn *fn,
+                     void *arg) KLM_MUST_USE;
 /* KLM_E_NOTFOUND. */
 klm_rc kr_token_delete(struct st_change *change, const char *label) KLM_MUST_USE;
 

@@ -1,6 +1,8 @@
 /* Key tokens in the store: the record is the token as it is, its key the label. */
 #include "keyring/internal.h"
 
+#include <string.h>
+
 klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *pool,
                     struct klm_slice *token)
 {
@@ -8,8 +10,7 @@ klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *po
     return st_get(view, ST_TOKEN, klm_slice_str(label), pool, token);
 }
 
-/* KLM_OK when there is a token of that label, damaged or not. */
-static klm_rc exists(struct st_view *view, const char *label)
+klm_rc kr_token_exists(struct st_view *view, const char *label)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct klm_slice token;
@@ -28,7 +29,7 @@ klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slic
 
     KLM_TRY(kr_check_token_label(label));
     KLM_TRY(kr_token_vp(token, vp)); /* nothing else ever gets into this table */
-    rc = exists(st_change_view(change), label);
+    rc = kr_token_exists(st_change_view(change), label);
     if (rc == KLM_OK && !overwrite) {
         return KLM_E_EXISTS;
     }
@@ -38,9 +39,41 @@ klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slic
     return st_put(change, ST_TOKEN, klm_slice_str(label), token);
 }
 
+struct token_walk {
+    enum kr_type type;
+    kr_token_fn *fn;
+    void *arg;
+};
+
+static klm_rc visit_token(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
+{
+    const struct token_walk *walk = arg;
+    char label[KR_TOKEN_LABEL_MAX + 1] = "";
+    struct kr_spec spec;
+
+    if (damaged || key.n > KR_TOKEN_LABEL_MAX || kr_token_spec(record, &spec) != KLM_OK ||
+        spec.type != walk->type) {
+        return KLM_OK;
+    }
+    memcpy(label, key.p, key.n);
+    return walk->fn(walk->arg, label, &spec);
+}
+
+klm_rc kr_token_scan(struct st_view *view, enum kr_type type, const char *after, kr_token_fn *fn,
+                     void *arg)
+{
+    struct token_walk walk = {type, fn, arg};
+    struct st_range range = {0};
+
+    if (after[0]) {
+        range.after = klm_slice_str(after);
+    }
+    return st_scan(view, ST_TOKEN, &range, visit_token, &walk);
+}
+
 klm_rc kr_token_delete(struct st_change *change, const char *label)
 {
     KLM_TRY(kr_check_token_label(label));
-    KLM_TRY(exists(st_change_view(change), label));
+    KLM_TRY(kr_token_exists(st_change_view(change), label));
     return st_delete(change, ST_TOKEN, klm_slice_str(label));
 }

@@ -103,6 +103,15 @@ static void send_keyed(struct srv_session *session, const struct request *reques
     send_buf(session, &buf, kx_encode_keyed(request->answer, &call->keyed, request->id, &buf));
 }
 
+static void send_stored(struct srv_session *session, const struct request *request,
+                        struct km_call *call)
+{
+    struct klm_buf buf;
+
+    klm_buf_init_wiping(&buf, KX_MESSAGE_MAX);
+    send_buf(session, &buf, kx_encode_stored(request->answer, &call->stored, request->id, &buf));
+}
+
 static void answer(struct srv_session *session, const struct request *request, struct km_call *call)
 {
     if (call->rc != KLM_OK || call->device_code) {
@@ -110,6 +119,8 @@ static void answer(struct srv_session *session, const struct request *request, s
                    klm_msg(call->diag.msg)->id, call->diag.text);
     } else if (request->answer == KX_VERIFIED) {
         send_plain(session, KX_VERIFIED, request->id);
+    } else if (request->answer == KX_STORED_CREATED || request->answer == KX_STORED_GOT) {
+        send_stored(session, request, call);
     } else {
         send_keyed(session, request, call);
     }
@@ -230,25 +241,55 @@ static klm_rc fill_translate(struct srv_session *session, struct km_call *call,
     return req->volser ? copy_eedks(call, &translate->old, req->eedk) : KLM_E_NOMEM;
 }
 
+static klm_rc fill_stored(struct srv_session *session, struct km_call *call, const char *volser,
+                          const uint8_t *key_id)
+{
+    struct km_stored *req = call->req;
+
+    req->serial = session->serial;
+    req->volser = klm_pool_str(call->pool, volser);
+    req->session_key = session->key;
+    if (key_id) {
+        memcpy(req->key_id, key_id, sizeof req->key_id);
+    }
+    return req->volser ? KLM_OK : KLM_E_NOMEM;
+}
+
+/* The message into the verb's request. */
+static klm_rc fill(struct srv_session *session, struct km_call *call,
+                   const struct kx_message *message)
+{
+    switch (message->type) {
+    case KX_VERIFY:
+        ((struct km_verify *)call->req)->serial = session->serial;
+        return KLM_OK;
+    case KX_CREATE:
+        return fill_create(session, call, &message->u.create);
+    case KX_GET:
+        return fill_get(session, call, &message->u.get);
+    case KX_TRANSLATE:
+        return fill_translate(session, call, &message->u.translate);
+    case KX_STORED_CREATE:
+        return fill_stored(session, call, message->u.stored_create.volser, NULL);
+    case KX_STORED_GET:
+        return fill_stored(session, call, message->u.stored_get.volser,
+                           message->u.stored_get.key_id);
+    default:
+        return KLM_E_STATE;
+    }
+}
+
 static klm_rc start_request(struct srv_session *session, const struct kx_message *message)
 {
     const enum km_verb_id verb = km_verb_for(message->type, (enum dt_kind)session->kind);
     struct km_call *call;
-    klm_rc rc = KLM_OK;
+    klm_rc rc;
 
     if (verb == KM_VERBS) {
         return KLM_E_STATE; /* kx_next lets none of these through */
     }
     KLM_TRY(new_call(session, verb, message->id, (enum kx_type)(message->type | KX_ANSWER), &call));
-    if (message->type == KX_VERIFY) {
-        ((struct km_verify *)call->req)->serial = session->serial;
-    } else if (message->type == KX_CREATE) {
-        rc = fill_create(session, call, &message->u.create);
-    } else if (message->type == KX_GET) {
-        rc = fill_get(session, call, &message->u.get);
-    } else {
-        rc = fill_translate(session, call, &message->u.translate);
-    }
+    rc = fill(session, call, message);
     if (rc != KLM_OK) {
         km_call_free(&call);
         return rc;

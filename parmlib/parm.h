@@ -87,6 +87,10 @@ struct parm_ring {
 };
 klm_rc parm_ring(const char *value, struct parm_ring *out) KLM_MUST_USE;
 
+/* The items of a symmetricKeySet value in order, without the blanks around them: key groups, aliases, ranges. fn's first failure ends it. */
+typedef klm_rc parm_keyset_fn(void *arg, struct klm_slice item);
+klm_rc parm_keyset_each(const char *value, parm_keyset_fn *fn, void *arg) KLM_MUST_USE;
+
 /* TLS versions of drive sessions, 12 or 13, from TransportListener.ssl.protocols and the suites named. */
 int parm_tls_min(const struct parm_config *config);
 int parm_tls_max(const struct parm_config *config);

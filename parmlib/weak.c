@@ -78,17 +78,6 @@ static void hardware(const struct parm_config *config)
     }
 }
 
-static void lto(const struct parm_config *config, enum parm_id id)
-{
-    const struct parm_value *value = &config->v[id];
-    char where[PLACE_MAX];
-
-    if (parm_is_set(config, id) && (parm_row(id)->type != PARM_BOOL || value->num)) {
-        klm_say(KLM_MSG_PARM_LTO, place(config, value->line, where, sizeof where),
-                parm_row(id)->name);
-    }
-}
-
 void parm_say_weak(const struct parm_config *config)
 {
     if (parm_num(config, PARM_TransportListener_ssl_clientauthentication) == 0) {
@@ -109,8 +98,4 @@ void parm_say_weak(const struct parm_config *config)
     }
     passwords(config);
     hardware(config);
-    lto(config, PARM_symmetricKeySet);
-    lto(config, PARM_zOSCompatibility);
-    lto(config, PARM_requireHardwareProtectionForSymmetricKeys);
-    lto(config, PARM_config_keygroup_xml_file);
 }

@@ -271,11 +271,6 @@ const struct right *doc_right(enum km_right right)
     return &rights[right];
 }
 
-bool doc_is_later(const struct command *command)
-{
-    return !strcmp(command->handler, "con_later");
-}
-
 bool doc_has_options(const struct command *command)
 {
     return !strcmp(command->handler, "NULL") || !strcmp(command->handler, "con_modconfig");
@@ -301,10 +296,6 @@ static void write_command(const struct command *c)
         printf(" Also ");
         doc_names(c->aliases);
         printf(".");
-    }
-    if (doc_is_later(c)) {
-        printf(" Refused in this version.\n");
-        return;
     }
     printf(" Right: %s.\n", right_name(doc_verb(c->verb)->right));
     if (doc_has_options(c)) {

@@ -167,8 +167,6 @@ const char *doc_range(const char *range);
 /* The verb of a command, and the row of its right. */
 const struct verb *doc_verb(enum km_verb_id id);
 const struct right *doc_right(enum km_right right);
-/* Can the command not be used yet? Its help says in parentheses what it waits for. */
-bool doc_is_later(const struct command *command);
 /* Are its options the parameters of its verb? */
 bool doc_has_options(const struct command *command);
 /* Print names that are parted by commas, with blanks. */

@@ -241,10 +241,6 @@ static void product_command(const struct command *c)
         doc_names(c->aliases);
         printf(".");
     }
-    if (doc_is_later(c)) {
-        printf(" Refused in this version.\n");
-        return;
-    }
     printf(" Right: %s.\n", doc_right(doc_verb(c->verb)->right)->text);
     if (doc_has_options(c)) {
         options(c->verb);

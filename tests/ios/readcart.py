@@ -3,6 +3,7 @@
 
 readcart.py FILE KEYHEX        check and list every file of the volume; print the content's SHA-256 of each
 readcart.py --make FILE KEYHEX make the golden cartridge: two files, blocks of 64 bytes, no compression
+readcart.py --make-lto FILE KEYHEX the same of an LTO drive: one file, with a key identifier instead of EEDKs
 ios/CARTRIDGE.md is the format. AES-GCM is written out here after FIPS 197 and NIST SP 800-38D: slow, for small tapes.
 Blocks that are compressed are checked but not decompressed."""
 import hashlib
@@ -159,9 +160,24 @@ def label2(kind):
 # ---- Encrypted files
 
 
+class KeyId(bytes):
+    """Identifier of a stored key (exchange/PROTOCOL.md, 6.1): three characters and 18 digits, or 12 characters."""
+
+    def aliases(self):
+        plain = self.rstrip(b" ")
+        out = [self[:3].decode() + self[3:].hex()] if self[:3].isalnum() and self[:3].isascii() else []
+        return out + ([plain.decode()] if plain and all(0x20 < c < 0x7F for c in plain) else [])
+
+
 def header(block):
     magic, version, cipher, compression, chunk, salt, n = struct.unpack_from(">8sHBBI32sH", block)
-    if magic != b"KLMCART\0" or (version, cipher) != (1, 1) or compression > 1 or not 1 <= n <= 2:
+    if magic != b"KLMCART\0" or cipher != 1 or compression > 1:
+        raise SystemExit("no header block")
+    if version == 2:
+        if len(block) != 60:
+            raise SystemExit("header block is %d bytes, not 60" % len(block))
+        return chunk, salt, KeyId(block[48:])
+    if version != 1 or not 1 <= n <= 2:
         raise SystemExit("no header block")
     at, eedks = 50, []
     for _ in range(n):
@@ -205,8 +221,11 @@ def open_file(blocks, key):
 
 
 def seal_file(content, key, salt, eedks, chunk):
-    block = struct.pack(">8sHBBI32sH", b"KLMCART\0", 1, 1, 0, chunk, salt, len(eedks))
-    block += b"".join(struct.pack(">H", len(e)) + e for e in eedks)
+    if isinstance(eedks, KeyId):
+        block = struct.pack(">8sHBBI32s12s", b"KLMCART\0", 2, 1, 0, chunk, salt, eedks)
+    else:
+        block = struct.pack(">8sHBBI32sH", b"KLMCART\0", 1, 1, 0, chunk, salt, len(eedks))
+        block += b"".join(struct.pack(">H", len(e)) + e for e in eedks)
     k, file_id, out = subkey(key, salt, block), hashlib.sha256(block).digest()[:8], [block]
     pieces = [content[i:i + chunk] for i in range(0, len(content), chunk)] or [b""]
     for number, piece in enumerate(pieces):
@@ -243,17 +262,21 @@ def read(path, key):
             raise SystemExit("block count of file %d" % (seq + 1))
         content, eedks = open_file(blocks, key)
         digest = hashlib.sha256(content).hexdigest() if content is not None else "compressed"
-        print("file", seq + 1, hdr1[4:21].strip(), len(blocks), [len(e) for e in eedks], digest)
+        named = eedks.aliases() if isinstance(eedks, KeyId) else [len(e) for e in eedks]
+        print("file", seq + 1, hdr1[4:21].strip(), len(blocks), named, digest)
 
 
 def golden_content():
     return bytes((i * 7 + i // 64) & 0xFF for i in range(150))
 
 
-def make(path, key):
+GOLDEN = [("GOLDEN.ONE", golden_content(), [b"first eedk", b"second"]), ("GOLDEN.EMPTY", b"", [b"only one"])]
+GOLDEN_LTO = [("GOLDEN.LTO", golden_content(), KeyId(b"des" + bytes(8) + b"\x1f"))]
+
+
+def make(path, key, files):
     tape = Tape()
     tape.add(("VOL1%-6s0" % "GOLD01").ljust(41).encode("cp037") + "KLMSRV".ljust(39).encode("cp037"))
-    files = [("GOLDEN.ONE", golden_content(), [b"first eedk", b"second"]), ("GOLDEN.EMPTY", b"", [b"only one"])]
     for seq, (name, content, eedks) in enumerate(files, 1):
         salt = hashlib.sha256(b"golden salt %d" % seq).digest()
         blocks = seal_file(content, key, salt, eedks, 64)
@@ -285,7 +308,9 @@ if __name__ == "__main__":
     self_test()
     args = sys.argv[1:]
     if len(args) == 3 and args[0] == "--make":
-        make(args[1], bytes.fromhex(args[2]))
+        make(args[1], bytes.fromhex(args[2]), GOLDEN)
+    elif len(args) == 3 and args[0] == "--make-lto":
+        make(args[1], bytes.fromhex(args[2]), GOLDEN_LTO)
     elif len(args) == 2:
         read(args[0], bytes.fromhex(args[1]))
     else:

@@ -12,6 +12,7 @@ from scenario import expect, run
 
 HELLO, CONFIRM, VERIFY, CREATE, GET, TRANSLATE, BYE = 0x01, 0x02, 0x10, 0x11, 0x12, 0x13, 0x1F
 HELLO_SERVER, CONFIRMED, VERIFIED, CREATED, GOT, TRANSLATED, ERROR = 0x81, 0x82, 0x90, 0x91, 0x92, 0x93, 0xFF
+STORED_CREATE, STORED_GET, STORED_CREATED, STORED_GOT = 0x14, 0x15, 0x94, 0x95  # version 2
 REQUEST = """[req]
 distinguished_name = dn
 req_extensions = ext
@@ -93,8 +94,8 @@ def eedks_field(eedks):
 class Session:
     """One session of a drive, up to ready unless told otherwise."""
 
-    def __init__(self, server, drive, port="tcp", confirm=True, seconds=10, hello=None, room=0, **tls):
-        self.drive, self.number = drive, 0
+    def __init__(self, server, drive, port="tcp", confirm=True, seconds=10, hello=None, room=0, fields=None, version=1, **tls):
+        self.drive, self.number, self.version = drive, 0, version
         self.sock = socket.socket()
         self.sock.settimeout(seconds * SLOW)
         if room:  # a small window for answers
@@ -109,7 +110,7 @@ class Session:
                 self.hellos = hashlib.sha256(mine + theirs).digest()
             self.sock = drive.context(f"{server.home}/drive/ca.crt", **tls).wrap_socket(self.sock)
             if confirm:
-                self.confirm()
+                self.confirm(fields=fields)
         except BaseException:
             self.sock.close()
             raise
@@ -151,7 +152,7 @@ class Session:
 
     def send(self, kind, body):
         self.number += 1
-        self.sock.sendall(message(kind, struct.pack(">I", self.number) + body))
+        self.sock.sendall(message(kind, struct.pack(">I", self.number) + body, self.version))
 
     def verify(self):
         self.send(VERIFY, b"")
@@ -183,6 +184,20 @@ class Session:
     def translate(self, volser, eedks, labels):
         self.send(TRANSLATE, volser.encode().ljust(6) + eedks_field(eedks) + labels_field(labels))
         return self.keyed(self.answer(TRANSLATED))
+
+    @staticmethod
+    def stored(body):
+        """Wrapped data key, key identifier, alias of a stored-created or stored-got."""
+        expect(len(body) == 57 + body[56], "bytes are left")
+        return body[4:44], body[44:56], body[57:].decode()
+
+    def stored_create(self, volser):
+        self.send(STORED_CREATE, volser.encode().ljust(6))
+        return self.stored(self.answer(STORED_CREATED))
+
+    def stored_get(self, volser, key_id):
+        self.send(STORED_GET, volser.encode().ljust(6) + key_id)
+        return self.stored(self.answer(STORED_GOT))
 
     def stuff(self, seconds=5):
         """Ask for keys and read no answer, until nothing more is taken."""

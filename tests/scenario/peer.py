@@ -22,10 +22,10 @@ class Host:
         write(self.member, "".join(f"EKM {name}=127.0.0.1:{server.ssl if self.ssl else server.tcp}\n" for name, server in zip(names, servers)))
         return self
 
-    def make(self, server, key="ec:P-256", sign="CERTAUTH LABEL('MyLocalRACFCA')", name=None, authority=None):
+    def make(self, server, key="ec:P-256", sign="CERTAUTH LABEL('MyLocalRACFCA')", name=None, authority=None, kind="3592"):
         """Key, request, certificate by the server's authority; the certificate also is a file that commands can name."""
         name = name or self.serial
-        self.run("init", "--serial", self.serial, "--wwn", self.wwn, "--key-type", key, self.drive)
+        self.run("init", "--serial", self.serial, "--wwn", self.wwn, "--key-type", key, "--kind", kind, self.drive)
         shutil.copy(f"{self.drive}/drive.csr", f"{server.files}/DRIVE.{name}.CSR")
         server.racf(f"ID(TAPEKMS) GENCERT('DRIVE.{name}.CSR') WITHLABEL('DRIVE {name}') ROLE(DRIVE) SIGNWITH({sign})")
         server.racf(f"ID(TAPEKMS) EXPORT(LABEL('DRIVE {name}')) DSN('DRIVE.{name}.CERT') FORMAT(CERTB64)")

@@ -130,10 +130,11 @@ TEST(the_other_names_of_commands_work)
     SAY("F ISKLM,APPL='logoff'", 0, "MYUSER");
 }
 
-TEST(commands_of_later_features_say_what_they_wait_for)
+TEST(key_groups_need_the_property_that_names_their_file)
 {
     serving();
-    SAY("F ISKLM,APPL='createkeygroup -password x'", 1, "LTO key groups");
+    SAY("F ISKLM,APPL='createkeygroup -password x'", 1, "KLM1724E");
+    SAY("F ISKLM,APPL='addkeygroup'", 2, "Usage: addkeygroup");
 }
 
 TEST(sync_is_the_running_tasks_to_do)

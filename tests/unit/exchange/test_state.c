@@ -13,7 +13,7 @@ static const enum kx_type types[] = {
 /* What PROTOCOL.md says, written a second time and another way. */
 static bool allowed(enum kx_state state, enum kx_type type, enum kx_state *next)
 {
-    bool request = type >= KX_VERIFY && type <= KX_TRANSLATE;
+    bool request = type >= KX_VERIFY && type <= KX_STORED_GET;
     bool in_tls = state == KX_AWAIT_CONFIRM || state == KX_READY;
 
     if (in_tls && type == KX_BYE) {

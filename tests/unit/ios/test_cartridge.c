@@ -460,6 +460,73 @@ TEST(another_program_reads_our_cartridges)
                        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") != NULL);
 }
 
+#define KEY_ID "des\0\0\0\0\0\0\0\0\x1f"
+
+TEST(a_cartridge_of_an_lto_drive_names_its_key_by_an_identifier)
+{
+    const char *path = test_path("golden-lto.aws");
+    struct klm_buf file = help_load("tests/golden/cartridge/golden-lto.aws");
+    struct klm_slice eedk[IOS_EEDKS];
+    struct ios_file *open = NULL;
+    uint8_t key[IOS_KEY_SIZE], id[IOS_KEY_ID];
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof key; i++) {
+        key[i] = (uint8_t)i;
+    }
+    help_save(path, &file);
+    struct ios_cart *cart = help_open(path, IOS_CART_READ);
+    CHECK_RC(help_read(cart, 1, key, back, sizeof back, &n, NULL), KLM_OK);
+    CHECK_INT(n, 150);
+    REQUIRE_OK(ios_file_open_read(cart, 1, NULL, &open));
+    CHECK_INT(ios_file_eedks(open, eedk), 0);
+    CHECK(ios_file_key_id(open, id));
+    CHECK_MEM(id, KEY_ID, sizeof id);
+    ios_file_free(&open);
+    ios_cart_free(&cart);
+}
+
+TEST(another_program_reads_our_cartridges_of_lto_drives)
+{
+    static char text[4000];
+    const char *path = test_path("ours-lto.aws");
+    struct ios_file_key key = help_file_key();
+    struct ios_file *file = NULL;
+    struct ios_cart *cart;
+    char hex[2 * IOS_KEY_SIZE + 1];
+
+    help_create(path, "WXY662");
+    cart = help_open(path, IOS_CART_WRITE);
+    key.stored = true;
+    key.key_id = (const uint8_t *)KEY_ID;
+    CHECK_RC(ios_file_begin_write(cart, "BOTH", &key, NULL, &file), KLM_E_INVALID); /* EEDKs, too */
+    key.eedk_n = 0;
+    REQUIRE_OK(ios_file_begin_write(cart, "STORED", &key, NULL, &file));
+    REQUIRE_OK(ios_file_write(file, "abc", 3, NULL));
+    REQUIRE_OK(ios_file_close(&file, NULL, NULL));
+    ios_cart_free(&cart);
+    klm_hex(help_key, sizeof help_key, hex);
+    CHECK_INT(run("tests/ios/readcart.py", path, hex, text, sizeof text), 0);
+    CHECK(strstr(text, "file 1 STORED 2 ['des00000000000000001f'] "
+                       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad") != NULL);
+}
+
+TEST(a_header_block_with_a_key_identifier_has_just_its_length)
+{
+    struct ios_cart_header header = {.chunk = 64, .by_id = true};
+    struct klm_buf block;
+
+    klm_buf_init(&block, IOS_CART_HEADER_MAX);
+    REQUIRE_OK(ios_cart_header_encode(&header, &block));
+    CHECK_INT(block.n, 60);
+    CHECK_RC(ios_cart_header_decode(KLM_SLICE(block.p, 59), &header), KLM_E_INVALID);
+    klm_buf_u8(&block, 0);
+    CHECK_RC(ios_cart_header_decode(klm_buf_as_slice(&block), &header), KLM_E_INVALID);
+    block.p[9] = 3;
+    CHECK_RC(ios_cart_header_decode(klm_buf_as_slice(&block), &header), KLM_E_UNSUPPORTED);
+    klm_buf_done(&block);
+}
+
 TEST(the_cartridge_memory_holds_a_copy_of_what_is_on_the_tape)
 {
     const char *path = test_path("memory.aws");

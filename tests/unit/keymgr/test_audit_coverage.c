@@ -808,6 +808,135 @@ static struct km_call *class_list_ok(void)
     return RUN(KM_CLASS_LIST, NULL);
 }
 
+/* ---- Stored keys */
+#define LTO "000000000004"
+
+static struct km_call *on_group(enum km_verb_id verb)
+{
+    return RUN(verb, "groupID", "COVER");
+}
+
+static struct km_call *stored(enum km_verb_id verb, const char *key_id)
+{
+    const struct km_actor lto = {
+        .kind = KM_ACTOR_DRIVE, .roles = KM_ROLE_DRIVE, .name = LTO, .address = "192.0.2.7:40022"};
+    struct km_call *call = new_call(&house, verb, &lto);
+    struct km_stored *req = call->req;
+
+    req->serial = LTO;
+    req->volser = "COVER2";
+    req->session_key = session_key;
+    memcpy(req->key_id, key_id, sizeof req->key_id);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *groups_init_ok(void)
+{
+    return RUN(KM_GROUPS_INIT, "password", "accepted");
+}
+
+static struct km_call *group_add_ok(void)
+{
+    return on_group(KM_GROUP_ADD);
+}
+
+static struct km_call *keys_create_ok(void)
+{
+    return RUN(KM_KEYS_CREATE, "range", "COVER1");
+}
+
+static struct km_call *alias_add_ok(void)
+{
+    return RUN(KM_GROUP_ALIAS_ADD, "groupID", "COVER", "alias", "COVER1");
+}
+
+static struct km_call *group_modify_ok(void)
+{
+    return RUN(KM_GROUP_MODIFY, "groupID", "COVER", "nowrap", "true");
+}
+
+static struct km_call *group_modify_bad(void)
+{
+    return on_group(KM_GROUP_MODIFY);
+}
+
+static struct km_call *group_list_ok(void)
+{
+    return on_group(KM_GROUP_LIST);
+}
+
+static struct km_call *group_list_bad(void)
+{
+    return RUN(KM_GROUP_LIST, "groupID", "none");
+}
+
+static struct km_call *alias_copy(const char *to)
+{
+    return RUN(KM_GROUP_ALIAS_COPY, "aliasID", "COVER1", "sourceGroupID", "COVER", "targetGroupID",
+               to);
+}
+
+static struct km_call *alias_copy_ok(void)
+{
+    if (!bare) {
+        DO(&house, KM_GROUP_ADD, &admin, "groupID", "COVER3");
+    }
+    return alias_copy("COVER3");
+}
+
+static struct km_call *alias_copy_bad(void)
+{
+    return alias_copy("none");
+}
+
+static struct km_call *stored_create_ok(void)
+{
+    if (!bare) {
+        DO(&house, KM_DRIVE_ADD, &admin, "drivename", LTO, "kind", "LTO", "symrec", "COVER");
+    }
+    return stored(KM_STORED_CREATE, "COVER1      ");
+}
+
+static struct km_call *stored_create_bad(void)
+{
+    DO(&house, KM_DRIVE_MODIFY, &admin, "drivename", LTO, "symrec", "NOKEY");
+    return stored(KM_STORED_CREATE, "COVER1      ");
+}
+
+static struct km_call *stored_get_ok(void)
+{
+    return stored(KM_STORED_GET, "COVER1      ");
+}
+
+static struct km_call *stored_get_bad(void)
+{
+    return stored(KM_STORED_GET, "NONE        ");
+}
+
+static struct km_call *alias_delete_ok(void)
+{
+    return RUN(KM_GROUP_ALIAS_DELETE, "groupID", "COVER", "alias", "COVER1");
+}
+
+static struct km_call *group_delete_ok(void)
+{
+    return RUN(KM_GROUP_DELETE, "groupID", "COVER3");
+}
+
+static struct km_call *keys_delete_ok(void)
+{
+    if (!bare) {
+        DO(&house, KM_KEYS_CREATE, &admin, "range", "COVER9");
+    }
+    return RUN(KM_KEYS_DELETE, "alias", "COVER9");
+}
+
+static struct km_call *keys_delete_bad(void)
+{
+    return RUN(KM_KEYS_DELETE, "alias", "COVER1");
+}
+
 /* ---- In this order, as some need what others made. A verb that has nothing to fail by says so. */
 typedef struct km_call *run_fn(void);
 static const struct row {
@@ -879,6 +1008,18 @@ static const struct row {
     {KM_SYNC_USAGE_SENT, usage_sent_ok, NULL, "its partner is only a name"},
     {KM_SYNC_DRIVES_CHECK, drives_check_ok, drives_check_bad, NULL},
     {KM_SYNC_DRIVES_TAKE, drives_take_ok, drives_take_bad, NULL},
+    {KM_GROUPS_INIT, groups_init_ok, groups_init_ok, NULL},
+    {KM_GROUP_ADD, group_add_ok, group_add_ok, NULL},
+    {KM_KEYS_CREATE, keys_create_ok, keys_create_ok, NULL},
+    {KM_GROUP_ALIAS_ADD, alias_add_ok, alias_add_ok, NULL},
+    {KM_GROUP_MODIFY, group_modify_ok, group_modify_bad, NULL},
+    {KM_GROUP_LIST, group_list_ok, group_list_bad, NULL},
+    {KM_GROUP_ALIAS_COPY, alias_copy_ok, alias_copy_bad, NULL},
+    {KM_STORED_CREATE, stored_create_ok, stored_create_bad, NULL},
+    {KM_STORED_GET, stored_get_ok, stored_get_bad, NULL},
+    {KM_GROUP_ALIAS_DELETE, alias_delete_ok, alias_delete_ok, NULL},
+    {KM_GROUP_DELETE, group_delete_ok, group_delete_ok, NULL},
+    {KM_KEYS_DELETE, keys_delete_ok, keys_delete_bad, NULL},
 };
 
 static void serving(void)
@@ -887,7 +1028,9 @@ static void serving(void)
         return;
     }
     listen_now();
-    start_house(&house, "coverage", "Audit.smf=true\n");
+    start_house(&house, "coverage",
+                "Audit.smf=true\n"
+                "config.keygroup.xml.file=FILE:keygroups.xml\n");
     make_drive(&house, &drive, SERIAL, WWN, CA_LABEL);
     make_drive(&house, &stranger, WAITS, WWN3, CA_LABEL);
     DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL, "wwn", WWN, "rec1", "L1");
