@@ -387,6 +387,7 @@ klm_rc km_config_refresh_apply(struct km_call *call, struct st_change *change)
     }
     KLM_TRY(km_more_config(call, call->state->config, call->new_state->config));
     KLM_TRY(km_edit_merge(call->edit, change, &listener));
+    KLM_TRY(km_edit_merge_groups(call->edit, change, km_more_group, call));
     call->text = "Configuration, key rings and drive table were read again";
     return KLM_OK;
 }
@@ -419,6 +420,7 @@ void km_config_refresh_publish(struct km_call *call)
     pthread_mutex_unlock(&server->config_lock);
     km_edit_taken(server, call->edit);
     km_drive_publish_all(call);
+    km_views_groups(server);
 }
 
 klm_rc km_keystore_refresh_prepare(struct km_call *call)

@@ -224,6 +224,14 @@ struct km_news km_drive_news(const struct dt_drive *before, const struct dt_driv
                             .now = after ? km_drive_text(after, now) : NULL};
 }
 
+/* For an md_group_told_fn: one for each key group that a file changed; arg is the call. */
+klm_rc km_more_group(void *call, const char *group, const char *how)
+{
+    const struct km_news news = {.what = KM_HAP_GROUP_EDITED, .object = group, .now = how};
+
+    return km_more(call, &news);
+}
+
 klm_rc km_more_drive(void *call, const struct dt_drive *before, const struct dt_drive *after)
 {
     char old[KM_DRIVE_TEXT], now[KM_DRIVE_TEXT];

@@ -34,6 +34,16 @@ static klm_rc start_drive(void *arg, const struct dt_drive *before, const struct
     return km_news_row(&news, &told->row);
 }
 
+static klm_rc start_group(void *arg, const char *group, const char *how)
+{
+    static const struct km_actor group_file = {.kind = KM_ACTOR_SYSTEM, .name = "keygroups.xml"};
+    const struct km_news news = {
+        .what = KM_HAP_GROUP_EDITED, .actor = &group_file, .object = group, .now = how};
+    struct told *told = arg;
+
+    return km_news_row(&news, &told->row);
+}
+
 /* As many events as the outbox row takes are committed with the change. */
 static klm_rc commit_told(struct km_server *server, struct st_change **change,
                           struct klm_slice told, struct klm_diag *diag)
@@ -66,7 +76,10 @@ klm_rc km_edit_start(struct km_server *server, const struct km_edit *edit, struc
 
     KLM_TRY(st_change_open(server->store, &change));
     klm_buf_init(&told.row, KM_MORE_MAX);
-    rc = km_edit_merge(edit, change, &listener);
+    rc = km_edit_merge_groups(edit, change, start_group, &told);
+    if (rc == KLM_OK) {
+        rc = km_edit_merge(edit, change, &listener);
+    }
     if (rc == KLM_OK && told.untold > 0) {
         const struct km_news more = {
             .what = KM_HAP_DRIVES_MORE, .actor = &table_file, .object = KLM_NUM(told.untold)};

@@ -173,6 +173,11 @@ klm_rc km_group_alias_delete_apply(struct km_call *call, struct st_change *chang
 
 /* ---- After the change */
 
+void km_group_publish(struct km_call *call)
+{
+    km_views_groups(call->server);
+}
+
 struct named {
     const char *group;
     const char *by;
@@ -197,6 +202,7 @@ void km_group_deleted(struct km_call *call)
     struct named named = {.group = req->group};
     struct dt_table *drives = km_drives(call->server);
 
+    km_group_publish(call);
     KLM_IGNORE(dt_table_scan(drives, find_name, &named)); /* its only outcome: found */
     dt_table_free(&drives);
     if (keyset && strcmp(keyset, req->group) == 0) {

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "keymgr/km.h"
 #include "metadata/group.h"
+#include "metadata/keygroups.h"
 
 #include "keyring/p11/p11.h"
 #include "smf/sign.h"
@@ -129,9 +130,10 @@ struct km_server {
     bool opened;          /* all of it */
     struct km_views *views;
     struct km_seen
-        table_seen;    /* filedrive.table as the server knows it; guarded by the lock of views */
-    bool audit_refuse; /* Audit.failure.action=refuse */
-    bool audit_sync;   /* Audit.sync=always */
+        table_seen; /* filedrive.table as the server knows it; guarded by the lock of views */
+    struct km_seen groups_seen; /* the same of keygroups.xml */
+    bool audit_refuse;          /* Audit.failure.action=refuse */
+    bool audit_sync;            /* Audit.sync=always */
     km_task_info_fn *task_info;
     void *task_arg;
     km_refreshed_fn *refreshed;
@@ -290,6 +292,7 @@ struct km_news km_drive_news(const struct dt_drive *before, const struct dt_driv
 klm_rc km_more_config(struct km_call *call, const struct parm_config *from,
                       const struct parm_config *to) KLM_MUST_USE;
 /* For a dt_listener: one for each drive that a file changed; arg is the call. */
+klm_rc km_more_group(void *call, const char *group, const char *how) KLM_MUST_USE;
 klm_rc km_more_drive(void *call, const struct dt_drive *before, const struct dt_drive *after)
     KLM_MUST_USE;
 /* events_run.c: events of the server's own start and end.
@@ -324,6 +327,9 @@ klm_rc km_views_start(struct km_server *server, struct klm_diag *diag) KLM_MUST_
 void km_views_stop(struct km_server *server);
 /* Something changed: write within a second. usage_events counts towards cachecount. */
 void km_views_drives(struct km_server *server);
+/* Key groups or their aliases changed; only their turns did: within a minute. */
+void km_views_groups(struct km_server *server);
+void km_views_turns(struct km_server *server);
 /* Only contact dates changed: within a minute. */
 void km_views_contacts(struct km_server *server);
 void km_views_usage(struct km_server *server, size_t usage_events);
@@ -334,11 +340,17 @@ struct km_edit {
     struct klm_buf base;  /* text of the generation that the edit began with */
     struct km_seen seen;
     char table[4096];
+    struct md_groups_file *groups; /* of keygroups.xml; NULL: nothing to merge */
+    struct klm_buf groups_base;
+    struct km_seen groups_seen;
 };
 klm_rc km_edit_read(struct km_server *server, const struct parm_config *config,
                     struct klm_diag *diag, struct km_edit **out) KLM_MUST_USE;
 klm_rc km_edit_merge(const struct km_edit *edit, struct st_change *change,
                      const struct dt_listener *listener) KLM_MUST_USE;
+/* The same of keygroups.xml; told hears of each group. */
+klm_rc km_edit_merge_groups(const struct km_edit *edit, struct st_change *change,
+                            md_group_told_fn *told, void *arg) KLM_MUST_USE;
 void km_edit_taken(struct km_server *server, const struct km_edit *edit);
 void km_edit_free(struct km_edit **edit);
 

@@ -281,6 +281,7 @@ void km_stored_published(struct km_call *call)
                      call->event.field[SMF_F_VOLSER]);
     if (km_verb(call->id)->apply) {
         warn_low(call->work);
+        km_views_turns(call->server);
         km_views_usage(call->server, 1);
     }
 }

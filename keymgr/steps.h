@@ -103,4 +103,5 @@ klm_rc km_profile_permit_apply(struct km_call *call, struct st_change *change);
 klm_rc km_class_set_apply(struct km_call *call, struct st_change *change);
 void km_profiles_publish(struct km_call *call);
 void km_stored_published(struct km_call *call);
+void km_group_publish(struct km_call *call);
 void km_group_deleted(struct km_call *call);

@@ -12,7 +12,7 @@ klm_rc md_group_name(const char *typed, struct klm_diag *diag)
     size_t n = strlen(typed);
 
     for (const char *p = typed; *p; p++) {
-        if (*p < 0x21 || *p > 0x7E || *p == ',' || *p == ';') {
+        if (*p < 0x21 || *p > 0x7E || strchr(",;&<>\"'", *p)) {
             n = 0;
             break;
         }

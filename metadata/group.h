@@ -27,7 +27,7 @@ struct md_group {
     char source[MD_KEYSET_MAX + 1]; /* of an own group: what it was made of */
 };
 
-/* Names: 1 to 64 of the characters 21 to 7E but comma and semicolon; not that of the own group. KLM_E_INVALID with a message. */
+/* Names: 1 to 64 of the characters 21 to 7E but , ; & < > and quotes; not that of the own group. KLM_E_INVALID with a message. */
 klm_rc md_group_name(const char *typed, struct klm_diag *diag) KLM_MUST_USE;
 /* KLM_E_NOTFOUND, KLM_E_CORRUPT, here and below. */
 klm_rc md_group_get(struct st_view *view, const char *name, struct md_group *out) KLM_MUST_USE;

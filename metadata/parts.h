@@ -19,6 +19,8 @@ klm_rc md_index_cursor(struct st_view *view, uint64_t *out) KLM_MUST_USE;
 /* The record of an event, and back: KLM_E_CORRUPT. */
 void md_usage_encode(const struct md_usage *usage, struct klm_buf *out);
 klm_rc md_usage_decode(struct klm_slice record, uint64_t number, struct md_usage *out) KLM_MUST_USE;
+/* Text that may stand in XML, in an element or between quotes. */
+void md_xml_escape(struct klm_buf *out, const char *s);
 
 /* Events from the newest down to but not including floor. */
 klm_rc md_usage_back(struct st_view *view, uint64_t floor, md_usage_fn *fn, void *arg) KLM_MUST_USE;

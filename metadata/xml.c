@@ -7,7 +7,7 @@
 
 /* XML 1.0, 2.2: control characters and broken UTF-8 cannot stand in a document at all; they
  * become '?'. Events that were added by md_usage_add hold none. */
-static void put_escaped(struct klm_buf *out, const char *s)
+void md_xml_escape(struct klm_buf *out, const char *s)
 {
     size_t left = strlen(s);
 
@@ -33,7 +33,7 @@ static void put_child(struct klm_buf *out, const char *name, const char *value)
     klm_buf_u8(out, '<');
     klm_buf_text(out, name);
     klm_buf_u8(out, '>');
-    put_escaped(out, value);
+    md_xml_escape(out, value);
     klm_buf_text(out, "</");
     klm_buf_text(out, name);
     klm_buf_text(out, ">\n");

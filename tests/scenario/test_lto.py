@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """LTO drives: stored keys, key groups and cartridges that name their key by an identifier; a real server and real drives."""
+import hashlib
 import os
+import re
 import struct
 import subprocess
 import sys
 
 import kx
-from keyserver import Site, read, write
+from keyserver import Site, read, wait_until, write
 from kx import Drive, Session, hello_fields, refusal
 from peer import Host
 from scenario import expect, main, test
@@ -162,6 +164,31 @@ def both_versions_of_the_exchange_are_spoken_and_each_keeps_to_its_own():
             expect(refusal(session.answer, kx.VERIFIED).code == 0xEE2D and session.closed(), "a message of the other version")
         with Session(server, lto, "ssl", fields=hello_fields(lto, 2, 7), version=2) as session:
             session.verify()
+
+
+@test
+def the_file_of_the_key_groups_shows_them_and_takes_edits():
+    path = f"{SITE.folder}/keygroups.xml"
+    if os.path.exists(path):
+        os.remove(path)
+    with Lto(f"config.keygroup.xml.file=FILE:{path}") as server:
+        expect("KLM1725E" in server.oper("createkeygroup -password x", status=1), "a group was made already")
+        wait_until("the view", 10, lambda: os.path.exists(path) and "des000000000000000001-4" in read(path))
+        shown = read(path)
+        digest = re.search(r'digest="([0-9a-f]{64})"', shown)[1]
+        expect(hashlib.sha256(shown.replace(digest, "").encode()).hexdigest() == digest, "digest")
+        write(path, shown.replace("<keyRange>des000000000000000001-4", "<keyRange>des000000000000000003-4").replace('wrap="false"', 'wrap="true"'))
+        server.oper("refresh")
+        server.says("KLM1743I")
+        said = server.oper("listkeygroups -groupID TAPES")
+        expect("des000000000000000003-4" in said and "YES" in said, said)
+        write(path, "<keyGroups format='1'>\n<keyGroup id='A' color='red'/></keyGroups>")
+        said = server.oper("refresh", status=1)
+        expect("KLM1740E" in said and "line 2" in said, said)
+        server.stop()
+        server.start()  # set aside, made anew
+        server.says("KLM1747W")
+        wait_until("the view", 10, lambda: os.path.exists(path) and "des000000000000000003-4" in read(path))
 
 
 def move(primary, secondary, label):

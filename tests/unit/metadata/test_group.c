@@ -250,7 +250,8 @@ TEST(a_group_goes_with_its_runs_and_its_name_is_free_again)
 
 TEST(names_of_groups_have_rules)
 {
-    static const char *const bad[] = {"", "a b", "a,b", "a;b", "symmetricKeySet", "gr\303\274n"};
+    static const char *const bad[] = {
+        "", "a b", "a,b", "a;b", "a&b", "a\"b", "symmetricKeySet", "gr\303\274n"};
     char longest[MD_GROUP_MAX + 2];
     struct klm_diag diag = {0};
 
