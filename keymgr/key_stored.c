@@ -13,11 +13,12 @@ struct stored {
     uint64_t left;
 };
 
-/* Alias and identifier into answer, event and usage. */
+/* May the drive use this key? Then its alias and identifier go into answer, event and usage. */
 static klm_rc name_key(struct km_call *call, const char *alias)
 {
     char hex[2 * KX_KEY_ID + 1];
 
+    KLM_TRY(km_access_key(call, "", alias));
     snprintf(call->stored.alias, sizeof call->stored.alias, "%s", alias);
     klm_alias_id(alias, call->stored.key_id);
     klm_hex(call->stored.key_id, KX_KEY_ID, hex);

@@ -301,6 +301,20 @@ TEST(properties_of_hardware_and_zos_keep_their_promise)
     DO(&house, KM_KEYS_CREATE, &admin, "range", "DES30-31");
 }
 
+TEST(profiles_of_class_csfkeys_decide_about_stored_keys)
+{
+    const uint8_t *id = (const uint8_t *)"PLAIN       ";
+
+    serving();
+    DO(&house, KM_CLASS_SET, &admin, "classact", "CSFKEYS");
+    check_refused(stored(KM_STORED_GET, LTO, "VOL020", id), 0xEE30, KLM_MSG_ACCESS_NONE);
+    DO(&house, KM_PROFILE_DEFINE, &admin, "class", "CSFKEYS", "profile", "PLAIN", "uacc", "READ");
+    struct km_call *call = stored(KM_STORED_GET, LTO, "VOL020", id);
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+    DO(&house, KM_CLASS_SET, &admin, "noclassact", "CSFKEYS");
+}
+
 TEST(only_security_administrators_change_keys_and_groups)
 {
     serving();
