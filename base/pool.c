@@ -13,6 +13,7 @@
 #define LIMIT_DEFAULT ((size_t)16 << 20)
 #define BLOCK_FIRST 1024
 #define BLOCK_MAX 65536
+#define FORMAT_FIRST 256
 
 struct block {
     struct block *next;
@@ -180,19 +181,25 @@ char *klm_pool_str(struct klm_pool *pool, const char *s)
 
 char *klm_pool_printf(struct klm_pool *pool, const char *fmt, ...)
 {
+    char first[FORMAT_FIRST]; /* nearly every text fits, and is then formatted once */
     va_list ap;
     int n;
     char *s;
 
     va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(first, sizeof first, fmt, ap);
     va_end(ap);
-    if (n < 0 || !(s = klm_pool_alloc(pool, (size_t)n + 1))) {
-        return NULL;
+    s = n < 0 ? NULL : klm_pool_alloc(pool, (size_t)n + 1);
+    if (s && (size_t)n < sizeof first) {
+        memcpy(s, first, (size_t)n);
+    } else if (s) {
+        va_start(ap, fmt);
+        vsnprintf(s, (size_t)n + 1, fmt, ap);
+        va_end(ap);
     }
-    va_start(ap, fmt);
-    vsnprintf(s, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if (pool->wipe) {
+        klm_wipe(first, sizeof first);
+    }
     return s;
 }
 

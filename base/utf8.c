@@ -77,18 +77,6 @@ static uint64_t zero_in(uint64_t eight)
     return (eight - EACH) & ~eight;
 }
 
-/* Are all eight bytes at p printable ASCII and none of those in no? */
-static bool eight_plain(const uint8_t *p, const uint8_t no[EXCEPT_MAX])
-{
-    uint64_t eight, found;
-
-    memcpy(&eight, p, sizeof eight);
-    found = eight | ((eight - EACH * 0x20) & ~eight) | zero_in(eight ^ EACH * 0x7F) |
-            zero_in(eight ^ EACH * no[0]) | zero_in(eight ^ EACH * no[1]) |
-            zero_in(eight ^ EACH * no[2]);
-    return !(found & EACH << 7);
-}
-
 static bool one_plain(uint8_t c, const uint8_t no[EXCEPT_MAX])
 {
     return c >= 0x20 && c < 0x7F && c != no[0] && c != no[1] && c != no[2];
@@ -97,21 +85,28 @@ static bool one_plain(uint8_t c, const uint8_t no[EXCEPT_MAX])
 size_t klm_ascii_run(const uint8_t *p, size_t n, const char *except)
 {
     uint8_t no[EXCEPT_MAX] = {0}; /* a byte of zero is not printable either */
+    uint64_t no_a, no_b, no_c;
     size_t i = 0;
 
     for (size_t k = 0; k < EXCEPT_MAX && except[k]; k++) {
         no[k] = (uint8_t)except[k];
     }
-    while (n - i >= 8 && eight_plain(p + i, no)) {
-        i += 8;
-    }
-    if (n >= 8 && n - i < 8 && eight_plain(p + n - 8, no)) {
-        return n; /* the last eight, some of them a second time */
+    no_a = EACH * no[0], no_b = EACH * no[1], no_c = EACH * no[2];
+    for (; n >= 8 && i < n; i += 8) {
+        size_t at = i < n - 8 ? i : n - 8; /* the last eight: some of them a second time */
+        uint64_t eight, bad;
+
+        memcpy(&eight, p + at, sizeof eight);
+        bad = eight | ((eight - EACH * 0x20) & ~eight) | zero_in(eight ^ EACH * 0x7F) |
+              zero_in(eight ^ no_a) | zero_in(eight ^ no_b) | zero_in(eight ^ no_c);
+        if (bad & EACH << 7) {
+            break;
+        }
     }
     while (i < n && one_plain(p[i], no)) {
         i++;
     }
-    return i;
+    return i < n ? i : n;
 }
 
 const char *klm_markup_escape(uint8_t c)

@@ -145,3 +145,17 @@ TEST(a_cleared_pool_gives_all_of_its_limit_again_and_zeroed)
         klm_pool_clear(pool);
     }
 }
+
+TEST(a_formatted_text_of_any_length_is_whole)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    for (int n = 0; n < 700; n++) {
+        const char *s = klm_pool_printf(pool, "%*s.", n, "a");
+
+        REQUIRE(s != NULL);
+        REQUIRE(strlen(s) == (size_t)(n ? n : 1) + 1);
+        REQUIRE(s[strlen(s) - 1] == '.' && s[strlen(s) - 2] == 'a');
+    }
+}
