@@ -52,6 +52,19 @@ void klm_to_ebcdic(const void *in, void *out, size_t n)
     }
 }
 
+size_t klm_plain_to_ebcdic(const void *in, void *out, size_t n)
+{
+    const uint8_t *i = in;
+    uint8_t *o = out;
+    size_t at = 0;
+
+    while (at < n && i[at] >= 0x20 && i[at] < 0x7F && i[at] != '\\') {
+        o[at] = to_1047[i[at]];
+        at++;
+    }
+    return at;
+}
+
 void klm_from_ebcdic(const void *in, void *out, size_t n)
 {
     const uint8_t *i = in;

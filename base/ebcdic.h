@@ -8,6 +8,8 @@
 /* n bytes each way; in and out may be the same memory. */
 void klm_to_ebcdic(const void *in, void *out, size_t n);
 void klm_from_ebcdic(const void *in, void *out, size_t n);
+/* The same for the run of printable ASCII other than the backslash that in begins with; how long that is. */
+size_t klm_plain_to_ebcdic(const void *in, void *out, size_t n);
 /* A string as exactly n EBCDIC bytes, cut or padded with blanks (X'40'). */
 void klm_ebcdic_field(const char *s, void *out, size_t n);
 

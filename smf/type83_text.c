@@ -61,13 +61,13 @@ void smf_ebcdic_put(struct klm_buf *out, const char *text, size_t n)
     const uint8_t *p = (const uint8_t *)text, *end = p + n;
 
     while (p < end) {
-        size_t run = klm_ascii_run(p, (size_t)(end - p), "\\");
-        uint8_t *to = klm_buf_room(out, run);
+        uint8_t *to = klm_buf_room(out, (size_t)(end - p));
+        size_t run;
 
         if (!to) {
             return;
         }
-        klm_to_ebcdic(p, to, run);
+        run = klm_plain_to_ebcdic(p, to, (size_t)(end - p));
         out->n += run;
         p += run;
         if (p < end) {

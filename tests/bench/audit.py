@@ -49,14 +49,24 @@ def backlog(server):
     return max(behind, default=0)
 
 
+def whole_cost(server, op, **more):
+    """A run whose CPU time is counted until the sinks have brought out what it made: they have the lowest priority, so on a busy machine they
+    work after the keys were served."""
+    begin = server.cpu_ns()
+    run = server.load(op, 8, warm=0, **more)
+    while backlog(server) > FEW:
+        time.sleep(0.1)
+    return {**run, "server_us_per_op": (server.cpu_ns() - begin) / run["ops"] / 1000}
+
+
 def cost_rows(bench, on, off, always):
     """CPU time of the server for a key, with every sink and with none; the machine and the minute are the same."""
     for op in ("get", "create"):
         row = bench.Row(f"{op}@8, all sinks, server us/op", "the same with no sink", 1.10, 1.05, roof=True)
 
         def pair(op=op, row=row):
-            bare = off.load(op, 8, row=row.name, sinks="none")
-            full = on.load(op, 8, row=row.name, sinks="all")
+            bare = whole_cost(off, op, row=row.name, sinks="none")
+            full = whole_cost(on, op, row=row.name, sinks="all")
             return full, full["server_us_per_op"] / bare["server_us_per_op"]
 
         if bench.wanted(row.name):

@@ -146,12 +146,22 @@ class Server:
         status = open(f"/proc/{self.pid}/status", encoding="ascii").read()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
-    def load_command(self, op, sessions, port, seconds):
-        return [program("kxload"), "-p", self.env["KLM_SSL_PORT" if port == "ssl" else "KLM_TCP_PORT"], "-D", self.env["KLM_DRIVE"],
-                "-o", op, "-c", str(sessions), "-d", str(seconds), "-i", str(self.pid), *(["-s"] if port == "ssl" else [])]
+    def cpu_ns(self):
+        """CPU time that all threads of the server have used."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                total += int(open(f"/proc/{self.pid}/task/{task}/schedstat", encoding="ascii").read().split()[0])
+            except FileNotFoundError:
+                pass  # a thread that ended
+        return total
 
-    def load(self, op, sessions, port="tcp", seconds=SECONDS, **more):
-        entry = measure(self.load_command(op, sessions, port, seconds), **more)
+    def load_command(self, op, sessions, port, seconds, warm=0.3):
+        return [program("kxload"), "-p", self.env["KLM_SSL_PORT" if port == "ssl" else "KLM_TCP_PORT"], "-D", self.env["KLM_DRIVE"],
+                "-o", op, "-c", str(sessions), "-d", str(seconds), "-w", str(warm), "-i", str(self.pid), *(["-s"] if port == "ssl" else [])]
+
+    def load(self, op, sessions, port="tcp", seconds=SECONDS, warm=0.3, **more):
+        entry = measure(self.load_command(op, sessions, port, seconds, warm), **more)
         if entry["errors"]:
             errors.append(f"{op} with {sessions} sessions: {entry['errors']} wrong answers")
         return entry

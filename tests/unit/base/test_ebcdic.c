@@ -86,3 +86,17 @@ TEST(a_character_cut_off_at_the_end_is_not_read_past)
     klm_ebcdic_field("a\xc3", out, 3);
     CHECK_MEM(out, expected, 3);
 }
+
+TEST(a_plain_run_is_converted_up_to_what_is_not_plain)
+{
+    for (unsigned c = 0; c < 256; c++) {
+        uint8_t in[4] = {'K', 'L', (uint8_t)c, 'M'}, out[4] = {1, 1, 1, 1}, all[4];
+        bool plain = c >= 0x20 && c < 0x7F && c != '\\';
+
+        klm_to_ebcdic(in, all, sizeof all);
+        CHECK_INT(klm_plain_to_ebcdic(in, out, sizeof in), plain ? 4 : 2);
+        CHECK_MEM(out, all, plain ? 4 : 2);
+        CHECK_INT(out[3], plain ? all[3] : 1);
+    }
+    CHECK_INT(klm_plain_to_ebcdic("", NULL, 0), 0);
+}
