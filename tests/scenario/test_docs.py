@@ -162,7 +162,7 @@ def the_guide_explains_every_device_code():
     codes = rows("exchange/codes.def", r"^KX_CODE\(0x([0-9A-F]{4})")
     expect(len(codes) > 10, str(codes))
     explained = rows(GUIDE, r"^\| ([0-9A-F]{4}) \|")
-    expect(sorted(codes) == sorted(explained), f"{set(codes) ^ set(explained)}")
+    expect(set(codes) == set(explained), f"{set(codes) ^ set(explained)}")  # one may have a row for each kind of drive
 
 
 @test
@@ -201,7 +201,8 @@ def the_first_start_of_the_guide_works_as_written():
     with Folder() as folder:
         server = Server(folder).prepare("console.role.SECADMIN=" + run("id", "-un").strip())
         os.remove(f"{folder}/masterkey/masterkey.sealed")
-        script = blocks(read(GUIDE), "1.2", "### 1.5")
+        guide = re.sub(r"### 1\.2a .*?(?=### 1\.3 )", "", read(GUIDE), flags=re.S)  # another way, which needs a token
+        script = blocks(guide, "1.2", "### 1.5")
         expect(script.count("racf ") >= 6 and "--split-master" in script, script)
         for path, here in (("/etc/isklm/ISKLMConfig", f"{folder}/etc/ISKLMConfig"), ("/etc/isklm", folder), ("/run/lock", folder)):
             script = script.replace(path, here)
