@@ -355,6 +355,8 @@ void km_edit_taken(struct km_server *server, const struct km_edit *edit);
 void km_edit_free(struct km_edit **edit);
 
 /* sinks.c: text log, SMF data sets, syslog */
+/* Where a sink without a place of its own begins (Audit.begin); the text log is open. */
+struct smf_begin km_sinks_begin(struct km_server *server, const struct parm_config *config);
 klm_rc km_sinks_open(struct km_server *server, const struct parm_config *config,
                      struct klm_diag *diag) KLM_MUST_USE;
 /* Bring out what the journal holds, within Audit.handler.file.threadlifespan, and close. */

@@ -27,6 +27,14 @@ static klm_rc open_text(struct km_server *server, const struct parm_config *conf
     return smf_text_open(&options, server->journal, diag, &server->text);
 }
 
+/* Where sinks begin that were switched on: with what the text log, which is always on, does not have yet. So at the first start of all they have
+ * everything. */
+struct smf_begin km_sinks_begin(struct km_server *server, const struct parm_config *config)
+{
+    return parm_has(config, PARM_Audit_begin, "oldest") ? (struct smf_begin){0}
+                                                        : smf_text_began(server->text);
+}
+
 /* ---- SMF */
 
 /* What the member says, or the defaults without one. */
@@ -78,6 +86,7 @@ static klm_rc open_datasets(struct km_server *server, const struct parm_config *
         .local_time = true,
         .server_id = smf_journal_server_id(server->journal),
         .signer = &server->sink_signer,
+        .begin = km_sinks_begin(server, config),
     };
 
     for (size_t i = 0; i < member->dsnames; i++) {

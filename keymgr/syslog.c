@@ -130,8 +130,10 @@ static klm_rc check_cert(struct km_server *server, struct klm_diag *diag)
 klm_rc km_syslog_open(struct km_server *server, const struct parm_config *config,
                       struct klm_diag *diag)
 {
-    struct smf_syslog_options options = {
-        .tls = client_ctx, .tls_arg = server, .server_id = smf_journal_server_id(server->journal)};
+    struct smf_syslog_options options = {.tls = client_ctx,
+                                         .tls_arg = server,
+                                         .server_id = smf_journal_server_id(server->journal),
+                                         .begin = km_sinks_begin(server, config).seq};
 
     if (!parm_bool(config, PARM_Audit_isSyslog)) {
         return KLM_OK;

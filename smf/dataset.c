@@ -18,6 +18,7 @@
 #define OUT_MAX ((size_t)8 << 20) /* a batch, an event of any size and a checkpoint, as blocks */
 #define DATASET_BYTES ((uint64_t)64 << 20)
 #define CHAIN "smf"
+#define SWITCH_MS 5000 /* how long a switch waits for the events before it */
 
 /* ---- Records */
 
@@ -267,6 +268,13 @@ static klm_rc do_switch(void *self, void *arg)
 
 klm_rc smf_dataset_switch(struct smf_dataset_sink *sink, char *from, char *to)
 {
+    uint64_t last = smf_journal_last(sink->journal);
+    klm_rc rc = smf_sink_drain(sink->sink, SWITCH_MS);
+
+    if (rc != KLM_OK) {
+        klm_say(KLM_MSG_DS_LATE, KLM_NUM(smf_sink_position(sink->sink)), KLM_NUM(last),
+                klm_rc_text(rc));
+    }
     return smf_sink_call(sink->sink, do_switch, &(struct names){from, to});
 }
 
@@ -372,6 +380,7 @@ static klm_rc set_options(struct smf_dataset_sink *sink, const struct smf_datase
     sink->limit = options->size ? options->size : DATASET_BYTES;
     sink->format = options->format;
     sink->signer = options->signer;
+    sink->begin = options->begin;
     sink->folder = strdup(options->folder);
     sink->server_id = strdup(options->server_id);
     if (!sink->folder || !sink->server_id) {
@@ -415,6 +424,7 @@ klm_rc smf_dataset_sink_open(const struct smf_dataset_options *options, struct s
     sink->next = sink->at;
     sink->signed_ms = klm_clock_mono_ms();
     smf_dataset_show(sink);
+    sink->journal = journal;
     KLM_TRY(smf_sink_start(journal, &driver, sink, sink->at.seq, &sink->sink));
     *out = sink;
     sink = NULL;

@@ -26,6 +26,8 @@ struct smf_dataset_options {
     bool local_time; /* not its utc_offset_min, but the system's zone at the time of each event */
     const char *server_id;
     const struct smf_signer *signer; /* borrowed as long as the sink lives; NULL: no checkpoints */
+    struct smf_begin
+        begin; /* where recording begins when nothing was ever recorded; zeros: the oldest event */
 };
 /* Find the place again, start the thread. The cursor (smf.cursor in the folder) tells how far the data sets were on disk; what is
  * behind that is cut off and comes again from the journal, so that each event stands in them once, in order, and whole. Without
@@ -35,7 +37,8 @@ klm_rc smf_dataset_sink_open(const struct smf_dataset_options *options, struct s
 struct smf_sink *smf_dataset_sink_core(struct smf_dataset_sink *sink);
 /* Its folder, borrowed. */
 const char *smf_dataset_folder(const struct smf_dataset_sink *sink);
-/* I SMF: checkpoint, close the data set, go on in the next. Waits for it. from, to: names (SMF_DATASET_NAME_MAX bytes each), from as it is
+/* I SMF: checkpoint, close the data set, go on in the next. Every event that is in the journal now stands before the switch: it is waited for,
+ * five seconds at most; what is not there by then is said, and comes behind it. from, to: names (SMF_DATASET_NAME_MAX bytes each), from as it is
  * called afterwards; empty: there was nothing in it, and recording stays there. */
 klm_rc smf_dataset_switch(struct smf_dataset_sink *sink, char *from, char *to) KLM_MUST_USE;
 struct smf_dataset_row {

@@ -54,6 +54,8 @@ klm_rc smf_ds_cursor_save(const char *folder, const struct smf_ds_cursor *cursor
 
 /* The sink. Everything but `shown` is its thread's own. */
 struct smf_dataset_sink {
+    struct smf_journal *journal;
+    struct smf_begin begin;
     struct smf_sink *sink;
     char *folder;
     int dirfd;

@@ -241,6 +241,11 @@ static klm_rc from_datasets(struct smf_dataset_sink *sink, bool damaged, struct 
         klm_say(KLM_MSG_DS_CURSOR, sink->folder, KLM_NUM(walk.place.seq));
     }
     sink->at = walk.place;
+    if (walk.place.seq == 0 && !damaged && sink->begin.seq > 0) {
+        sink->at.seq = sink->begin.seq;
+        memcpy(sink->at.text_chain, sink->begin.text_chain, SMF_HASH_SIZE);
+        klm_say(KLM_MSG_SINK_BEGIN, "SMF", KLM_NUM(sink->begin.seq + 1));
+    }
     return KLM_OK;
 }
 

@@ -133,6 +133,13 @@ klm_rc smf_text_open(const struct smf_text_options *options, struct smf_journal 
 struct smf_sink *smf_text_sink(struct smf_text *text);
 /* Sync the journal and write what it holds by now, then return (tests, stop). The failure of an attempt ends the wait; the events stay due. */
 klm_rc smf_text_drain(struct smf_text *text) KLM_MUST_USE;
+/* Where a sink that is switched on begins: behind seq, where the text log's chain had this value. */
+struct smf_begin {
+    uint64_t seq;
+    uint8_t text_chain[32];
+};
+/* Where the log stood when it was opened. */
+struct smf_begin smf_text_began(const struct smf_text *text);
 /* Last sequence number looked at. */
 uint64_t smf_text_position(const struct smf_text *text);
 void smf_text_close(struct smf_text **text);

@@ -31,7 +31,17 @@ static klm_rc copy_options(struct smf_syslog *s, const struct smf_syslog_options
     return KLM_OK;
 }
 
-/* Where the cursor says; from the beginning without one. The journal may be an older one than the cursor has seen. */
+/* The first time. The cursor is written at once: a start after a kill must not begin later than this one. */
+static void begin(struct smf_syslog *s)
+{
+    s->safe.seq = s->options.begin;
+    if (s->options.begin > 0) {
+        klm_say(KLM_MSG_SINK_BEGIN, "syslog", KLM_NUM(s->options.begin + 1));
+    }
+    KLM_IGNORE(smf_syslog_cursor_save(s->path, &s->safe, NULL)); /* tried again, and said, later */
+}
+
+/* Where the cursor says; where it is to begin without one. The journal may be an older one than the cursor has seen. */
 static klm_rc find_place(struct smf_syslog *s, struct klm_diag *diag)
 {
     uint64_t last = smf_journal_last(s->journal);
@@ -45,7 +55,9 @@ static klm_rc find_place(struct smf_syslog *s, struct klm_diag *diag)
     rc = smf_syslog_cursor_load(s->path, &s->safe, diag);
     if (rc == KLM_E_CORRUPT) {
         klm_say(KLM_MSG_SYSLOG_CURSOR, s->path);
-    } else if (rc != KLM_E_NOTFOUND) {
+    } else if (rc == KLM_E_NOTFOUND) {
+        begin(s);
+    } else {
         KLM_TRY(rc);
     }
     if (s->safe.seq > last) {

@@ -28,7 +28,8 @@ struct smf_syslog_options {
         enterprise; /* private enterprise number of the SD-ID; 0: 32473, which RFC 5612 gives to documents */
     const char *server_id; /* HOSTNAME of the messages */
     const char *folder;    /* of syslog.cursor; made when missing */
-    const char *host;      /* UDP, TCP, TLS */
+    uint64_t begin;   /* without a cursor, send what is behind this event; 0: all of the journal */
+    const char *host; /* UDP, TCP, TLS */
     unsigned port;
     const char *socket;  /* local; NULL: /dev/log */
     const char *plugin;  /* evtlog: path of the shared object */

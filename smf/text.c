@@ -16,6 +16,7 @@ struct smf_text {
     struct klm_buf out;             /* records not yet written */
     struct smf_text_place at, next; /* place of what is written, and of it with out */
     uint64_t taken;                 /* records in out */
+    struct smf_begin began;
     struct smf_trouble trouble, roll_trouble;
     struct smf_text_cursor saved;
     struct smf_text_cursor
@@ -194,6 +195,8 @@ static klm_rc take_place(struct smf_text *text, const struct smf_journal *journa
         text->at.seq = last;
     }
     text->next = text->at;
+    text->began.seq = text->at.seq;
+    memcpy(text->began.text_chain, text->at.chain, SMF_HASH_SIZE);
     text->durable = here(text);
     save_cursor(text);
     return KLM_OK;
@@ -242,6 +245,11 @@ struct smf_sink *smf_text_sink(struct smf_text *text)
 klm_rc smf_text_drain(struct smf_text *text)
 {
     return smf_sink_drain(text->sink, 0);
+}
+
+struct smf_begin smf_text_began(const struct smf_text *text)
+{
+    return text->began;
 }
 
 uint64_t smf_text_position(const struct smf_text *text)

@@ -1,6 +1,8 @@
 /* Collecting what a report tells. */
 #include "smf/dump/facts.h"
 
+#include "smf/served.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,27 +90,10 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* A data key went, or was to go, to someone. */
-static bool serves_key(const struct smfd_event *event)
+/* The row of a verb by which a data key went, or was to go, to someone; NULL: another event. */
+static const struct smf_served *serves_key(const struct smfd_event *event)
 {
-    const char *verb = field(event, SMF_F_VERB);
-
-    return event->e.event.kind == SMF_RUNTIME &&
-           (strncmp(verb, "key-", 4) == 0 || strncmp(verb, "disk-", 5) == 0);
-}
-
-/* Words for the verbs of key serving. */
-static const char *key_action(const struct smfd_event *event)
-{
-    const char *verb = field(event, SMF_F_VERB);
-
-    return strcmp(verb, "key-create") == 0      ? "new key, for writing"
-           : strcmp(verb, "key-get") == 0       ? "key, for reading"
-           : strcmp(verb, "key-translate") == 0 ? "key wrapped for other labels"
-           : strcmp(verb, "disk-create") == 0   ? "new key, for a disk system"
-           : strcmp(verb, "disk-unlock") == 0   ? "disk system unlocked"
-           : strcmp(verb, "disk-rewrap") == 0   ? "disk system's key wrapped for other labels"
-                                                : verb;
+    return event->e.event.kind == SMF_RUNTIME ? smf_served(field(event, SMF_F_VERB)) : NULL;
 }
 
 static bool only_looks(const char *verb)
@@ -140,7 +125,7 @@ static klm_rc add_served(struct smfd_facts *facts, const struct smfd_event *even
                                            field(event, SMF_F_ADDRESS),
                                            field(event, SMF_F_VOLSER),
                                            labels_of(event, labels, sizeof labels),
-                                           key_action(event),
+                                           serves_key(event)->what,
                                            event->e.server_id,
                                            seq};
 
@@ -223,7 +208,6 @@ static klm_rc add_details(struct smfd_facts *facts, const struct smfd_event *eve
 static klm_rc count(struct smfd_tally *tally, const struct smfd_event *event, const char *name,
                     const char *about)
 {
-    const char *verb = field(event, SMF_F_VERB);
     bool failed = event->e.event.outcome == SMF_FAILURE;
     klm_rc rc = KLM_OK;
     struct smfd_tally_row *row;
@@ -236,10 +220,8 @@ static klm_rc count(struct smfd_tally *tally, const struct smfd_event *event, co
         return rc;
     }
     if (serves_key(event) && !failed) {
-        bool reads = strcmp(verb, "key-get") == 0 || strcmp(verb, "disk-unlock") == 0;
-
-        row->reads += reads;
-        row->writes += !reads;
+        row->reads += serves_key(event)->reads;
+        row->writes += !serves_key(event)->reads;
     }
     if (!row->about && *about) {
         row->about = strdup(about);

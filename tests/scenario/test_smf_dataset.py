@@ -52,6 +52,31 @@ def switch(server):
 
 
 @test
+def a_sink_switched_on_later_begins_there_and_the_past_comes_when_it_is_asked_for():
+    with SITE.server("Audit.smf=false") as server:
+        server.start()
+        server.oper("listdrives")
+        server.stop()
+        server.set("Audit.smf=true")
+        server.start()
+        before = int(re.search(r"KLM0779I Audit events go to SMF from event (\d+) on", server.console()).group(1))
+        server.oper("listdrives")
+        server.stop()
+        made = f"{server.home}/later.log"
+        server.tool("smf2log", "-o", made, *(f"{folder(server)}/{name}" for name in os.listdir(folder(server)) if ".MAN" in name))
+        log = read(f"{server.home}/log/audit/isklm_audit.log")
+        expect(before > 3 and log.endswith(read(made)) and f"  sequence={before}\n" in read(made) and f"  sequence={before - 1}\n" not in read(made),
+               "the end of the text log, byte for byte")
+        shutil.rmtree(folder(server))
+        server.set("Audit.begin=oldest")
+        began = server.mark()
+        server.start()
+        server.stop()
+        expect("KLM0779I" not in server.console()[began:], "it begins with the oldest")
+        series(server)
+
+
+@test
 def every_event_is_in_the_data_sets_with_signed_checkpoints():
     with SITE.server("Audit.checkpoint.records=10") as server:
         server.start()
@@ -137,7 +162,7 @@ def the_filter_decides_for_all_sinks_once_and_for_ever():
         some = len(series(server).sequences)
         _, every = max((number, number) for number, _, _ in readjournal.events(f"{server.home}/log/journal"))
         expect(0 < some < every, f"{some} of {every}")
-        server.set("Audit.event.types=none")
+        server.set("Audit.event.types=none", "Audit.begin=oldest")
         shutil.rmtree(folder(server))  # made anew from the journal: what was left out stays out
         server.start()
         server.stop()

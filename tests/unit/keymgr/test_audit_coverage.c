@@ -1,6 +1,8 @@
 /* Every verb leaves exactly one event, whatever becomes of it: a row for each verb says how it succeeds and how it fails. A verb without a row fails this
  * test, so that none can be forgotten. */
 #include "keymgr/km_help.h"
+#include "keymgr/steps.h"
+#include "smf/served.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -1344,4 +1346,20 @@ TEST(zz_close)
     drive_done(&stranger);
     close_house(&house);
     REQUIRE_OK(smf_journal_verify(house.journal, &(uint64_t){0}, NULL));
+}
+
+/* What reports count as keys served is a table of its own, since they are read elsewhere than verbs are carried out. */
+TEST(every_verb_that_serves_a_key_is_counted_by_reports_and_no_other)
+{
+    unsigned serve = 0;
+
+    for (unsigned id = 0; id < KM_VERBS; id++) {
+        const struct km_verb *verb = km_verb((enum km_verb_id)id);
+        bool serves = verb->publish == km_key_published;
+
+        CHECK((smf_served(verb->name) != NULL) == serves);
+        serve += serves;
+    }
+    CHECK(serve > 3);
+    CHECK(smf_served("") == NULL && smf_served("key-") == NULL);
 }

@@ -642,6 +642,67 @@ TEST(something_that_is_no_file_in_its_place_is_refused)
     smf_done(&smf);
 }
 
+/* Records in the first data set. */
+static unsigned record_count(const struct smf *smf)
+{
+    struct smf_dataset_reader *reader = NULL;
+    struct smf_read read;
+    unsigned n = 0;
+
+    REQUIRE_OK(smf_dataset_open(in(smf, "SYS1.TEST.MAN1"), NULL, &reader));
+    do {
+        REQUIRE_OK(smf_dataset_next(reader, &read));
+        n += read.kind == SMF_READ_RECORD;
+    } while (read.kind != SMF_READ_END);
+    smf_dataset_close(&reader);
+    return n;
+}
+
+TEST(a_switch_includes_what_was_in_the_journal_when_it_was_asked_for)
+{
+    struct smf smf;
+    struct found found;
+    char from[SMF_DATASET_NAME_MAX], to[SMF_DATASET_NAME_MAX];
+
+    smf_init(&smf, 0, SMF_RDW, 2);
+    open_sink(&smf);
+    append_n(&smf, 25); /* not synced, so not in the data set yet */
+    REQUIRE_OK(smf_dataset_switch(smf.sink, from, to));
+    CHECK_STR(from, "SYS1.TEST.MAN1");
+    CHECK_INT(smf_sink_position(smf_dataset_sink_core(smf.sink)), 25);
+    CHECK_INT(heard_times("KLM0769W"), 0);
+    found = check(&smf, 25);
+    CHECK_INT(found.files, 1); /* the next one is empty */
+    smf_done(&smf);
+}
+
+TEST(a_sink_that_is_switched_on_later_begins_with_what_the_text_log_does_not_have)
+{
+    struct smf smf;
+    struct smf_sink_status status;
+
+    smf_init(&smf, 0, SMF_RDW, 2);
+    append_n(&smf, 7);
+    REQUIRE_OK(smf_text_drain(smf.text));
+    smf_text_close(&smf.text);
+    append_n(&smf, 2); /* while nothing follows the journal */
+    open_text(&smf);
+    smf.options.begin = smf_text_began(smf.text);
+    CHECK_INT(smf.options.begin.seq, 7);
+    open_sink(&smf);
+    CHECK_INT(heard_times("KLM0779I"), 1);
+    CHECK(strstr(heard.lines, "from event 8 on") != NULL);
+    append_n(&smf, 3);
+    drain(&smf);
+    smf_dataset_sink_close(&smf.sink);
+    CHECK_INT(record_count(&smf), 5);
+    open_sink(&smf); /* it has a place of its own now */
+    CHECK_INT(heard_times("KLM0779I"), 1);
+    smf_sink_get_status(smf_dataset_sink_core(smf.sink), &status);
+    CHECK_INT(status.position, 12);
+    smf_done(&smf);
+}
+
 /* ---- Checkpoints: signed with a key made here (key_test.h), checked by the openssl command that the reader calls. */
 
 static void with_signer(struct smf *smf, struct key *key, uint64_t records, uint64_t ms)

@@ -1,0 +1,15 @@
+/* Which verbs serve data keys, for reports. Rows of served.def. */
+#ifndef SMF_SERVED_H
+#define SMF_SERVED_H
+
+#include <stdbool.h>
+
+struct smf_served {
+    const char *verb;
+    bool reads;       /* a key that existed, as it is; else a new one, or one wrapped for others */
+    const char *what; /* in words */
+};
+/* The row of a verb; NULL: it serves no key. */
+const struct smf_served *smf_served(const char *verb);
+
+#endif
