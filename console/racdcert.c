@@ -1,5 +1,5 @@
 /* RACDCERT in RACF's own syntax: one function of the table, for an owner (ID(user), CERTAUTH, SITE), with keywords that become the verb's parameters. */
-#include "console/internal.h"
+#include "console/racdcert.h"
 
 #include <ctype.h>
 #include <pwd.h>
@@ -10,24 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CERT_FILE_MAX 65536
-
-struct racdcert {
-    struct racf_command cmd;
-    const struct function *function;
-    const char *owner;              /* NULL: the user himself */
-    const struct racf_word *target; /* the function's own word */
-    const struct racf_word *word;   /* all words */
-    size_t n;
-};
-
-typedef klm_rc function_fn(struct racdcert *r);
-static function_fn ring_function, gencert, connect, list, export_cert, add_cert;
+static con_racdcert_fn ring_function, gencert, connect, list, alter, rekey, rollover;
 
 struct function {
     const char *name;
     enum km_verb_id verb;
-    function_fn *handler;
+    con_racdcert_fn *handler;
     const char *syntax;
 };
 
@@ -59,7 +47,7 @@ static klm_rc owner_word(struct con_run *run, const struct racf_word *word, cons
     return *owner ? KLM_OK : KLM_E_NOMEM;
 }
 
-static const char *own_name(struct racdcert *r)
+const char *con_racdcert_owner(const struct racdcert *r)
 {
     return r->owner ? r->owner : racf_upper(r->cmd.run, r->cmd.run->context->actor.name);
 }
@@ -81,7 +69,7 @@ static klm_rc ring_function(struct racdcert *r)
     const char *ring;
 
     KLM_TRY(only_target(r));
-    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", con_racdcert_owner(r)));
     if (!r->target->body && r->function->verb == KM_RING_LIST) {
         return KLM_OK;
     }
@@ -94,11 +82,11 @@ static klm_rc ring_function(struct racdcert *r)
 static klm_rc connect(struct racdcert *r)
 {
     struct racf_word inner[RACF_WORDS_MAX];
-    const char *cert_owner = own_name(r);
+    const char *cert_owner = con_racdcert_owner(r);
     size_t n = 0;
 
     KLM_TRY(only_target(r));
-    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", con_racdcert_owner(r)));
     KLM_TRY(racf_parse(r->cmd.run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
         bool is_owner;
@@ -135,7 +123,7 @@ static klm_rc list(struct racdcert *r)
             return racf_unknown(&r->cmd, &r->word[i]);
         }
     }
-    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", con_racdcert_owner(r)));
     KLM_TRY(racf_parse(r->cmd.run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
         if (!racf_named(&inner[i], "LABEL")) {
@@ -146,70 +134,49 @@ static klm_rc list(struct racdcert *r)
     return KLM_OK;
 }
 
-static klm_rc export_cert(struct racdcert *r)
+/* ALTER(LABEL('...')), REKEY and ROLLOVER: the label in the body, the rest behind. */
+klm_rc con_racdcert_label(struct racdcert *r)
 {
     struct racf_word inner[RACF_WORDS_MAX];
-    const char *dsn = NULL;
     size_t n = 0;
-    klm_rc rc;
 
-    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", con_racdcert_owner(r)));
     KLM_TRY(racf_parse(r->cmd.run, r->target->body ? r->target->body : "", inner, &n));
     for (size_t i = 0; i < n; i++) {
         KLM_TRY(racf_named(&inner[i], "LABEL") ? racf_set_value(&r->cmd, "label", &inner[i])
                                                : racf_unknown(&r->cmd, &inner[i]));
     }
-    for (size_t i = 0; i < r->n; i++) {
-        const struct racf_word *word = &r->word[i];
-
-        if (racf_named(word, "DSN")) {
-            KLM_TRY(racf_value(r->cmd.run, word, &dsn));
-        } else if (racf_named(word, "FORMAT")) {
-            KLM_TRY(racf_set_value(&r->cmd, "format", word));
-        } else if (word != r->target) {
-            return racf_unknown(&r->cmd, word);
-        }
-    }
-    if (!dsn) {
-        return racf_missing(&r->cmd, "DSN");
-    }
-    rc = km_run_wait(r->cmd.call);
-    if (rc == KLM_OK) {
-        rc = con_file_write(r->cmd.run, dsn, r->cmd.call->bytes);
-        if (rc == KLM_OK) {
-            con_line(r->cmd.run,
-                     klm_pool_printf(r->cmd.run->pool, "Certificate exported to %s", dsn));
-        }
-    } else {
-        con_answer(r->cmd.run, r->cmd.call);
-    }
-    km_call_free(&r->cmd.call);
-    return rc;
+    return KLM_OK;
 }
 
-static klm_rc read_bytes(struct racdcert *r, const struct racf_word *word)
+static klm_rc alter(struct racdcert *r)
 {
-    struct km_cert_req *req = r->cmd.call->req;
-    const char *dsn;
-
-    KLM_TRY(racf_value(r->cmd.run, word, &dsn));
-    return con_file_read(r->cmd.run, dsn, CERT_FILE_MAX, &req->bytes);
-}
-
-static klm_rc add_cert(struct racdcert *r)
-{
-    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
-    KLM_TRY(read_bytes(r, r->target));
+    KLM_TRY(con_racdcert_label(r));
     for (size_t i = 0; i < r->n; i++) {
         const struct racf_word *word = &r->word[i];
 
         if (racf_named(word, "TRUST") || racf_named(word, "NOTRUST") ||
             racf_named(word, "HIGHTRUST")) {
             KLM_TRY(racf_set(&r->cmd, "trust", word->name));
-        } else if (racf_named(word, "WITHLABEL")) {
-            KLM_TRY(racf_set_value(&r->cmd, "label", word));
-        } else if (racf_named(word, "PCICC") || racf_named(word, "ICSF")) {
-            KLM_TRY(racf_set_value(&r->cmd, "token_label", word));
+        } else if (racf_named(word, "NEWLABEL")) {
+            KLM_TRY(racf_set_value(&r->cmd, "new_label", word));
+        } else if (word != r->target) {
+            return racf_unknown(&r->cmd, word);
+        }
+    }
+    return KLM_OK;
+}
+
+static klm_rc rollover(struct racdcert *r)
+{
+    KLM_TRY(con_racdcert_label(r));
+    for (size_t i = 0; i < r->n; i++) {
+        const struct racf_word *word = &r->word[i];
+
+        if (racf_named(word, "NEWLABEL")) {
+            KLM_TRY(racf_set_value(&r->cmd, "new_label", word));
+        } else if (racf_named(word, "FORCE")) {
+            KLM_TRY(racf_set(&r->cmd, "force", "true"));
         } else if (word != r->target) {
             return racf_unknown(&r->cmd, word);
         }
@@ -333,7 +300,7 @@ static klm_rc moment(struct racdcert *r, const char *param, const struct racf_wo
 static klm_rc signer(struct racdcert *r, const struct racf_word *word)
 {
     struct racf_word inner[RACF_WORDS_MAX];
-    const char *owner = own_name(r);
+    const char *owner = con_racdcert_owner(r);
     size_t n = 0;
 
     KLM_TRY(racf_parse(r->cmd.run, word->body ? word->body : "", inner, &n));
@@ -422,11 +389,32 @@ static klm_rc keyword(struct racdcert *r, const struct racf_word *word)
     return racf_unknown(&r->cmd, word);
 }
 
+static klm_rc rekey(struct racdcert *r)
+{
+    KLM_TRY(con_racdcert_label(r));
+    for (size_t i = 0; i < r->n; i++) {
+        const struct racf_word *word = &r->word[i];
+
+        if (racf_named(word, "WITHLABEL")) {
+            KLM_TRY(racf_set_value(&r->cmd, "new_label", word));
+        } else if (racf_named(word, "SIZE")) {
+            KLM_TRY(racf_set_value(&r->cmd, "size", word));
+        } else if (racf_named(word, "NOTAFTER")) {
+            KLM_TRY(moment(r, "not_after", word, "23:59:59"));
+        } else if (racf_named(word, "PCICC") || racf_named(word, "ICSF")) {
+            KLM_TRY(racf_set_value(&r->cmd, "token_label", word));
+        } else if (word != r->target) {
+            return racf_unknown(&r->cmd, word);
+        }
+    }
+    return KLM_OK;
+}
+
 static klm_rc gencert(struct racdcert *r)
 {
-    KLM_TRY(racf_set(&r->cmd, "owner", own_name(r)));
+    KLM_TRY(racf_set(&r->cmd, "owner", con_racdcert_owner(r)));
     if (r->target->body) {
-        KLM_TRY(read_bytes(r, r->target));
+        KLM_TRY(con_racdcert_file(r, r->target));
     }
     for (size_t i = 0; i < r->n; i++) {
         if (&r->word[i] != r->target) {

@@ -5,13 +5,14 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define TASK_RESOURCE "ISKLM.ISKLM" /* class STARTED: procedure and job name of the task */
 #define MADE_LABEL "IRR.DIGTCERT."  /* beginning of the labels that keys get without PCICC */
 #define USER_MAX 65
 
-enum level { READ, UPDATE, CONTROL, OWNER, SIGNER, CONNECT, KEY, RING };
+enum level { READ, UPDATE, CONTROL, OWNER, SIGNER, CONNECT, PKCS12, KEY, RING };
 
 struct need {
     enum km_verb_id verb;
@@ -169,6 +170,7 @@ static enum pr_access level_of(const struct km_call *call, enum level level)
     case CONTROL:
         return PR_CONTROL;
     case OWNER:
+    case PKCS12:
         return owner_level(call, value_of(call, "owner"));
     case SIGNER:
         owner = value_of(call, "sign_owner");
@@ -208,6 +210,9 @@ static klm_rc check(struct km_call *call, const struct need *need)
         return KLM_OK; /* the step asks when it knows */
     }
     if (need->level == SIGNER && !value_of(call, "sign_label")[0]) {
+        return KLM_OK;
+    }
+    if (need->level == PKCS12 && strncasecmp(value_of(call, "format"), "PKCS12", 6) != 0) {
         return KLM_OK;
     }
     expand(call, need->resource, resource);
@@ -258,6 +263,12 @@ klm_rc km_access_key(struct km_call *call, const char *token_label, const char *
         return KLM_OK;
     }
     return decide(call, PR_CSFKEYS, given ? token_label : label, PR_READ);
+}
+
+klm_rc km_access_resource(struct km_call *call, enum pr_class class, const char *resource,
+                          enum pr_access access)
+{
+    return decide(call, class, resource, access);
 }
 
 klm_rc km_access_ring(struct km_call *call, const char *owner, const char *ring)

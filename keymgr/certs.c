@@ -1,17 +1,11 @@
-/* Verbs on certificates: make, add, list, delete, export. The private key of a new certificate becomes a key token in the same change. */
+/* Verbs on certificates: make, list, delete (packages.c brings them in and out). The private key of a new certificate becomes a key token in the same change. */
 #include "keymgr/internal.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* What generate and add prepared for apply. */
-struct new_cert {
-    struct kr_cert cert;
-    struct klm_slice token; /* of the new private key; empty: none was made */
-};
-
-static klm_rc refuse_missing(struct km_call *call, const char *owner, const char *label)
+klm_rc km_cert_missing(struct km_call *call, const char *owner, const char *label)
 {
     return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_CERT_NOT_FOUND, label, owner);
 }
@@ -62,31 +56,39 @@ static klm_rc spec_of(struct km_call *call, const struct km_cert_req *req, struc
     return KLM_OK;
 }
 
+klm_rc km_cert_key(struct km_call *call, struct st_view *view, const struct kr_cert *cert,
+                   enum klm_msg_id none, struct kr_key **out)
+{
+    struct klm_slice token;
+
+    if (!cert->token_label[0] ||
+        kr_token_get(view, cert->token_label, call->pool, &token) != KLM_OK) {
+        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, none, cert->label, cert->owner);
+    }
+    KLM_TRY(km_access_key(call, cert->token_label, cert->label));
+    return kr_token_open(call->server->master, cert->token_label, token, out);
+}
+
 /* The signer's certificate and its opened key. */
 static klm_rc signer_of(struct km_call *call, struct st_view *view, const struct km_cert_req *req,
                         struct klm_slice *der, struct kr_key **key)
 {
     struct kr_cert cert;
-    struct klm_slice token;
 
     if (kr_cert_get(view, req->sign_owner ? req->sign_owner : req->owner, req->sign_label,
                     call->pool, &cert) != KLM_OK) {
-        return refuse_missing(call, req->sign_owner ? req->sign_owner : req->owner,
-                              req->sign_label);
+        return km_cert_missing(call, req->sign_owner ? req->sign_owner : req->owner,
+                               req->sign_label);
     }
-    if (!cert.token_label[0] ||
-        kr_token_get(view, cert.token_label, call->pool, &token) != KLM_OK) {
-        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_SIGNER_NO_KEY, req->sign_label);
-    }
-    KLM_TRY(km_access_key(call, cert.token_label, cert.label));
-    KLM_TRY(kr_token_open(call->server->master, cert.token_label, token, key));
+    KLM_TRY(km_cert_key(call, view, &cert, KLM_MSG_SIGNER_NO_KEY, key));
     *der = cert.der;
     return KLM_OK;
 }
 
 /* Without PCICC the private key still needs a name in the token store. */
-static const char *token_label_of(struct km_call *call, const struct km_cert_req *req)
+const char *km_token_label(struct km_call *call)
 {
+    const struct km_cert_req *req = call->req;
     uint8_t random[8];
     char hex[17];
 
@@ -100,8 +102,8 @@ static const char *token_label_of(struct km_call *call, const struct km_cert_req
     return klm_pool_printf(call->pool, "IRR.DIGTCERT.%s.%s", req->owner, hex);
 }
 
-static klm_rc seal(struct km_call *call, const char *label, const struct kr_key *key,
-                   struct klm_slice *out)
+klm_rc km_token_seal(struct km_call *call, const char *label, const struct kr_key *key,
+                     struct klm_slice *out)
 {
     struct klm_buf buf;
     klm_rc rc;
@@ -162,7 +164,7 @@ static void take_back(struct km_call *call, const char *token_label)
 
 static klm_rc certify_token(struct km_call *call, struct st_view *view, struct kr_gencert *spec,
                             struct klm_slice signer_der, struct kr_key *signer,
-                            struct new_cert *made)
+                            struct km_new_cert *made)
 {
     KLM_AUTO(kr_key_free) struct kr_key *hard = NULL;
     KLM_AUTO(kr_key_free) struct kr_key *same = NULL;
@@ -182,7 +184,7 @@ static klm_rc certify_token(struct km_call *call, struct st_view *view, struct k
     return KLM_OK;
 }
 
-static klm_rc generate(struct km_call *call, struct st_view *view, struct new_cert *made)
+static klm_rc generate(struct km_call *call, struct st_view *view, struct km_new_cert *made)
 {
     const struct km_cert_req *req = call->req;
     struct kr_gencert spec = {.owner = req->owner,
@@ -199,7 +201,7 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct new_ce
 
     KLM_TRY(role_of(call, req, &spec.role));
     KLM_TRY(spec_of(call, req, &spec.spec));
-    spec.token_label = token_label_of(call, req);
+    spec.token_label = km_token_label(call);
     if (!spec.token_label) {
         return KLM_E_CRYPTO;
     }
@@ -221,12 +223,12 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct new_ce
         return KLM_OK; /* a request: its private key is elsewhere */
     }
     made->cert.token_label = spec.token_label;
-    return seal(call, spec.token_label, key, &made->token);
+    return km_token_seal(call, spec.token_label, key, &made->token);
 }
 
 klm_rc km_cert_generate_prepare(struct km_call *call)
 {
-    struct new_cert *made = klm_pool_alloc(call->pool, sizeof *made);
+    struct km_new_cert *made = klm_pool_alloc(call->pool, sizeof *made);
     struct st_view *view;
     klm_rc rc;
 
@@ -248,7 +250,7 @@ klm_rc km_cert_generate_prepare(struct km_call *call)
     return rc;
 }
 
-static klm_rc add_cert(struct km_call *call, struct st_change *change, const struct kr_cert *cert)
+klm_rc km_cert_put(struct km_call *call, struct st_change *change, const struct kr_cert *cert)
 {
     klm_rc rc = kr_cert_add(change, cert);
 
@@ -258,10 +260,9 @@ static klm_rc add_cert(struct km_call *call, struct st_change *change, const str
     return rc;
 }
 
-klm_rc km_cert_generate_apply(struct km_call *call, struct st_change *change)
+klm_rc km_cert_new_apply(struct km_call *call, struct st_change *change,
+                         const struct km_new_cert *made)
 {
-    struct new_cert *made = call->work;
-
     if (made->token.n > 0) {
         klm_rc rc = kr_token_put(change, made->cert.token_label, made->token, false);
 
@@ -270,77 +271,15 @@ klm_rc km_cert_generate_apply(struct km_call *call, struct st_change *change)
         }
         KLM_TRY(rc);
     }
-    return add_cert(call, change, &made->cert);
+    return km_cert_put(call, change, &made->cert);
 }
 
-/* ---- Add */
-
-static klm_rc trust_of(struct km_call *call, const char *name, enum kr_trust *out)
+klm_rc km_cert_generate_apply(struct km_call *call, struct st_change *change)
 {
-    if (!name || strcasecmp(name, "TRUST") == 0) {
-        *out = KR_TRUST;
-    } else if (strcasecmp(name, "NOTRUST") == 0) {
-        *out = KR_NOTRUST;
-    } else if (strcasecmp(name, "HIGHTRUST") == 0) {
-        *out = KR_HIGHTRUST;
-    } else {
-        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_TRUST_UNKNOWN, name);
-    }
-    return KLM_OK;
+    return km_cert_new_apply(call, change, call->work);
 }
 
-/* A certificate with PCICC must fit the private key that stands under that label. */
-static klm_rc check_token(struct km_call *call, struct st_view *view, const struct kr_cert *cert)
-{
-    KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
-    struct klm_slice token;
-
-    if (!cert->token_label[0]) {
-        return KLM_OK;
-    }
-    KLM_TRY(km_access_key(call, cert->token_label, cert->label));
-    if (kr_token_get(view, cert->token_label, call->pool, &token) != KLM_OK) {
-        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_TOKEN_NOT_FOUND, cert->token_label);
-    }
-    KLM_TRY(kr_token_open(call->server->master, cert->token_label, token, &key));
-    if (kr_cert_fits(cert->der, key) != KLM_OK) {
-        return KM_REFUSE(call, KLM_E_WRONGKEY, 0, KLM_MSG_TOKEN_NOT_ITS, cert->token_label,
-                         cert->label);
-    }
-    return KLM_OK;
-}
-
-klm_rc km_cert_add_prepare(struct km_call *call)
-{
-    const struct km_cert_req *req = call->req;
-    struct new_cert *made = klm_pool_alloc(call->pool, sizeof *made);
-    struct st_view *view;
-    klm_rc rc;
-
-    if (!made) {
-        return KLM_E_NOMEM;
-    }
-    call->work = made;
-    made->cert = (struct kr_cert){.owner = req->owner,
-                                  .label = req->label,
-                                  .token_label = req->token_label ? req->token_label : "",
-                                  .added = klm_clock()};
-    KLM_TRY(trust_of(call, req->trust, &made->cert.trust));
-    KLM_TRY(kr_cert_parse(req->bytes, call->pool, &made->cert.der, &call->diag));
-    KLM_TRY(st_view_open(call->server->store, &view));
-    rc = check_token(call, view, &made->cert);
-    st_view_close(&view);
-    return rc;
-}
-
-klm_rc km_cert_add_apply(struct km_call *call, struct st_change *change)
-{
-    struct new_cert *made = call->work;
-
-    return add_cert(call, change, &made->cert);
-}
-
-/* ---- Delete, export, list */
+/* ---- Delete, list */
 
 klm_rc km_cert_prepare(struct km_call *call)
 {
@@ -369,14 +308,28 @@ static klm_rc keep_volser(void *arg, const struct md_usage *usage)
 }
 
 /* A lost key is lost data: the only private key of a label that volumes were written with goes when somebody insists. */
+klm_rc km_label_volume(struct st_view *view, const char *label, char volser[7])
+{
+    volser[0] = '\0';
+    return md_query(view, MD_BY_ALIAS, label, 1, keep_volser, volser);
+}
+
 static klm_rc refuse_protecting(struct km_call *call, struct st_view *view)
 {
     const struct km_cert_req *req = call->req;
-    char volser[sizeof((struct md_usage *)NULL)->volser] = "";
+    char volser[7];
 
-    KLM_TRY(md_query(view, MD_BY_ALIAS, req->label, 1, keep_volser, volser));
+    KLM_TRY(km_label_volume(view, req->label, volser));
     return volser[0] ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_CERT_PROTECTS, req->label, volser)
                      : KLM_OK;
+}
+
+klm_rc km_token_drop(struct st_change *change, const char *token_label)
+{
+    struct token_use use = {.token_label = token_label};
+
+    KLM_TRY(kr_cert_scan(st_change_view(change), NULL, count_use, &use));
+    return use.n > 0 ? KLM_OK : kr_token_delete(change, token_label);
 }
 
 klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change)
@@ -386,7 +339,7 @@ klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change)
     struct kr_cert cert;
 
     if (kr_cert_get(st_change_view(change), req->owner, req->label, call->pool, &cert) != KLM_OK) {
-        return refuse_missing(call, req->owner, req->label);
+        return km_cert_missing(call, req->owner, req->label);
     }
     KLM_TRY(kr_cert_delete(change, req->owner, req->label));
     if (!cert.token_label[0]) {
@@ -399,44 +352,6 @@ klm_rc km_cert_delete_apply(struct km_call *call, struct st_change *change)
     }
     KLM_TRY(req->force ? KLM_OK : refuse_protecting(call, st_change_view(change)));
     return kr_token_delete(change, cert.token_label);
-}
-
-static klm_rc encode(struct km_call *call, const char *format, struct klm_slice der)
-{
-    struct klm_buf pem;
-    klm_rc rc;
-
-    if (format && strcasecmp(format, "CERTDER") == 0) {
-        call->bytes = der;
-        return KLM_OK;
-    }
-    if (format && strcasecmp(format, "CERTB64") != 0) {
-        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_FORMAT_UNKNOWN, format);
-    }
-    klm_buf_init(&pem, ST_RECORD_MAX * 2);
-    rc = kr_cert_pem(der, &pem);
-    if (rc == KLM_OK) {
-        rc = klm_pool_slice(call->pool, klm_buf_as_slice(&pem), &call->bytes);
-    }
-    klm_buf_done(&pem);
-    return rc;
-}
-
-klm_rc km_cert_export_prepare(struct km_call *call)
-{
-    const struct km_cert_req *req = call->req;
-    struct kr_cert cert;
-    struct st_view *view;
-    klm_rc rc;
-
-    KLM_TRY(st_view_open(call->server->store, &view));
-    rc = kr_cert_get(view, req->owner, req->label, call->pool, &cert);
-    st_view_close(&view);
-    if (rc == KLM_E_NOTFOUND) {
-        return refuse_missing(call, req->owner, req->label);
-    }
-    KLM_TRY(rc);
-    return encode(call, req->format, cert.der);
 }
 
 static klm_rc list_cert(void *arg, const struct kr_cert *cert)
@@ -481,7 +396,7 @@ klm_rc km_cert_list_prepare(struct km_call *call)
     if (req->label) {
         rc = kr_cert_get(view, req->owner ? req->owner : "", req->label, call->pool, &cert);
         rc = rc == KLM_OK ? list_cert(call, &cert)
-                          : refuse_missing(call, req->owner ? req->owner : "", req->label);
+                          : km_cert_missing(call, req->owner ? req->owner : "", req->label);
     } else {
         rc = kr_cert_scan(view, req->owner, list_cert, call);
     }

@@ -192,6 +192,9 @@ klm_rc km_profiles_compile(struct km_call *call, struct st_change *change, unsig
  * knows it (token_label may be ""), for a ring, and for a ring that the task itself is to serve. */
 klm_rc km_access_check(struct km_call *call) KLM_MUST_USE;
 klm_rc km_access_key(struct km_call *call, const char *token_label, const char *label) KLM_MUST_USE;
+/* For a resource that only a step knows. */
+klm_rc km_access_resource(struct km_call *call, enum pr_class class, const char *resource,
+                          enum pr_access access) KLM_MUST_USE;
 klm_rc km_access_ring(struct km_call *call, const char *owner, const char *ring) KLM_MUST_USE;
 klm_rc km_access_task_ring(struct km_server *server, const struct pr_set *set, const char *owner,
                            const char *ring, struct klm_diag *diag) KLM_MUST_USE;
@@ -382,6 +385,30 @@ struct km_watch {
 void km_watch(struct km_server *server, struct km_watch *watch);
 /* Say what expired or will within 90 days (first), or reaches one of the days at which it is said again. */
 void km_watch_certificates(const struct km_state *state, bool first);
+
+/* certs.c: what the verbs on certificates share */
+struct km_new_cert {
+    struct kr_cert cert;
+    struct klm_slice token; /* of the new private key; empty: none was made */
+};
+/* There is no such certificate. */
+klm_rc km_cert_missing(struct km_call *call, const char *owner, const char *label);
+/* The private key of a certificate, opened, if profiles let it be used; none is the message when it is not here. */
+klm_rc km_cert_key(struct km_call *call, struct st_view *view, const struct kr_cert *cert,
+                   enum klm_msg_id none, struct kr_key **out) KLM_MUST_USE;
+/* The label of a new private key: that of the request, else one of its own. NULL: no random numbers, or no memory. */
+const char *km_token_label(struct km_call *call);
+klm_rc km_token_seal(struct km_call *call, const char *label, const struct kr_key *key,
+                     struct klm_slice *out) KLM_MUST_USE;
+klm_rc km_cert_put(struct km_call *call, struct st_change *change, const struct kr_cert *cert)
+    KLM_MUST_USE;
+/* A certificate and the token of its private key come into the store together. */
+klm_rc km_cert_new_apply(struct km_call *call, struct st_change *change,
+                         const struct km_new_cert *made) KLM_MUST_USE;
+/* Delete the token of a private key unless a certificate uses it. */
+klm_rc km_token_drop(struct st_change *change, const char *token_label) KLM_MUST_USE;
+/* The newest volume that was written with a label; "" none. */
+klm_rc km_label_volume(struct st_view *view, const char *label, char volser[7]) KLM_MUST_USE;
 
 /* labels.c: which labels a write uses: the drive's, else its aliases, else the defaults (PROTOCOL.md, labels). */
 struct km_labels {

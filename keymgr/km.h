@@ -243,7 +243,7 @@ struct km_ring_req { /* KM_RING_ADD, _DELETE, _LIST, _CONNECT, _REMOVE */
     const char *cert_owner, *label, *usage;
     bool deflt;
 };
-struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
+struct km_cert_req { /* KM_CERT_GENERATE and the others on certificates */
     const char *owner, *label, *subject, *token_label;
     const char *type; /* "RSA", "NISTECC" */
     int64_t size;
@@ -252,7 +252,9 @@ struct km_cert_req { /* KM_CERT_GENERATE, _ADD, _LIST, _DELETE, _EXPORT */
     const char *role; /* "LABEL", "CA", "SERVER", "CLIENT", "DRIVE", "PARTNER" */
     const char *hosts;
     const char *trust;      /* "TRUST", "NOTRUST", "HIGHTRUST" */
-    const char *format;     /* "CERTDER", "CERTB64" */
+    const char *format;     /* "CERTDER", "CERTB64", "PKCS7DER", ... (kr_format_find) */
+    const char *password;   /* of PKCS #12 */
+    const char *new_label;  /* alter, rekey, rollover */
     bool force;             /* delete a private key that volumes need, too */
     bool hardware;          /* make the key pair in the PKCS#11 token */
     struct klm_slice bytes; /* certificate or request */

@@ -105,3 +105,8 @@ void km_profiles_publish(struct km_call *call);
 void km_stored_published(struct km_call *call);
 void km_group_publish(struct km_call *call);
 void km_group_deleted(struct km_call *call);
+klm_rc km_cert_check_prepare(struct km_call *call);
+klm_rc km_cert_request_prepare(struct km_call *call);
+klm_rc km_cert_rekey_prepare(struct km_call *call);
+klm_rc km_cert_alter_apply(struct km_call *call, struct st_change *change);
+klm_rc km_cert_rollover_apply(struct km_call *call, struct st_change *change);

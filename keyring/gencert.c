@@ -187,7 +187,7 @@ static klm_rc take_subject(struct work *work)
 
 /* RFC 5280, 4.1.2.2: positive, at most 20 bytes. The first bits are 01, so the length never
  * tells anything; 126 bits are random. */
-static klm_rc set_serial(X509 *x509)
+klm_rc kr_x509_serial(X509 *x509)
 {
     uint8_t random[16];
     KLM_AUTO(kr_done_bn) BIGNUM *number = NULL;
@@ -209,7 +209,7 @@ static klm_rc fill(struct work *work)
     if (!x509) {
         return KLM_E_NOMEM;
     }
-    KLM_TRY(set_serial(x509));
+    KLM_TRY(kr_x509_serial(x509));
     if (X509_set_version(x509, X509_VERSION_3) != 1 ||
         X509_set_subject_name(x509, work->subject) != 1 ||
         X509_set_issuer_name(x509, work->issuer ? X509_get_subject_name(work->issuer)

@@ -203,6 +203,20 @@ int kr_no_password(char *buf, int size, int rwflag, void *arg);
 /* True when nothing but white space is left of a PEM. */
 bool kr_pem_ended(BIO *bio);
 
+/* ---- PKCS #8 and #12 */
+/* A private key as PrivateKeyInfo (RFC 5208) in secret memory, and back. KLM_E_INVALID, KLM_E_UNSUPPORTED. */
+klm_rc kr_pkcs8_clear(const struct kr_key *key, struct kr_secret *out) KLM_MUST_USE;
+klm_rc kr_pkcs8_key(struct klm_slice clear, struct kr_key **out) KLM_MUST_USE;
+/* Certificates and the key of a PKCS #12 in DER, in the order they stand. */
+klm_rc kr_pkcs12_read(struct klm_slice in, const char *password, struct klm_pool *pool,
+                      struct klm_diag *diag, struct kr_package *out) KLM_MUST_USE;
+klm_rc kr_pkcs12_write(const struct kr_package *package, const char *label, const char *password,
+                       struct klm_pool *pool, struct klm_slice *out) KLM_MUST_USE;
+/* One more certificate. KLM_E_LIMIT. */
+klm_rc kr_package_add(struct kr_package *package, X509 *x509, struct klm_pool *pool) KLM_MUST_USE;
+/* A random serial number (gencert.c). */
+klm_rc kr_x509_serial(X509 *x509) KLM_MUST_USE;
+
 /* ---- Rings */
 /* As kr_ring_get, but damaged connections are left out and counted. */
 klm_rc kr_ring_load(struct st_view *view, const char *owner, const char *ring,

@@ -248,6 +248,41 @@ klm_rc kr_gencert(const struct kr_gencert *spec, struct klm_slice issuer_der,
                   struct kr_key *issuer_key, struct klm_pool *pool, struct klm_diag *diag,
                   struct klm_slice *der, struct kr_key **key) KLM_MUST_USE;
 
+/* ---- Packages: a certificate, those that lead to its authority, and perhaps its private key, in one file (RACF's formats) */
+enum kr_format { KR_CERTDER, KR_CERTB64, KR_PKCS7DER, KR_PKCS7B64, KR_PKCS12DER, KR_PKCS12B64 };
+/* From that name without KR_, in any case. KLM_E_NOTFOUND. */
+klm_rc kr_format_find(const char *name, enum kr_format *out) KLM_MUST_USE;
+#define KR_PACKAGE_MAX 16
+struct kr_package {
+    struct klm_slice cert[KR_PACKAGE_MAX]; /* DER; the first is the one it is about */
+    size_t n;
+    struct kr_key *key; /* its private key, or NULL; whoever holds the package frees it */
+};
+/* Read any of the formats; the password is for PKCS #12 alone (NULL: none). Certificates live in the pool. KLM_E_INVALID: it is none of
+ * them; KLM_E_WRONGKEY: another password; KLM_E_USAGE: it needs one; KLM_E_UNSUPPORTED: a cipher or kind of key that is not used here;
+ * KLM_E_LIMIT: too many certificates, or a password derivation that would take too long. A derivation takes long: on a worker. */
+klm_rc kr_package_read(struct klm_slice in, const char *password, struct klm_pool *pool,
+                       struct klm_diag *diag, struct kr_package *out) KLM_MUST_USE;
+/* Write one. CERT formats take the first certificate alone, PKCS7 all of them, PKCS12 the key too (AES-256-CBC, PBKDF2 with
+ * HMAC-SHA-256), with the label as its friendly name. The result lives in the pool. */
+klm_rc kr_package_write(const struct kr_package *package, enum kr_format format, const char *label,
+                        const char *password, struct klm_pool *pool, struct klm_diag *diag,
+                        struct klm_slice *out) KLM_MUST_USE;
+/* Add the certificates of CERTAUTH and SITE that lead from the first to its authority, as far as they are in the store. */
+klm_rc kr_package_chain(struct st_view *view, struct klm_pool *pool, struct kr_package *package)
+    KLM_MUST_USE;
+/* Have two certificates the same public key? The same subject? */
+bool kr_same_key(struct klm_slice a, struct klm_slice b);
+bool kr_same_subject(struct klm_slice a, struct klm_slice b);
+
+/* ---- Renewing */
+/* A certificate request (PKCS #10, PEM) for the key of a certificate, with its subject and alternative names. Appended to out. */
+klm_rc kr_request_make(struct klm_slice der, struct kr_key *key, struct klm_buf *out) KLM_MUST_USE;
+/* A certificate that says what old says, for a new key of that type (bits 0: of its size), signed by that key. not_after 0: valid as
+ * long as old was, from now. KLM_E_LIMIT: no size of that type. */
+klm_rc kr_rekey(struct klm_slice old, unsigned bits, klm_time not_after, struct klm_pool *pool,
+                struct klm_slice *der, struct kr_key **key) KLM_MUST_USE;
+
 /* ---- Rings */
 struct kr_connect {
     const char *owner, *label;

@@ -22,4 +22,9 @@ int program_command(const char *config, const char *command);
 /* The command given as arguments, or on standard input with '-' or '+' continuations; in a buffer that the caller ends. verb is put in front unless it is there, or empty. */
 klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out);
 
+/* Put a password behind the word PASSWORD of a command that has no value there: of the first line of file, or asked for at the
+ * terminal. With a file, a command without the word gets it. */
+klm_rc program_password(struct klm_buf *command, const char *file, struct klm_diag *diag)
+    KLM_MUST_USE;
+
 #endif

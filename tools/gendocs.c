@@ -229,7 +229,8 @@ static void write_accesses(void)
         "\n## Profiles\n\nWhat a verb needs in the classes that are active, besides its right. "
         "READ, UPDATE: that much. OWNER: READ for one's own, UPDATE for another user's, CONTROL "
         "for CERTAUTH's and SITE's; SIGNER: the same of the owner of the certificate that signs. "
-        "CONNECT: own certificate and own ring READ, another certificate UPDATE, another "
+        "PKCS12: as OWNER, where a private key leaves. CONNECT: own certificate and own ring READ, "
+        "another certificate UPDATE, another "
         "user's ring CONTROL. KEY: READ to the label of each key that is used. RING: READ to "
         "`owner.ring.LST` of each ring that is read.\n\n"
         "| verb | class | resource | level |\n|---|---|---|---|\n");

@@ -70,7 +70,7 @@ klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out)
     struct klm_buf text;
     const char *p;
 
-    klm_buf_init(&text, INPUT_MAX);
+    klm_buf_init_wiping(&text, INPUT_MAX);
     if (!args || !args[0] || (strcmp(args[0], "-") == 0 && !args[1])) {
         read_input(&text);
     }

@@ -939,6 +939,71 @@ static struct km_call *keys_delete_bad(void)
     return RUN(KM_KEYS_DELETE, "alias", "COVER1");
 }
 
+/* ---- Certificates renewed; C1 of above, before it is deleted */
+static struct km_call *check_file(struct klm_slice bytes)
+{
+    struct km_call *call = new_call(&house, KM_CERT_CHECK, &admin);
+
+    ((struct km_cert_req *)call->req)->bytes = bytes;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *check_ok(void)
+{
+    return check_file(cert);
+}
+
+static struct km_call *check_bad(void)
+{
+    return check_file(KLM_SLICE("nothing", 7));
+}
+
+static struct km_call *alter_cert(const char *trust)
+{
+    return RUN(KM_CERT_ALTER, "owner", OWNER, "label", "C1", "trust", trust);
+}
+
+static struct km_call *alter_cert_ok(void)
+{
+    return alter_cert("HIGHTRUST");
+}
+
+static struct km_call *alter_cert_bad(void)
+{
+    return alter_cert("SOME");
+}
+
+static struct km_call *request_of(const char *label)
+{
+    return RUN(KM_CERT_REQUEST, "owner", OWNER, "label", label);
+}
+
+static struct km_call *request_ok(void)
+{
+    return request_of("C1");
+}
+
+static struct km_call *request_bad(void)
+{
+    return request_of("None");
+}
+
+static struct km_call *rekey_ok(void)
+{
+    return RUN(KM_CERT_REKEY, "owner", OWNER, "label", "C1", "new_label", "C2");
+}
+
+static struct km_call *rollover_ok(void)
+{
+    return RUN(KM_CERT_ROLLOVER, "owner", OWNER, "label", "C2", "new_label", "C1");
+}
+
+static struct km_call *rollover_bad(void)
+{
+    return RUN(KM_CERT_ROLLOVER, "owner", OWNER, "label", "None", "new_label", "C1");
+}
+
 /* ---- In this order, as some need what others made. A verb that has nothing to fail by says so. */
 typedef struct km_call *run_fn(void);
 static const struct row {
@@ -994,6 +1059,11 @@ static const struct row {
     {KM_CERT_EXPORT, cert_export_ok, cert_export_bad, NULL},
     {KM_CERT_ADD, cert_add_ok, cert_add_bad, NULL},
     {KM_CERT_LIST, cert_list_ok, cert_list_bad, NULL},
+    {KM_CERT_CHECK, check_ok, check_bad, NULL},
+    {KM_CERT_ALTER, alter_cert_ok, alter_cert_bad, NULL},
+    {KM_CERT_REQUEST, request_ok, request_bad, NULL},
+    {KM_CERT_REKEY, rekey_ok, rekey_ok, NULL},
+    {KM_CERT_ROLLOVER, rollover_ok, rollover_bad, NULL},
     {KM_CERT_DELETE, cert_delete_ok, cert_delete_ok, NULL},
     {KM_TOKEN_WRITE, token_write_ok, token_write_bad, NULL},
     {KM_TOKEN_READ, token_read_ok, token_read_bad, NULL},
