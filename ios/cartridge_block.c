@@ -1,10 +1,9 @@
 #include "ios/cartridge_block.h"
 
 #include "base/secret.h"
+#include "ios/subkey.h"
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -120,33 +119,15 @@ klm_rc ios_cart_header_decode(struct klm_slice block, struct ios_cart_header *ou
 
 /* ---- Keys */
 
-/* RFC 5869 with SHA-256: subkey of the file from data key, salt and the hash of the header
- * block. */
+/* The subkey of the file from data key, salt and the hash of the header block. */
 static klm_rc derive(const uint8_t key[IOS_KEY_SIZE], const uint8_t salt[IOS_CART_SALT],
                      const uint8_t hash[32], uint8_t out[32])
 {
-    uint8_t info[sizeof INFO - 1 + 32], secret[IOS_KEY_SIZE], s[IOS_CART_SALT];
-    char digest[] = "SHA256";
+    uint8_t info[sizeof INFO - 1 + 32];
 
     memcpy(info, INFO, sizeof INFO - 1);
     memcpy(info + sizeof INFO - 1, hash, 32);
-    memcpy(secret, key, sizeof secret);
-    memcpy(s, salt, sizeof s);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret, sizeof secret),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, s, sizeof s),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof info),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
-    bool good = ctx && EVP_KDF_derive(ctx, out, 32, params) == 1;
-
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    klm_wipe(secret, sizeof secret);
-    return good ? KLM_OK : KLM_E_CRYPTO;
+    return ios_subkey(key, KLM_SLICE(salt, IOS_CART_SALT), KLM_SLICE(info, sizeof info), out);
 }
 
 static klm_rc set_key(struct ios_sealer *sealer, struct klm_slice block,

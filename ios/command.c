@@ -25,7 +25,11 @@ enum {
     SEQ = 64,
     STEP = 128,
     VERIFY = 256,
-    NET = 512
+    NET = 512,
+    ARRAY = 1024,
+    GROUP = 2048,
+    RECOVERY = 4096,
+    POWER = 8192
 };
 
 static const struct command commands[] = {
@@ -51,6 +55,30 @@ static const struct command commands[] = {
      "SETIOS EKM: change the EKM statements of an IECIOSxx member"},
     {"explain", ios_do_explain, 1, -1, 0, "EKM=05EE31 | EE31...",
      "tell what a device code means and what to do"},
+    {"array-init", ios_do_array_init, 1, 1, NEW, "--serial S --wwn W [OPTION...] DIR",
+     "make key and certificate request of a new disk array in DIR; then install"},
+    {"array-configure", ios_do_array_configure, 0, 0, ARRAY | MEMBER | NET | LABELS | GROUP,
+     "[--group=ID] [--kl1 LABEL [--kl2 LABEL]] [OPTION...]",
+     "make the encryption group of an array, under a data key of the key managers"},
+    {"array-poweron", ios_do_array_poweron, 0, 0, ARRAY | MEMBER | NET | RECOVERY | POWER,
+     "[--recovery=FILE|-] [OPTION...]",
+     "switch an array on; it is locked until a key manager answers, and runs until poweroff"},
+    {"array-poweroff", ios_do_array_poweroff, 0, 0, ARRAY, "[-A DIR]",
+     "switch an array off; its keys are wiped"},
+    {"array-write", ios_do_array_write, 1, 2, ARRAY, "[-A DIR] VOLUME [FILE]",
+     "write a volume image from FILE (- or none: standard input)"},
+    {"array-read", ios_do_array_read, 1, 2, ARRAY, "[-A DIR] VOLUME [OUT]",
+     "read a volume image into OUT (- or none: standard output)"},
+    {"array-relabel", ios_do_array_relabel, 0, 0, ARRAY | MEMBER | NET | LABELS,
+     "--kl1 LABEL [--kl2 LABEL] [OPTION...]",
+     "have the key manager wrap the data key of an array for other labels"},
+    {"array-rekey", ios_do_array_rekey, 1, 1, ARRAY | MEMBER | NET | LABELS | RECOVERY,
+     "[OPTION...] prepare | commit | abandon", "give an array a new data key, in two steps"},
+    {"array-recovery", ios_do_array_recovery, 1, 1, ARRAY | MEMBER | NET | RECOVERY,
+     "[OPTION...] create | verify | disable",
+     "the recovery key of an array: show it once, type it back, take it out of force"},
+    {"array-display", ios_do_array_display, 0, 0, ARRAY, "[-A DIR]",
+     "show an array: power, key labels, rekey, recovery key, volumes"},
 };
 
 klm_rc ios_usage(struct ios_run *run, const char *what)
@@ -90,6 +118,16 @@ static void options_of(struct ios_run *run, unsigned groups, struct poptOption *
                "the authority that signed it and the key managers' certificates", "FILE"),
         OPTION(DRIVE, "drive", 'd', POPT_ARG_STRING, &run->drive_dir,
                "folder of the drive (default: $KLM_DRIVE)", "DIR"),
+        OPTION(ARRAY, "array", 'A', POPT_ARG_STRING, &run->array_dir,
+               "folder of the array (default: $KLM_ARRAY)", "DIR"),
+        OPTION(GROUP, "group", 'g', POPT_ARG_STRING, &run->group,
+               "encryption group, 1 to 6 characters (default: EG0001)", "ID"),
+        OPTION(RECOVERY, "recovery", 'r', POPT_ARG_STRING, &run->recovery,
+               "recovery key from FILE, - for a prompt", "FILE"),
+        OPTION(POWER, "wait", 0, POPT_ARG_STRING, &run->wait,
+               "end when it is still locked after so long (default: never)", "SECONDS"),
+        OPTION(POWER, "retry", 0, POPT_ARG_STRING, &run->retry,
+               "longest time between tries (default: 30)", "SECONDS"),
         OPTION(MEMBER, "iecios", 'i', POPT_ARG_STRING, &run->member,
                "IECIOSxx member (default: $KLM_IECIOS)", "FILE"),
         OPTION(LABELS, "kl1", 0, POPT_ARG_STRING, &run->kl[0], "first key label", "LABEL"),
@@ -131,17 +169,17 @@ static void options_of(struct ios_run *run, unsigned groups, struct poptOption *
     memcpy(table + n, last, sizeof last);
 }
 
-#define OPTIONS_MAX 40
+#define OPTIONS_MAX 48
 
 static void print_commands(FILE *to)
 {
     fprintf(to, "Usage: iosdrive COMMAND [OPTION...] [ARGUMENT...]\n\n");
     for (size_t i = 0; i < KLM_COUNT(commands); i++) {
-        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
+        fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].help);
     }
-    fprintf(to, "\niosdrive COMMAND --help tells the options of a command. $KLM_DRIVE and "
-                "$KLM_IECIOS name\n"
-                "the drive and the IECIOSxx member when no option does.\n");
+    fprintf(to, "\niosdrive COMMAND --help tells the options of a command. $KLM_DRIVE, "
+                "$KLM_ARRAY and\n$KLM_IECIOS name the drive, the array and the IECIOSxx member "
+                "when no option does.\n");
 }
 
 static klm_rc read_options(struct ios_run *run, const struct command *command)
@@ -188,11 +226,12 @@ static int finish(struct ios_run *run, klm_rc rc)
 
 static void free_texts(struct ios_run *run)
 {
-    char *const texts[] = {run->drive_dir, run->member, run->serial, run->wwn,    run->kind,
-                           run->key_type,  run->cert,   run->ca,     run->verify, run->kl[0],
-                           run->kl[1],     run->enc[0], run->enc[1], run->dsname, run->volser,
-                           run->unit,      run->dd,     run->job,    run->step,   run->fileseq,
-                           run->timeout};
+    char *const texts[] = {run->drive_dir, run->member, run->serial, run->wwn,       run->kind,
+                           run->key_type,  run->cert,   run->ca,     run->verify,    run->kl[0],
+                           run->kl[1],     run->enc[0], run->enc[1], run->dsname,    run->volser,
+                           run->unit,      run->dd,     run->job,    run->step,      run->fileseq,
+                           run->timeout,   run->wait,   run->retry,  run->array_dir, run->group,
+                           run->recovery};
 
     for (size_t i = 0; i < KLM_COUNT(texts); i++) {
         free(texts[i]);

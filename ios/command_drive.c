@@ -70,15 +70,13 @@ klm_rc ios_run_number(struct ios_run *run, const char *text, unsigned standard, 
     return KLM_OK;
 }
 
-klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts)
+klm_rc ios_run_config(struct ios_run *run, const char *dir, struct ios_drive **drive,
+                      struct ios_hosts_config *config)
 {
-    const char *dir = from_env(run->drive_dir, "KLM_DRIVE"), *member;
     struct ios_hosts_config cfg = {.ssl = run->ssl, .tls12 = run->tls12};
+    const char *member;
     unsigned seconds = 0;
 
-    if (!dir) {
-        return ios_usage(run, "no drive: give -d DIR, or set KLM_DRIVE");
-    }
     KLM_TRY(ios_run_number(run, run->timeout, 5, 600, "--timeout: 1 to 600 seconds", &seconds));
     cfg.timeout_ms = seconds * 1000;
     cfg.connect_ms = cfg.timeout_ms < 2000 ? cfg.timeout_ms : 2000;
@@ -86,6 +84,19 @@ klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_h
     KLM_TRY(ios_member_load(member, &cfg.ekm, &run->diag));
     KLM_TRY(ios_drive_load(dir, &run->diag, drive));
     cfg.drive = *drive;
+    *config = cfg;
+    return KLM_OK;
+}
+
+klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts)
+{
+    const char *dir = from_env(run->drive_dir, "KLM_DRIVE");
+    struct ios_hosts_config cfg;
+
+    if (!dir) {
+        return ios_usage(run, "no drive: give -d DIR, or set KLM_DRIVE");
+    }
+    KLM_TRY(ios_run_config(run, dir, drive, &cfg));
     return ios_hosts_new(&cfg, &run->diag, hosts);
 }
 

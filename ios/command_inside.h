@@ -22,7 +22,8 @@ struct ios_run {
     char *serial, *wwn, *kind, *key_type, *cert, *ca, *verify;
     char *kl[KX_EEDKS], *enc[KX_EEDKS];
     char *dsname, *volser, *unit, *dd, *job, *step;
-    char *fileseq, *timeout; /* numbers: popt leaks those that are none */
+    char *array_dir, *group, *recovery;
+    char *fileseq, *timeout, *wait, *retry; /* numbers: popt leaks those that are none */
     int append, stored, ssl, tls12;
 };
 
@@ -30,6 +31,9 @@ struct ios_run {
 klm_rc ios_usage(struct ios_run *run, const char *what) KLM_MUST_USE;
 /* Drive folder and member of the options, else of the environment. KLM_E_USAGE. */
 klm_rc ios_run_member(struct ios_run *run, const char **out) KLM_MUST_USE;
+/* The identity in a folder, and the key managers of the options for it. The caller frees *drive. */
+klm_rc ios_run_config(struct ios_run *run, const char *dir, struct ios_drive **drive,
+                      struct ios_hosts_config *config) KLM_MUST_USE;
 /* Drive and key managers of the options. */
 klm_rc ios_run_hosts(struct ios_run *run, struct ios_drive **drive, struct ios_hosts **hosts)
     KLM_MUST_USE;
@@ -59,5 +63,15 @@ klm_rc ios_do_translate(struct ios_run *run) KLM_MUST_USE;
 klm_rc ios_do_display(struct ios_run *run) KLM_MUST_USE;
 klm_rc ios_do_setios(struct ios_run *run) KLM_MUST_USE;
 klm_rc ios_do_explain(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_init(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_configure(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_relabel(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_rekey(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_recovery(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_poweron(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_poweroff(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_write(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_read(struct ios_run *run) KLM_MUST_USE;
+klm_rc ios_do_array_display(struct ios_run *run) KLM_MUST_USE;
 
 #endif

@@ -26,9 +26,11 @@ struct x509_st;
 #define IOS_DRIVE_PATH_MAX 4096
 #define IOS_DRIVE_LTO 1 /* of the kinds below */
 
+enum ios_kind { IOS_KIND_3592, IOS_KIND_LTO, IOS_KIND_DS8000 };
+
 struct ios_drive {
     char serial[13], wwn[17];
-    uint8_t kind; /* 0 3592, 1 LTO, 2 DS8000 */
+    uint8_t kind; /* ios_kind */
     struct evp_pkey_st *key;
     struct x509_st *cert;
     struct x509_st *ca[IOS_DRIVE_CAS];

@@ -170,7 +170,7 @@ static klm_rc ask_one(struct ios_hosts *hosts, enum ios_which which,
     return rc;
 }
 
-static void show_host(const struct ios_hosts *hosts, enum ios_which which, char *out, size_t cap)
+void ios_hosts_show(const struct ios_hosts *hosts, enum ios_which which, char *out, size_t cap)
 {
     parm_ekm_show(host_of(hosts, which), out, cap);
 }
@@ -179,7 +179,7 @@ static void use(struct ios_hosts *hosts, enum ios_which which)
 {
     char shown[80];
 
-    show_host(hosts, which, shown, sizeof shown);
+    ios_hosts_show(hosts, which, shown, sizeof shown);
     hosts->current = which;
     hosts->probe_at = klm_clock_mono_ms() + hosts->cfg.probe_ms;
     if (which == IOS_PRIMARY) {
@@ -213,7 +213,7 @@ static klm_rc tell_refusal(const struct ios_hosts *hosts, enum ios_which which,
     bool twice = strncmp(error->text, error->message_id, strlen(error->message_id)) == 0;
     char shown[80], code[8], text[sizeof error->text + sizeof error->message_id + 1];
 
-    show_host(hosts, which, shown, sizeof shown);
+    ios_hosts_show(hosts, which, shown, sizeof shown);
     snprintf(code, sizeof code, "%04X", (unsigned)fault->error.code);
     snprintf(text, sizeof text, "%s%s%s", twice ? "" : error->message_id, twice ? "" : " ",
              error->text);
@@ -225,7 +225,7 @@ static void tell_failure(const struct ios_hosts *hosts, enum ios_which which,
 {
     char shown[80];
 
-    show_host(hosts, which, shown, sizeof shown);
+    ios_hosts_show(hosts, which, shown, sizeof shown);
     klm_say(KLM_MSG_IOS_HOST_FAILED, ios_which_name(which), shown, fault->why);
 }
 

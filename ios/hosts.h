@@ -37,7 +37,9 @@ klm_rc ios_hosts_ask(struct ios_hosts *hosts, const struct ios_request *request,
 /* A verify exchange with one of the two alone, whichever is in use. KLM_E_NOTFOUND: it is NONE. */
 klm_rc ios_hosts_verify(struct ios_hosts *hosts, enum ios_which which, struct ios_fault *fault)
     KLM_MUST_USE;
-/* Which one is in use now. */
+/* Its host and port, as IOS099I shows them. */
+void ios_hosts_show(const struct ios_hosts *hosts, enum ios_which which, char *out, size_t cap);
+/* Which one is in use now; after an answer, the one that gave it. */
 enum ios_which ios_hosts_current(const struct ios_hosts *hosts);
 /* Connections that are open now. */
 unsigned ios_hosts_connections(const struct ios_hosts *hosts);

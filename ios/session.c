@@ -6,8 +6,8 @@
 #include "base/digest.h"
 #include "base/secret.h"
 #include "base/tls.h"
+#include "ios/subkey.h"
 
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define KEY 32
-#define WRAPPED 40
 
 struct ios_session {
     const struct ios_session_config *cfg;
@@ -323,24 +322,6 @@ static bool is_stored(enum kx_type type)
     return type == KX_STORED_CREATE || type == KX_STORED_GET;
 }
 
-/* RFC 3394 with a key of 256 bits; its integrity value tells a wrong or damaged one. */
-static klm_rc unwrap(struct ios_session *session, const uint8_t wrapped[WRAPPED], uint8_t *key)
-{
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    uint8_t *out = klm_secret_alloc(WRAPPED);
-    int n = 0;
-    bool good = ctx && out &&
-                EVP_DecryptInit_ex(ctx, EVP_aes_256_wrap(), NULL, session->wrapping, NULL) == 1 &&
-                EVP_DecryptUpdate(ctx, out, &n, wrapped, WRAPPED) == 1 && n == KEY;
-
-    if (good) {
-        memcpy(key, out, KEY);
-    }
-    klm_secret_free(out, WRAPPED);
-    EVP_CIPHER_CTX_free(ctx);
-    return good ? KLM_OK : failed(session, KLM_E_CRYPTO, "its data key cannot be unwrapped");
-}
-
 static void copy_answer(const struct kx_keyed *from, struct ios_keyed *to)
 {
     to->eedk_n = from->eedk_n;
@@ -397,7 +378,9 @@ static klm_rc take_answer(struct ios_session *session, const struct kx_message *
         if (!keyed->key) {
             return failed(session, KLM_E_NOMEM, "no secret memory");
         }
-        KLM_TRY(unwrap(session, wrapped, keyed->key));
+        if (ios_key_unwrap(session->wrapping, wrapped, keyed->key) != KLM_OK) {
+            return failed(session, KLM_E_CRYPTO, "its data key cannot be unwrapped");
+        }
     }
     *out = keyed;
     keyed = NULL;

@@ -1,5 +1,6 @@
 /* klmsrv: the started task, and the few things done to it while it is down: master key ceremony, verification. */
 #include "base/file.h"
+#include "base/prompt.h"
 #include "base/secret.h"
 #include "keyring/p11/uri.h"
 #include "klmsrv/srv.h"
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define PARTS_MAX 8
@@ -23,27 +23,6 @@ static void say_vp(const char *what, const char *vp)
 
 /* ---- Parts of the master key: 64 hexadecimal digits, from a file or from a prompt without echo. */
 
-/* One line without echo. */
-static klm_rc prompt_secret(char *text, size_t cap, const char *what)
-{
-    struct termios old, quiet;
-    bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
-    char *got;
-
-    fputs(what, stderr);
-    if (terminal) {
-        quiet = old;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    }
-    got = fgets(text, (int)cap, stdin);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-        fputc('\n', stderr);
-    }
-    return got ? KLM_OK : KLM_E_CLOSED;
-}
-
 static klm_rc read_part(const char *name, unsigned number, uint8_t part[32], struct klm_diag *diag)
 {
     char text[PART_TEXT] = "", prompt[64], vp[KR_VP_MAX];
@@ -54,7 +33,7 @@ static klm_rc read_part(const char *name, unsigned number, uint8_t part[32], str
     klm_buf_init_wiping(&file, PART_TEXT);
     if (strcmp(name, "-") == 0) {
         snprintf(prompt, sizeof prompt, "Key part %u (64 hexadecimal digits): ", number);
-        rc = prompt_secret(text, sizeof text, prompt);
+        rc = klm_prompt_secret(prompt, text, sizeof text);
     } else {
         rc = klm_file_read(name, PART_TEXT - 1, &file, diag);
         if (rc == KLM_OK && file.n > 0) {
@@ -89,7 +68,7 @@ static klm_rc save(struct kr_master *master, const char *path, struct klm_diag *
 static klm_rc prompt_pin(void *arg, uint8_t *pin, size_t cap, size_t *n)
 {
     char text[256] = "";
-    klm_rc rc = prompt_secret(text, sizeof text, "PIN of the token: ");
+    klm_rc rc = klm_prompt_secret("PIN of the token: ", text, sizeof text);
     size_t len = strcspn(text, "\r\n");
 
     (void)arg;
