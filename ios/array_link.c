@@ -209,7 +209,7 @@ static ssize_t send_with(int s, struct klm_slice bytes, int file)
     return sendmsg(s, &message, MSG_NOSIGNAL);
 }
 
-/* A message and the descriptor that came with it; one too many closes by itself, since there is room for one alone. */
+/* A message and the descriptor that came with it; the system closes one too many, for which there is no room. */
 static klm_rc receive(int s, uint8_t *bytes, size_t cap, size_t *n, int *file)
 {
     union passed passed = {.room = {0}};
@@ -217,7 +217,7 @@ static klm_rc receive(int s, uint8_t *bytes, size_t cap, size_t *n, int *file)
     struct msghdr message = {.msg_iov = &iov,
                              .msg_iovlen = 1,
                              .msg_control = passed.room,
-                             .msg_controllen = sizeof passed.room};
+                             .msg_controllen = CMSG_LEN(sizeof *file)};
     const struct cmsghdr *part;
     ssize_t got;
 
