@@ -83,8 +83,8 @@ static klm_rc ask_data_key(const struct ios_array_state *state, unsigned set,
     for (size_t i = 0; i < from->eedk_n; i++) {
         get.eedk[i] = KLM_SLICE(from->eedk[i], from->eedk_size[i]);
     }
-    return ios_hosts_ask(hosts, &(struct ios_request){.type = KX_GET, .u.get = &get}, fault, diag,
-                         out);
+    return ios_hosts_ask_any(hosts, &(struct ios_request){.type = KX_GET, .u.get = &get}, fault,
+                             diag, out);
 }
 
 static klm_rc unlock_set(const struct ios_array_state *state, unsigned set, struct ios_hosts *hosts,

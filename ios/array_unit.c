@@ -26,9 +26,10 @@ struct unit {
     struct ios_array_state state; /* as it was at power on */
     int lock, listener, signals;
     pthread_t unlocker;
-    bool unlocking;        /* the thread was started */
-    uint64_t began;        /* ms */
-    pthread_mutex_t mutex; /* guards all below */
+    struct ios_hosts *hosts; /* the unlocker's */
+    bool unlocking;          /* the thread was started */
+    uint64_t began;          /* ms */
+    pthread_mutex_t mutex;   /* guards all below */
     pthread_cond_t changed;
     bool stop, unlocked, writing;
     unsigned requests;         /* under way */
@@ -93,14 +94,14 @@ static void tell_locked(struct unit *unit, const struct klm_diag *why, unsigned 
 }
 
 /* The state is read anew each time: labels or data key may have been changed meanwhile. */
-static klm_rc try_hosts(struct unit *unit, struct ios_hosts *hosts, struct klm_diag *diag)
+static klm_rc try_hosts(struct unit *unit, struct klm_diag *diag)
 {
     KLM_AUTO(ios_array_opened_done) struct ios_array_opened opened = {0};
     struct ios_array_state state;
     struct ios_fault fault = {0};
 
     KLM_TRY(ios_array_load(unit->power->dir, diag, &state));
-    KLM_TRY(ios_array_unlock(&state, hosts, &fault, diag, &opened));
+    KLM_TRY(ios_array_unlock(&state, unit->hosts, &fault, diag, &opened));
     tell_unlocked(unit, &state, &opened);
     return KLM_OK;
 }
@@ -133,27 +134,19 @@ static bool pause_s(struct unit *unit, unsigned seconds)
 static void *run_unlocker(void *arg)
 {
     struct unit *unit = arg;
-    struct ios_hosts *hosts = NULL;
-    struct klm_diag diag = {0};
-    klm_rc rc = ios_hosts_new(unit->power->hosts, &diag, &hosts);
 
-    for (unsigned again = 1; hosts;) {
-        diag = (struct klm_diag){0};
-        rc = try_hosts(unit, hosts, &diag);
-        if (rc == KLM_OK) {
-            break;
+    for (unsigned again = 1;;) {
+        struct klm_diag diag = {0};
+
+        if (try_hosts(unit, &diag) == KLM_OK) {
+            return NULL;
         }
         tell_locked(unit, &diag, again);
         if (!pause_s(unit, again)) {
-            break;
+            return NULL;
         }
         again = 2 * again < unit->power->retry_s ? 2 * again : unit->power->retry_s;
     }
-    if (!hosts) {
-        tell_locked(unit, &diag, 0);
-    }
-    ios_hosts_free(&hosts);
-    return NULL;
 }
 
 static klm_rc recover(struct unit *unit, struct klm_diag *diag)
@@ -177,6 +170,7 @@ static klm_rc start_unlocking(struct unit *unit, struct klm_diag *diag)
     if (unit->power->recovery) {
         return recover(unit, diag);
     }
+    KLM_TRY(ios_hosts_new(unit->power->hosts, diag, &unit->hosts));
     if (pthread_create(&unit->unlocker, NULL, run_unlocker, unit) != 0) {
         return klm_fail(diag, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, "a thread");
     }
@@ -474,6 +468,7 @@ static void end(struct unit *unit)
     if (unit->unlocking) {
         (void)pthread_join(unit->unlocker, NULL);
     }
+    ios_hosts_free(&unit->hosts);
     klm_secret_free(unit->group_key, IOS_SUBKEY);
     close_all(unit);
     (void)pthread_cond_destroy(&unit->changed);

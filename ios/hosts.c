@@ -257,6 +257,41 @@ klm_rc ios_hosts_ask(struct ios_hosts *hosts, const struct ios_request *request,
     return answered(rc) ? rc : klm_fail(diag, rc, KLM_MSG_IOS_NONE_ANSWERS);
 }
 
+/* The one that was not asked, or failed before. What it says is told, unless it helps. */
+static klm_rc ask_other(struct ios_hosts *hosts, const struct ios_request *request,
+                        struct ios_keyed **out)
+{
+    enum ios_which which = other(hosts->current);
+    struct ios_fault fault = {0};
+    struct klm_diag diag = {0};
+    klm_rc rc = ask_one(hosts, which, request, &fault, out);
+
+    if (rc == KLM_OK) {
+        use(hosts, which);
+    } else if (rc == KLM_E_DENIED) {
+        KLM_IGNORE(tell_refusal(hosts, which, &fault, &diag));
+        klm_say_diag(&diag);
+    } else {
+        tell_failure(hosts, which, &fault);
+    }
+    keep_connections(hosts, which);
+    return rc;
+}
+
+klm_rc ios_hosts_ask_any(struct ios_hosts *hosts, const struct ios_request *request,
+                         struct ios_fault *fault, struct klm_diag *diag, struct ios_keyed **out)
+{
+    klm_rc rc = ios_hosts_ask(hosts, request, fault, diag, out);
+
+    if (rc == KLM_E_DENIED && named(hosts, other(hosts->current)) &&
+        ask_other(hosts, request, out) == KLM_OK) {
+        *fault = (struct ios_fault){0};
+        *diag = (struct klm_diag){0};
+        rc = KLM_OK;
+    }
+    return rc;
+}
+
 klm_rc ios_hosts_verify(struct ios_hosts *hosts, enum ios_which which, struct ios_fault *fault)
 {
     KLM_AUTO(ios_keyed_free) struct ios_keyed *nothing = NULL;

@@ -1,5 +1,6 @@
 /* The key managers of a host (IECIOSxx): the primary is used exclusively unless it fails after retries, then the secondary; the primary is used
- * again when it is back. Connections stay open for the next request. A refusal is an answer: it never leads to the other key manager.
+ * again when it is back. Connections stay open for the next request. A refusal is an answer: it never leads to the other key manager, but for an array
+ * at power on (ios_hosts_ask_any).
  * One thread uses it. Failures, changes to the secondary and back are said as messages. */
 #ifndef IOS_HOSTS_H
 #define IOS_HOSTS_H
@@ -33,6 +34,11 @@ void ios_hosts_free(struct ios_hosts **hosts);
  * manager answered. diag tells either. The caller frees *out. */
 klm_rc ios_hosts_ask(struct ios_hosts *hosts, const struct ios_request *request,
                      struct ios_fault *fault, struct klm_diag *diag, struct ios_keyed **out)
+    KLM_MUST_USE;
+/* The same for a disk array at power on, which any key manager may unlock: a refusal is tried at the other one, too. When that does not help it is said,
+ * and the first refusal is the answer. */
+klm_rc ios_hosts_ask_any(struct ios_hosts *hosts, const struct ios_request *request,
+                         struct ios_fault *fault, struct klm_diag *diag, struct ios_keyed **out)
     KLM_MUST_USE;
 /* A verify exchange with one of the two alone, whichever is in use. KLM_E_NOTFOUND: it is NONE. */
 klm_rc ios_hosts_verify(struct ios_hosts *hosts, enum ios_which which, struct ios_fault *fault)

@@ -156,12 +156,12 @@ class Server:
                 pass  # a thread that ended
         return total
 
-    def load_command(self, op, sessions, port, seconds, warm=0.3):
-        return [program("kxload"), "-p", self.env["KLM_SSL_PORT" if port == "ssl" else "KLM_TCP_PORT"], "-D", self.env["KLM_DRIVE"],
+    def load_command(self, op, sessions, port, seconds, warm=0.3, device="KLM_DRIVE"):
+        return [program("kxload"), "-p", self.env["KLM_SSL_PORT" if port == "ssl" else "KLM_TCP_PORT"], "-D", self.env[device],
                 "-o", op, "-c", str(sessions), "-d", str(seconds), "-w", str(warm), "-i", str(self.pid), *(["-s"] if port == "ssl" else [])]
 
-    def load(self, op, sessions, port="tcp", seconds=SECONDS, warm=0.3, **more):
-        entry = measure(self.load_command(op, sessions, port, seconds, warm), **more)
+    def load(self, op, sessions, port="tcp", seconds=SECONDS, warm=0.3, device="KLM_DRIVE", **more):
+        entry = measure(self.load_command(op, sessions, port, seconds, warm, device), **more)
         if entry["errors"]:
             errors.append(f"{op} with {sessions} sessions: {entry['errors']} wrong answers")
         return entry
@@ -275,6 +275,23 @@ def exchange_rows(server):
 
             if wanted(row.name):
                 row.fill(pair)
+
+
+def disk_rows(server):
+    """An array that asks for its data key again and again: an RSA decrypt each, and a usage event that is on disk before the answer."""
+    rows = [Row(f"disk unlock@8 {port}", "RSA decrypt, 2 threads", 0.50, 0.70) for port in ("tcp", "ssl")]
+    if not any(wanted(row.name) for row in rows):
+        return
+    server.tool("array")
+    for row in rows:
+        port = row.name.split()[-1]
+
+        def pair(port=port, row=row):
+            run = server.load("get", 8, port, device="KLM_ARRAY", row=row.name)
+            return run, run["ops_per_s"] / get_all_cores(8, port)
+
+        if wanted(row.name):
+            row.fill(pair)
 
 
 def loop_row(server):
@@ -429,6 +446,7 @@ def run(servers):
     print("\nRatios, as they come:")
     resident_row(small)
     exchange_rows(small)
+    disk_rows(small)
     loop_row(small)
     if big_wanted():
         big = Server("big")

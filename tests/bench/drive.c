@@ -45,6 +45,22 @@ static void read_names(const char *path, struct drive_identity *out)
     klm_buf_done(&file);
 }
 
+/* Tape drives all count as 3592 here; a disk system must say so. */
+static uint8_t read_kind(const char *folder)
+{
+    char path[4096];
+    struct klm_buf file;
+    uint8_t kind;
+
+    path_of(folder, "drive.conf", path, sizeof path);
+    klm_buf_init(&file, FILE_MAX);
+    bench_need(klm_file_read(path, FILE_MAX - 1, &file, NULL) == KLM_OK, path);
+    klm_buf_u8(&file, 0);
+    kind = strstr((const char *)file.p, "kind=DS8000") ? 2 : 0;
+    klm_buf_done(&file);
+    return kind;
+}
+
 void drive_load(const char *folder, struct drive_identity *out)
 {
     char key[4096], cert[4096], ca[4096];
@@ -60,6 +76,7 @@ void drive_load(const char *folder, struct drive_identity *out)
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_read_ahead(tls, 1); /* one read a record, not two */
     read_names(cert, out);
+    out->kind = read_kind(folder);
     out->tls = tls;
 }
 
@@ -149,7 +166,8 @@ bool drive_unwrap(struct drive_session *session, const uint8_t wrapped[40], uint
 
 static struct kx_hello own_hello(const struct drive_identity *identity)
 {
-    struct kx_hello hello = {.version_min = KX_VERSION, .version_max = KX_VERSION};
+    struct kx_hello hello = {
+        .version_min = KX_VERSION, .version_max = KX_VERSION, .kind = identity->kind};
 
     memcpy(hello.serial, identity->serial, sizeof hello.serial);
     memcpy(hello.wwn, identity->wwn, sizeof hello.wwn);

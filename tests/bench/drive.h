@@ -10,6 +10,7 @@
 struct drive_identity {
     SSL_CTX *tls;
     char serial[13], wwn[17];
+    uint8_t kind; /* as drive.conf says: 2 for a disk system, else 0 */
 };
 
 struct drive_session {
@@ -20,7 +21,7 @@ struct drive_session {
     size_t in_n;
 };
 
-/* drive.key, drive.crt and ca.crt of a folder; serial number and world wide name are those of the certificate. */
+/* drive.key, drive.crt and ca.crt of a folder; serial number and world wide name are those of the certificate, the kind that of drive.conf. */
 void drive_load(const char *folder, struct drive_identity *out);
 void drive_done(struct drive_identity *identity);
 

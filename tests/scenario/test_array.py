@@ -218,6 +218,10 @@ def a_label_that_is_nowhere_and_a_private_key_that_is_gone_are_told():
         expect(secondary.audited("Disk Unlock Request", SERIAL), "the refusal is not on record")
         primary.start()
         array.says("KLM1811I")
+        array.off()
+        array.attach(secondary, primary)  # the first that is asked has no key
+        said = array.on()
+        expect(f"the secondary key manager 127.0.0.1:{primary.tcp}" in said, said)
 
 
 @test

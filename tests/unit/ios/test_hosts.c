@@ -75,6 +75,37 @@ static void primary_starts(void)
     fake_start_with(&primary, FAKE_GOOD, port, fake_tls());
 }
 
+TEST(at_power_on_a_refusal_is_tried_at_the_other_one_too)
+{
+    const struct kx_get get = {.volser = "EG0001", .eedk = {KLM_SLICE("eedk", 4)}, .eedk_n = 1};
+    const struct ios_request request = {.type = KX_GET, .u.get = &get};
+
+    begin(FAKE_REFUSE, FAKE_GOOD);
+    CHECK_RC(ios_hosts_ask(hosts, &request, &fault, &diag, &keyed), KLM_E_DENIED);
+    CHECK_INT(secondary.requests, 0);
+    CHECK_RC(ios_hosts_ask_any(hosts, &request, &fault, &diag, &keyed), KLM_OK);
+    CHECK(keyed != NULL && keyed->key != NULL);
+    CHECK_INT(fault.error.code, 0);
+    CHECK_INT(diag.msg, KLM_MSG_NONE);
+    CHECK_INT(ios_hosts_current(hosts), IOS_SECONDARY);
+    done();
+    begin(FAKE_REFUSE, FAKE_REFUSE);
+    CHECK_RC(ios_hosts_ask_any(hosts, &request, &fault, &diag, &keyed), KLM_E_DENIED);
+    CHECK_INT(fault.error.code, 0xEE31);
+    CHECK_INT(primary.requests, 1);
+    CHECK_INT(secondary.requests, 1);
+    CHECK(strstr(said, "KLM1069E") != NULL); /* of the secondary; the primary's is in diag */
+    CHECK_INT(diag.msg, KLM_MSG_IOS_REFUSED);
+    CHECK_INT(ios_hosts_current(hosts), IOS_PRIMARY);
+    done();
+    begin(
+        FAKE_CLOSE,
+        FAKE_REFUSE); /* the secondary refuses in place of a primary that is gone: asked twice, told twice */
+    CHECK_RC(ios_hosts_ask_any(hosts, &request, &fault, &diag, &keyed), KLM_E_DENIED);
+    CHECK_INT(secondary.requests, 1);
+    done();
+}
+
 TEST(the_primary_alone_is_asked_while_it_answers)
 {
     begin(FAKE_GOOD, FAKE_GOOD);
