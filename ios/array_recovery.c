@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PARTS 2
 #define PART 16 /* bytes of the key in a part */
@@ -15,6 +16,7 @@
 #define FIRST_WAIT 10 /* seconds after the third wrong try; doubled for each further one */
 #define LONGEST_WAIT 3600
 #define SECOND 1000000LL
+#define BLANKS " \t\r\n"
 
 /* ---- As text */
 
@@ -64,11 +66,12 @@ klm_rc ios_recovery_text(const uint8_t key[IOS_SUBKEY], char out[IOS_RECOVERY_TE
 /* Text behind "PART n:", when it stands there. */
 static const char *skip_heading(const char *at)
 {
-    char digit = 0;
-    int n = 0;
+    const char *p = at + strspn(at, BLANKS);
 
-    return sscanf(at, " %*[Pp]%*[Aa]%*[Rr]%*[Tt] %1[12]:%n", &digit, &n) == 1 && n > 0 ? at + n
-                                                                                       : at;
+    if (strncasecmp(p, "part ", 5) != 0 || (p[5] != '1' && p[5] != '2') || p[6] != ':') {
+        return at;
+    }
+    return p + 7;
 }
 
 /* The bytes of one part and its check; returns where the text goes on, NULL when it does not fit. */
@@ -107,7 +110,7 @@ static klm_rc parse(const char *at, uint8_t *key)
         }
     }
     klm_wipe(part, sizeof part);
-    return rc == KLM_OK && at[strspn(at, " \t\r\n")] ? KLM_E_INVALID : rc;
+    return rc == KLM_OK && at[strspn(at, BLANKS)] ? KLM_E_INVALID : rc;
 }
 
 klm_rc ios_recovery_parse(const char *text, uint8_t key[IOS_SUBKEY])
