@@ -14,6 +14,7 @@ static void proven(struct km_call *call)
     if (call->rc != KLM_OK) {
         repl_session_refuse(session, &call->diag);
     } else {
+        session->pages++; /* one that was refused gives no right to the next */
         session->answer = (struct repl_message){.type = REPL_PROVEN};
         out->n = session->request.u.drill.n;
         for (size_t i = 0; i < out->n; i++) {
@@ -61,7 +62,6 @@ static klm_rc start(struct repl_session *session)
         km_call_free(&call);
         return rc;
     }
-    session->pages++;
     call->loop = session->set->loop;
     call->done = proven;
     call->arg = session;

@@ -123,6 +123,11 @@ def challenges_of_strangers_and_of_other_sessions_get_nothing():
                     expect(refusal(broken.ask(DRILL, bad)) == "KLM1312E", bad)
         with Link(two, folder, "py") as link:  # before its hello
             expect(refusal(link.ask(DRILL, bytes(32) + bytes([1]) + items[3])) in ("KLM1312E", "KLM1318E"), "out of turn")
+        two.oper("modconfig -set -property partner.drills.per.hour -value 1")
+        with Link(two, folder, "py") as link:  # refused once is refused again
+            link.ask(HELLO, hello())
+            for _ in range(3):
+                expect(refusal(link.ask(DRILL, bytes(32) + bytes([1]) + items[3])) == "KLM1320E", "too often")
     for name in os.listdir(folder):
         os.unlink(f"{folder}/{name}")
     os.rmdir(folder)
