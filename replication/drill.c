@@ -4,6 +4,7 @@
 #include "replication/repl.h"
 
 #include "base/secret.h"
+#include "metadata/group.h"
 #include "replication/report.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #define SHOWN_KEYS 50     /* proven keys are listed up to here, others always */
+#define SHOWN_GROUPS 100  /* key groups in the answer; all are in the report */
+#define GROUP_KEYS 100000 /* keys of one group that are asked for */
 #define SHOWN_VOLUMES 100 /* exposed volumes in the answer */
 #define NOT_ASKED 0xFF    /* its private key is not here: nothing to be proved */
 #define FALSE_PROOF 0xFE  /* it said yes and could not prove it */
@@ -49,6 +52,8 @@ struct drill {
     size_t waiting_n;
     size_t asked, proven;
     uint64_t volumes, exposed, unknown;
+    const char ***groups; /* rows of key groups: name, what the partner can do, keys */
+    size_t groups_n;
     const char ***shown; /* rows of exposed volumes, SHOWN_VOLUMES at most */
     size_t shown_n;
 };
@@ -198,6 +203,108 @@ static klm_rc ask_all(struct drill *drill)
     return send_page(drill);
 }
 
+/* ---- Key groups: every key of each */
+
+struct group_walk {
+    struct drill *drill;
+    uint64_t asked, not_proven;
+    char first[KLM_ALIAS_MAX + 1]; /* that was not */
+    const char *why;
+};
+
+static klm_rc flush_group(struct group_walk *walk)
+{
+    struct drill *drill = walk->drill;
+
+    KLM_TRY(send_page(drill));
+    for (size_t i = 0; i < drill->waiting_n; i++) {
+        const struct waiting *waiting = &drill->waiting[i];
+
+        if (waiting->outcome != KM_PROVEN && walk->not_proven++ == 0) {
+            snprintf(walk->first, sizeof walk->first, "%.21s", waiting->usage.alias1);
+            walk->why = words_of(waiting->outcome);
+        }
+    }
+    drill->waiting_n = 0;
+    return KLM_OK;
+}
+
+/* A key that is not here, or damaged, is no reason to stop: it shows as one that was not proved. */
+static bool unasked(klm_rc rc)
+{
+    return rc == KLM_E_NOTFOUND || rc == KLM_E_UNSUPPORTED || rc == KLM_E_CORRUPT ||
+           rc == KLM_E_WRONGKEY;
+}
+
+static klm_rc group_run(void *arg, const struct klm_alias_run *run)
+{
+    struct group_walk *walk = arg;
+    struct drill *drill = walk->drill;
+    char alias[KLM_ALIAS_MAX + 1];
+
+    memcpy(alias, run->first, sizeof alias);
+    do {
+        struct waiting *waiting = &drill->waiting[drill->waiting_n++];
+        klm_rc rc;
+
+        *waiting = (struct waiting){.outcome = NOT_ASKED};
+        memcpy(waiting->usage.alias1, alias, sizeof alias);
+        rc = ask_stored(drill, alias, &waiting->outcome);
+        if (rc != KLM_OK && !unasked(rc)) {
+            return rc;
+        }
+        if (drill->waiting_n == REPL_CHALLENGES) {
+            KLM_TRY(flush_group(walk));
+        }
+        if (++walk->asked == GROUP_KEYS) {
+            return KLM_E_LIMIT;
+        }
+    } while (strcmp(alias, run->last) < 0 && klm_alias_next(alias));
+    return KLM_OK;
+}
+
+static const char *group_words(struct group_walk *walk)
+{
+    struct klm_pool *pool = walk->drill->call->pool;
+
+    if (walk->not_proven == 0) {
+        return "can open all of its keys";
+    }
+    return klm_pool_printf(pool, "NOT %llu of %llu keys, first %s: %s",
+                           (unsigned long long)walk->not_proven, (unsigned long long)walk->asked,
+                           walk->first, walk->why);
+}
+
+static klm_rc ask_group(void *arg, const struct md_group *group)
+{
+    struct drill *drill = arg;
+    struct group_walk walk = {.drill = drill};
+    klm_rc rc = md_group_runs(drill->view, group->name, group_run, &walk);
+    const char *words;
+    char line[256];
+
+    KLM_TRY(rc == KLM_E_LIMIT && walk.asked == GROUP_KEYS ? KLM_OK : rc);
+    KLM_TRY(flush_group(&walk));
+    words = group_words(&walk);
+    if (!words) {
+        return KLM_E_NOMEM;
+    }
+    snprintf(line, sizeof line, "  key group  %s  %.150s", group->name, words);
+    repl_report_line(drill->report, line);
+    if (drill->groups_n < SHOWN_GROUPS) {
+        const char **row = klm_pool_alloc(drill->call->pool, 3 * sizeof *row);
+
+        if (!row) {
+            return KLM_E_NOMEM;
+        }
+        row[0] = klm_pool_str(drill->call->pool, group->name);
+        row[1] = words;
+        row[2] = klm_pool_printf(drill->call->pool, "%llu keys", (unsigned long long)walk.asked);
+        drill->groups[drill->groups_n++] = row;
+    }
+    return KLM_OK;
+}
+
 /* ---- Volumes */
 
 struct verdict {
@@ -290,8 +397,7 @@ static klm_rc judge_stored(struct drill *drill, const struct md_usage *usage)
 
     *waiting = (struct waiting){*usage, NOT_ASKED};
     rc = ask_stored(drill, usage->alias1, &waiting->outcome);
-    if (rc != KLM_OK && rc != KLM_E_NOTFOUND && rc != KLM_E_UNSUPPORTED && rc != KLM_E_CORRUPT &&
-        rc != KLM_E_WRONGKEY) {
+    if (rc != KLM_OK && !unasked(rc)) {
         return rc;
     }
     return drill->waiting_n == REPL_CHALLENGES ? judge_waiting(drill) : KLM_OK;
@@ -314,6 +420,9 @@ static klm_rc judge_all(struct drill *drill)
 {
     size_t labels = drill->proven;
 
+    KLM_TRY(md_group_scan(drill->view, ask_group, drill));
+    repl_report_line(drill->report, "");
+    repl_report_line(drill->report, "Volumes, each as it was written last");
     KLM_TRY(md_volumes(drill->view, judge, drill));
     KLM_TRY(judge_waiting(drill));
     drill->proven = labels;
@@ -351,8 +460,6 @@ static void report_keys(struct drill *drill)
             repl_report_line(drill->report, line);
         }
     }
-    repl_report_line(drill->report, "");
-    repl_report_line(drill->report, "Volumes, each as it was written last");
 }
 
 static klm_rc write_report(struct drill *drill)
@@ -406,6 +513,10 @@ static klm_rc answer(struct drill *drill)
 
     KLM_TRY(km_rows_begin(call, NULL, columns));
     KLM_TRY(key_rows(drill));
+    for (size_t i = 0; i < drill->groups_n; i++) {
+        KLM_TRY(km_rows_add(call, (const char *[]){"key group", drill->groups[i][0],
+                                                   drill->groups[i][1], drill->groups[i][2]}));
+    }
     for (size_t i = 0; i < drill->shown_n; i++) {
         KLM_TRY(km_rows_add(
             call, (const char *[]){"volume", drill->shown[i][0], drill->shown[i][1], ""}));
@@ -437,7 +548,8 @@ static klm_rc prepare(struct drill *drill, struct repl_client *client)
     drill->page = calloc(1, sizeof *drill->page);
     drill->waiting = calloc(REPL_CHALLENGES, sizeof *drill->waiting);
     drill->shown = klm_pool_alloc(call->pool, SHOWN_VOLUMES * sizeof *drill->shown);
-    if (!drill->tested || !drill->page || !drill->waiting || !drill->shown) {
+    drill->groups = klm_pool_alloc(call->pool, SHOWN_GROUPS * sizeof *drill->groups);
+    if (!drill->tested || !drill->page || !drill->waiting || !drill->shown || !drill->groups) {
         return KLM_E_NOMEM;
     }
     KLM_TRY(repl_link_open(client, call->state, req->partner, &call->diag, &drill->link));

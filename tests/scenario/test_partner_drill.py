@@ -58,6 +58,32 @@ def a_drill_says_by_volume_what_the_partner_could_not_read_and_after_the_transfe
         expect("KLM1320E" not in said, said)
 
 
+LTO = Host(f"{PAIR.site.folder}/lto", serial="000000000017", wwn="5005076300C00017").make(PAIR.site.master, kind="LTO")
+
+
+@test
+def stored_keys_and_key_groups_are_proved_one_by_one():
+    with PAIR.server("One") as one, PAIR.server("Two") as two:
+        one.start(), two.start()
+        one.oper(f"adddrive -drivename {LTO.serial} -kind LTO -cert DRIVE.{LTO.serial}.CERT -symrec TAPES")
+        one.oper("addkeygroup -groupID TAPES")
+        one.oper("createkeys -range des01-03 -groupID TAPES")
+        LTO.attach(one)
+        LTO.write("LTO001", b"one"), LTO.write("LTO002", b"two")
+        before = one.oper(f"drill -partner {address(two)}")
+        expect(re.search(r"key group +TAPES +NOT 3 of 3 keys, first des000000000000000001: MISSING there", before), before)
+        expect(re.search(r"volume +LTO002 +stored key des000000000000000002: MISSING there", before), before)
+        expect("KLM1323W 2 volumes are EXPOSED" in before, before)
+        one.xfer("WRITE,des000000000000000001,STORED(K1)")
+        os.makedirs(f"{two.files}/STORED")
+        with open(f"{one.files}/STORED/K1", "rb") as source, open(f"{two.files}/STORED/K1", "wb") as target:
+            target.write(source.read())
+        two.xfer("READ,des000000000000000001,STORED(K1)")
+        after = one.oper(f"drill -partner {address(two)}")
+        expect("1 of 2 volumes could be read" in after and "NOT 2 of 3 keys, first des000000000000000002" in after, after)
+        expect(re.search(r"(?m)^LTO001 +readable", report_of(one, after)), "the report")
+
+
 @test
 def another_key_under_the_same_label_is_not_taken_for_it():
     with PAIR.server("One") as one, PAIR.server("Two") as two:
