@@ -478,7 +478,7 @@ TEST(a_socket_whose_name_is_too_long_or_that_is_not_there_is_a_failure_that_is_s
 TEST(a_cursor_that_cannot_be_written_is_said_and_events_still_go_out)
 {
     struct rig rig = rig_new(SMF_SYSLOG_TCP);
-    char folder[800], got[8192];
+    char folder[600], got[8192];
     uint64_t written = 0;
     int listener = listen_tcp(&rig.options.port, 0), fd;
 
