@@ -133,7 +133,7 @@ UNUSED static unsigned count_files(const char *folder, const char *prefix)
 
 UNUSED static const char *in_folder(const char *folder, const char *name)
 {
-    static char path[4][700];
+    static char path[4][1000];
     static unsigned turn;
 
     turn = (turn + 1) % 4;
