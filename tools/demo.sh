@@ -118,7 +118,7 @@ ls -l "$work/WXY662.aws"
 
 step "What the primary knows: key usage and the audit record of the write"
 at "$primary" oper "F ISKLM,APPL='query -volser WXY662'" | tee "$work/query"
-grep -q "WXY662.*$LABEL1.*$LABEL2" "$work/query" || die "the volume is not in the key usage metadata"
+tr '\n' ' ' <"$work/query" | grep -q "WXY662.*$LABEL1.*$LABEL2" || die "the volume is not in the key usage metadata"
 for _ in $(seq 50); do
     grep -q 'Write Request.*WXY662' "$primary/log/audit/isklm_audit.log" && break
     sleep 0.1
