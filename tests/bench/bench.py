@@ -161,6 +161,7 @@ class Server:
                 "-o", op, "-c", str(sessions), "-d", str(seconds), "-w", str(warm), "-i", str(self.pid), *(["-s"] if port == "ssl" else [])]
 
     def load(self, op, sessions, port="tcp", seconds=SECONDS, warm=0.3, device="KLM_DRIVE", **more):
+        device = "KLM_LTO_DRIVE" if op.startswith("lto") else device
         entry = measure(self.load_command(op, sessions, port, seconds, warm, device), **more)
         if entry["errors"]:
             errors.append(f"{op} with {sessions} sessions: {entry['errors']} wrong answers")
@@ -195,6 +196,15 @@ def create_alone(sessions, port):
 def create_batched(sessions, port):
     puts = ceiling("commit", "-f", WORK, "-t", 1, "-u", 32, "-d", SECONDS)["puts_per_s"]
     return 1 / (1 / echo(sessions, port) + create_cpu() + 2 / puts)
+
+
+def lto_get(sessions, port):
+    return 1 / (1 / echo(sessions, port) + 1 / ceiling("keywrap", "-d", SECONDS / 4)["ops_per_s"])
+
+
+def lto_create(sessions, port):
+    puts = ceiling("commit", "-f", WORK, "-t", 1, "-u", 32, "-d", SECONDS)["puts_per_s"]
+    return 1 / (1 / lto_get(sessions, port) + 4 / puts)  # usage, mark, turn, outbox
 
 
 def plain_commits(sessions, port):
@@ -264,7 +274,10 @@ def exchange_rows(server):
             ("create", 1, create_alone, "echo, crypto, one commit", None, None),
             ("create", 8, create_batched, "echo, crypto, puts in batches", 0.60, 1.0),
             ("create", 64, plain_commits, "plain commits of 3, 8 threads", 3, 5),
-            ("verify", 8, echo_only, "echo under TLS", None, None)]
+            ("verify", 8, echo_only, "echo under TLS", None, None),
+            ("lto-get", 8, lto_get, "echo and key wrap", None, None),
+            ("lto-create", 8, lto_create, "echo, key wrap, puts in batches", None, None)]
+    server.oper("modkeygroup -groupID LTOKEYS -wrap")  # the group is shorter than the run
     for op, sessions, best, what, target, good in plan:
         for port in ("tcp", "ssl"):
             row = Row(f"{op}@{sessions} {port}", what, target, good)

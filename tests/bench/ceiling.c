@@ -19,7 +19,8 @@ struct kind {
 static const struct kind kinds[] = {
     {"echo", ceiling_echo, false},       {"decrypt", ceiling_decrypt, false},
     {"encrypt", ceiling_encrypt, false}, {"random", ceiling_random, false},
-    {"commit", ceiling_commit, true},    {"open", ceiling_open, true},
+    {"keywrap", ceiling_keywrap, false}, {"commit", ceiling_commit, true},
+    {"open", ceiling_open, true},
 };
 
 static const struct kind *find(const char *name)

@@ -17,8 +17,9 @@ void ceiling_echo(const struct ceiling_options *options); /* 200 bytes there, 25
 void ceiling_decrypt(
     const struct ceiling_options *options); /* RSA-2048, OAEP with SHA-256, private key */
 void ceiling_encrypt(const struct ceiling_options *options); /* the same, public key */
-void ceiling_random(const struct ceiling_options *options);  /* 32 bytes of the private generator */
-void ceiling_commit(const struct ceiling_options *options);  /* Berkeley DB, synchronous commits */
-void ceiling_open(const struct ceiling_options *options);    /* Berkeley DB, open with recovery */
+void ceiling_keywrap(const struct ceiling_options *options);
+void ceiling_random(const struct ceiling_options *options); /* 32 bytes of the private generator */
+void ceiling_commit(const struct ceiling_options *options); /* Berkeley DB, synchronous commits */
+void ceiling_open(const struct ceiling_options *options);   /* Berkeley DB, open with recovery */
 
 #endif

@@ -166,8 +166,9 @@ bool drive_unwrap(struct drive_session *session, const uint8_t wrapped[40], uint
 
 static struct kx_hello own_hello(const struct drive_identity *identity)
 {
-    struct kx_hello hello = {
-        .version_min = KX_VERSION, .version_max = KX_VERSION, .kind = identity->kind};
+    struct kx_hello hello = {.version_min = KX_VERSION,
+                             .version_max = identity->kind == 1 ? KX_VERSION_MAX : KX_VERSION,
+                             .kind = identity->kind};
 
     memcpy(hello.serial, identity->serial, sizeof hello.serial);
     memcpy(hello.wwn, identity->wwn, sizeof hello.wwn);

@@ -1,5 +1,5 @@
 /* Load on the drive ports of a key server, for `make bench`: N sessions of one drive, each with one request in flight, one thread.
- *   kxload -p PORT -D DRIVE_FOLDER [-s] [-c SESSIONS] [-o create|get|verify|mixed] [-d SECONDS] [-w WARM_UP_SECONDS] [-i SERVER_PID]
+ *   kxload -p PORT -D DRIVE_FOLDER [-s] [-c SESSIONS] [-o create|get|verify|mixed|lto-create|lto-get] [-d SECONDS] [-w WARM_UP_SECONDS] [-i SERVER_PID]
  * -s: the port speaks TLS from the first byte. Every answer is checked: its type, its number, how many EEDKs and labels it has; the data key of each
  * 16th is unwrapped: a get must give the key that create gave for the same cartridge, a create one that no other had. What fails counts as an error,
  * never as an operation, and makes exit 1. Prints one JSON object. */
@@ -22,6 +22,7 @@ struct cartridge {
     char volser[7];
     uint8_t eedk[KX_EEDKS][KX_EEDK_MAX], key[32];
     struct kx_get get;
+    struct kx_stored_get stored; /* of an LTO drive */
 };
 
 struct session {
@@ -61,6 +62,11 @@ static void error(const char *what, const char *why)
 
 /* ---- Requests */
 
+static bool lto(void)
+{
+    return options.op[0] == 'l';
+}
+
 static enum kx_type next_type(void)
 {
     static const enum kx_type mix[] = {KX_GET,    KX_CREATE, KX_GET,    KX_CREATE, KX_GET,
@@ -73,6 +79,8 @@ static enum kx_type next_type(void)
         return KX_GET;
     case 'v':
         return KX_VERIFY;
+    case 'l':
+        return options.op[4] == 'c' ? KX_STORED_CREATE : KX_STORED_GET;
     }
     return mix[asked % KLM_COUNT(mix)];
 }
@@ -80,6 +88,7 @@ static enum kx_type next_type(void)
 static klm_rc encode(struct session *session)
 {
     struct kx_create create = {.volser = "BENCH"};
+    const struct kx_stored_create stored = {.volser = "BENCH"};
 
     switch (session->asked) {
     case KX_CREATE:
@@ -88,6 +97,11 @@ static klm_rc encode(struct session *session)
     case KX_GET:
         session->cartridge = &cartridges[asked % CARTRIDGES];
         return kx_encode_get(&session->cartridge->get, session->id, &session->out);
+    case KX_STORED_CREATE:
+        return kx_encode_stored_create(&stored, session->id, &session->out);
+    case KX_STORED_GET:
+        session->cartridge = &cartridges[asked % CARTRIDGES];
+        return kx_encode_stored_get(&session->cartridge->stored, session->id, &session->out);
     default:
         return kx_encode_plain(KX_VERIFY, session->id, &session->out);
     }
@@ -95,10 +109,7 @@ static klm_rc encode(struct session *session)
 
 static void lose(struct session *session, const char *why)
 {
-    error(session->asked == KX_CREATE ? "create"
-          : session->asked == KX_GET  ? "get"
-                                      : "verify",
-          why);
+    error(kx_type_name(session->asked), why);
     in_flight -= session->sent != 0;
     session->sent = 0;
     drive_close(&session->link);
@@ -111,6 +122,7 @@ static void ask(struct session *session)
     session->id = (uint32_t)++asked;
     klm_buf_clear(&session->out);
     bench_need(encode(session) == KLM_OK, "encoding a request");
+    kx_stamp(&session->out, lto() ? KX_VERSION_MAX : KX_VERSION);
     session->waited = options.sessions == 1 ? bench_waited() : 0;
     session->sent = bench_now();
     in_flight++;
@@ -121,13 +133,16 @@ static void ask(struct session *session)
 
 /* ---- Answers */
 
+static const uint8_t *wrapped_of(const struct kx_message *answer)
+{
+    return lto() ? answer->u.stored.wrapped : answer->u.keyed.wrapped;
+}
+
 /* What is wrong with the form of an answer; NULL: nothing. */
 static const char *form(const struct session *session, const struct kx_message *answer)
 {
     static const uint8_t zero[40];
-    enum kx_type wanted = session->asked == KX_CREATE ? KX_CREATED
-                          : session->asked == KX_GET  ? KX_GOT
-                                                      : KX_VERIFIED;
+    const enum kx_type wanted = (enum kx_type)(session->asked | 0x80);
 
     if (answer->type == KX_ERROR) {
         return answer->u.error.text;
@@ -138,7 +153,7 @@ static const char *form(const struct session *session, const struct kx_message *
     if (wanted == KX_VERIFIED) {
         return NULL;
     }
-    if (memcmp(answer->u.keyed.wrapped, zero, sizeof zero) == 0) {
+    if (memcmp(wrapped_of(answer), zero, sizeof zero) == 0) {
         return "no key";
     }
     if (wanted == KX_CREATED &&
@@ -152,10 +167,10 @@ static const char *key_of(struct session *session, const struct kx_message *answ
 {
     uint8_t key[32];
 
-    if (!drive_unwrap(&session->link, answer->u.keyed.wrapped, key)) {
+    if (!drive_unwrap(&session->link, wrapped_of(answer), key)) {
         return "the data key does not unwrap";
     }
-    if (session->asked == KX_GET) {
+    if (session->asked == KX_GET || session->asked == KX_STORED_GET) {
         return memcmp(key, session->cartridge->key, sizeof key) == 0
                    ? NULL
                    : "another key than that of the cartridge";
@@ -215,6 +230,26 @@ static void make_cartridge(struct session *session, struct cartridge *cartridge,
     drive_forget(&session->link);
 }
 
+static void make_lto_cartridge(struct session *session, struct cartridge *cartridge, unsigned n)
+{
+    struct kx_stored_create create = {.volser = ""};
+    struct kx_message answer;
+
+    snprintf(cartridge->volser, sizeof cartridge->volser, "KXL%03u", n);
+    memcpy(create.volser, cartridge->volser, sizeof create.volser);
+    memcpy(cartridge->stored.volser, cartridge->volser, sizeof create.volser);
+    klm_buf_clear(&session->out);
+    bench_need(kx_encode_stored_create(&create, n + 1, &session->out) == KLM_OK &&
+                   drive_send(&session->link, klm_buf_as_slice(&session->out)),
+               "create-stored");
+    drive_wait(&session->link, &answer);
+    bench_need(answer.type == KX_STORED_CREATED &&
+                   drive_unwrap(&session->link, answer.u.stored.wrapped, cartridge->key),
+               "the answer to create-stored");
+    memcpy(cartridge->stored.key_id, answer.u.stored.key_id, sizeof cartridge->stored.key_id);
+    drive_forget(&session->link);
+}
+
 static void open_sessions(const struct drive_identity *identity, int poll)
 {
     for (unsigned i = 0; i < options.sessions; i++) {
@@ -223,7 +258,7 @@ static void open_sessions(const struct drive_identity *identity, int poll)
         klm_buf_init(&session->out, KX_MESSAGE_MAX);
         drive_open(identity, options.kind, options.port, &session->link);
         for (unsigned n = 0; i == 0 && n < CARTRIDGES && strcmp(options.op, "verify") != 0; n++) {
-            make_cartridge(session, &cartridges[n], n);
+            (lto() ? make_lto_cartridge : make_cartridge)(session, &cartridges[n], n);
         }
         bench_no_block(session->link.fd);
         bench_need(epoll_ctl(poll, EPOLL_CTL_ADD, session->link.fd,
@@ -324,7 +359,8 @@ static void print(const struct reading *begin, const struct reading *end)
 
 static void usage(void)
 {
-    bench_die("usage", "kxload -p PORT -D FOLDER [-s] [-c SESSIONS] [-o create|get|verify|mixed] "
+    bench_die("usage", "kxload -p PORT -D FOLDER [-s] [-c SESSIONS] [-o "
+                       "create|get|verify|mixed|lto-create|lto-get] "
                        "[-d SECONDS] [-w SECONDS] [-i PID]");
 }
 
@@ -366,7 +402,8 @@ static void arguments(int argc, char **argv)
         usage();
     }
     if (strcmp(options.op, "create") != 0 && strcmp(options.op, "get") != 0 &&
-        strcmp(options.op, "verify") != 0 && strcmp(options.op, "mixed") != 0) {
+        strcmp(options.op, "verify") != 0 && strcmp(options.op, "mixed") != 0 &&
+        strcmp(options.op, "lto-create") != 0 && strcmp(options.op, "lto-get") != 0) {
         usage();
     }
 }
@@ -380,6 +417,7 @@ int main(int argc, char **argv)
     arguments(argc, argv);
     bench_need(poll >= 0, "epoll");
     drive_load(options.folder, &identity);
+    identity.kind = lto() ? 1 : identity.kind;
     open_sessions(&identity, poll);
     run(poll, &begin, &end);
     print(&begin, &end);

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
+import threading
 
 import kx
 from keyserver import Site, read, wait_until, write
@@ -164,6 +166,34 @@ def both_versions_of_the_exchange_are_spoken_and_each_keeps_to_its_own():
             expect(refusal(session.answer, kx.VERIFIED).code == 0xEE2D and session.closed(), "a message of the other version")
         with Session(server, lto, "ssl", fields=hello_fields(lto, 2, 7), version=2) as session:
             session.verify()
+
+
+@test
+def after_a_kill_no_key_is_given_that_was_given_before():
+    with Lto(keys="kil01-fff") as server:
+        lto = Drive(f"{server.home}/kx", SERIAL, WWN, kind=1).make().signed_by(server, name="KXKILL")
+        server.oper(f"moddrive -drivename {SERIAL} -cert DRIVE.KXKILL.CERT")
+        given = []
+
+        def write_until_lost(most):
+            with Session(server, lto, "ssl", fields=hello_fields(lto, 1, 2), version=2) as session:
+                for _ in range(most):
+                    given.append(session.stored_create(f"K{len(given):05}")[2])
+
+        for after in (0.2, 0.3, 0.4):
+            killer = threading.Timer(after, server.signal, (signal.SIGKILL,))
+            killer.start()
+            try:
+                write_until_lost(1000)
+            except (OSError, EOFError):
+                pass
+            killer.join()
+            server.kill()
+            server.start()
+        write_until_lost(10)
+        expect(len(given) > 20 and len(set(given)) == len(given), f"{len(given)} keys given, {len(set(given))} of them different")
+        left = int(re.search(r"Left\W+([0-9]+)", server.oper("listkeygroups -groupID TAPES"))[1])
+        expect(left <= 0xfff - len(given), f"{left} keys left after {len(given)}")
 
 
 @test
