@@ -10,7 +10,7 @@
 struct drive_identity {
     SSL_CTX *tls;
     char serial[13], wwn[17];
-    uint8_t kind; /* as drive.conf says: 2 for a disk system, else 0; 1, an LTO drive, speaks version 2 */
+    uint8_t kind; /* as drive.conf says: 2 a disk system, else 0; 1, LTO, speaks version 2 */
 };
 
 struct drive_session {
