@@ -31,8 +31,9 @@ static klm_rc open_text(struct km_server *server, const struct parm_config *conf
  * everything. */
 struct smf_begin km_sinks_begin(struct km_server *server, const struct parm_config *config)
 {
-    return parm_has(config, PARM_Audit_begin, "oldest") ? (struct smf_begin){0}
-                                                        : smf_text_began(server->text);
+    struct smf_begin oldest = {0};
+
+    return parm_has(config, PARM_Audit_begin, "oldest") ? oldest : smf_text_began(server->text);
 }
 
 /* ---- SMF */
