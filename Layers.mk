@@ -1,6 +1,6 @@
 # Folders are layers: MAY_x lists the folders that x may include. The build links each unit test with just these,
 # and `make check-layers` compares every #include with them.
-FOLDERS := base kmip/registry kmip/codec parmlib smf smf/dump store exchange keyring/p11 keyring/p11/helper keyring profile drivetable metadata keymgr replication console klmsrv ios programs programs/lib
+FOLDERS := base kmip/registry kmip/codec parmlib smf smf/dump store exchange keyring/p11 keyring/p11/helper keyring profile drivetable metadata keymgr backup replication console klmsrv ios programs programs/lib
 
 MAY_base       :=
 MAY_parmlib    := base
@@ -17,9 +17,10 @@ MAY_profile    := store base
 MAY_drivetable := store base
 MAY_metadata   := store base
 MAY_keymgr     := exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
+MAY_backup     := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
 MAY_replication := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
 MAY_console    := keymgr parmlib base exchange keyring keyring/p11 profile drivetable metadata smf store
-MAY_klmsrv     := console replication keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
+MAY_klmsrv     := backup console replication keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
 MAY_ios        := parmlib exchange base
-MAY_programs   := keyring/p11/helper kmip/codec kmip/registry klmsrv replication smf/dump ios console keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
-MAY_programs_lib := programs smf/dump console keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
+MAY_programs   := keyring/p11/helper kmip/codec kmip/registry klmsrv backup replication smf/dump ios console keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
+MAY_programs_lib := programs backup smf/dump console keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base

@@ -3,6 +3,7 @@
 #include "console/wire.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,8 @@ struct con_client {
     int fd;
     struct klm_buf in;
     struct klm_buf messages; /* message frames that came while an answer was waited for */
+    con_ask_fn *ask;
+    void *ask_arg;
 };
 
 static klm_rc connect_path(const char *path, struct klm_diag *diag, int *out)
@@ -102,6 +105,36 @@ static klm_rc next_frame(struct con_client *client, enum con_frame *type, struct
     }
 }
 
+void con_client_on_ask(struct con_client *client, con_ask_fn *ask, void *arg)
+{
+    client->ask = ask;
+    client->ask_arg = arg;
+}
+
+/* The task asks for a secret: whatever is given goes back, or nothing. */
+static klm_rc answer_ask(struct con_client *client, const struct klm_buf *payload)
+{
+    struct klm_buf secret, frame;
+    char prompt[256];
+    klm_rc rc = KLM_E_USAGE;
+
+    klm_buf_init_wiping(&secret, CON_SECRET_MAX);
+    klm_buf_init_wiping(&frame, CON_SECRET_MAX + 16);
+    if (client->ask && payload->n >= 1) {
+        snprintf(prompt, sizeof prompt, "%.*s", (int)payload->n - 1, (const char *)payload->p + 1);
+        rc = client->ask(client->ask_arg, prompt, payload->p[0] == 1, &secret);
+    }
+    con_frame_put(&frame, CON_SECRET, -1,
+                  rc == KLM_OK ? klm_buf_as_slice(&secret) : KLM_SLICE(NULL, 0));
+    rc = klm_buf_rc(&frame);
+    if (rc == KLM_OK) {
+        rc = con_send_all(client->fd, klm_buf_as_slice(&frame));
+    }
+    klm_buf_done(&secret);
+    klm_buf_done(&frame);
+    return rc;
+}
+
 static klm_rc take_answer(struct con_client *client, struct klm_buf *out, int *status)
 {
     for (;;) {
@@ -113,6 +146,8 @@ static klm_rc take_answer(struct con_client *client, struct klm_buf *out, int *s
         rc = next_frame(client, &type, &payload);
         if (rc == KLM_OK && type == CON_MESSAGE) {
             con_frame_put(&client->messages, CON_MESSAGE, -1, klm_buf_as_slice(&payload));
+        } else if (rc == KLM_OK && type == CON_ASK) {
+            rc = answer_ask(client, &payload);
         } else if (rc == KLM_OK && type == CON_ANSWER && payload.n >= 1) {
             *status = payload.p[0];
             klm_buf_put(out, payload.p + 1, payload.n - 1);

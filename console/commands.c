@@ -8,7 +8,8 @@
 struct command;
 typedef void handler_fn(struct con_run *run, const struct command *command, const char **words,
                         size_t n);
-static handler_fn con_exit, con_export, con_help, con_import, con_login, con_modconfig;
+static handler_fn con_backup, con_restore, con_exit, con_export, con_help, con_import, con_login,
+    con_modconfig;
 
 struct command {
     const char *name, *aliases;
@@ -164,6 +165,144 @@ static void run_verb(struct con_run *run, const struct command *command, const c
 }
 
 /* ---- Commands that are more than their verb */
+
+/* What they are asked for decides which verb they are. */
+static void con_backup_verb(struct con_run *run, const struct command *command,
+                            enum km_verb_id verb, const char **words, size_t n)
+{
+    struct command one = *command;
+
+    one.verb = verb;
+    run_verb(run, &one, words, n);
+}
+
+/* The words without one of them. True: it was there. */
+static bool take_word(const char **words, size_t *n, const char *word)
+{
+    for (size_t i = 1; i < *n; i++) {
+        if (strcasecmp(words[i], word) == 0) {
+            memmove(&words[i], &words[i + 1], (*n - i - 1) * sizeof *words);
+            --*n;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The value behind an option, both taken out; NULL: it is not there. */
+static const char *take_value(const char **words, size_t *n, const char *word)
+{
+    for (size_t i = 1; i + 1 < *n; i++) {
+        if (strcasecmp(words[i], word) == 0) {
+            const char *value = words[i + 1];
+
+            memmove(&words[i], &words[i + 2], (*n - i - 2) * sizeof *words);
+            *n -= 2;
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* The password: from a file, from the file of the configuration (none is set then), or asked for. Never a word of the command. */
+static klm_rc backup_password(struct con_run *run, const char *file, bool ask, bool twice,
+                              const char **out)
+{
+    struct km_state *state = km_state_get(run->context->server);
+    const bool configured = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL;
+    struct klm_buf typed;
+    klm_rc rc = KLM_E_USAGE;
+
+    km_state_put(&state);
+    if (file) {
+        return con_file_secret(run, file, 4096, out);
+    }
+    if (configured && !ask) {
+        return KLM_OK;
+    }
+    klm_buf_init_wiping(&typed, 4096);
+    if (run->context->ask) {
+        rc = run->context->ask(run->context->ask_arg, "Password of the backup", twice, &typed);
+    }
+    if (rc == KLM_OK) {
+        *out = klm_pool_strn(run->pool, (const char *)typed.p, typed.n);
+        rc = *out ? KLM_OK : KLM_E_NOMEM;
+    } else {
+        CON_REFUSE(run, rc, KLM_MSG_BK_PASSWORD_ASK, klm_rc_text(rc));
+    }
+    klm_buf_done(&typed);
+    return rc;
+}
+
+static void backup_start(struct con_run *run, const struct command *command, enum km_verb_id verb,
+                         const char **words, size_t n)
+{
+    const char *file = take_value(words, &n, "-passwordfile"), *password = NULL;
+    const bool ask = take_word(words, &n, "-ask");
+    struct klm_diag diag = {0};
+    struct command one = *command;
+    struct km_call *call;
+    klm_rc rc;
+
+    for (size_t i = 1; i < n; i++) {
+        if (strcasecmp(words[i], "-password") == 0) {
+            CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_BK_PASSWORD_ASK,
+                       "it is never a word of a command");
+            return;
+        }
+    }
+    one.verb = verb;
+    if (con_call(run, verb, &call) != KLM_OK) {
+        return;
+    }
+    rc = options(run, &one, call, words, n);
+    if (rc == KLM_OK && km_call_check(call, &diag) != KLM_OK) {
+        con_refuse_diag(run, KLM_E_USAGE, &diag);
+        rc = KLM_E_USAGE;
+    }
+    if (rc == KLM_OK) {
+        rc = backup_password(run, file, ask, verb == KM_BACKUP_RUN, &password);
+    }
+    if (rc == KLM_OK && password) {
+        rc = km_call_set(call, "password", password, &diag);
+        if (rc != KLM_OK) {
+            con_refuse_diag(run, KLM_E_USAGE, &diag);
+        }
+    }
+    if (rc != KLM_OK) {
+        km_call_free(&call);
+        return;
+    }
+    con_finish(run, &call);
+}
+
+static void con_backup(struct con_run *run, const struct command *command, const char **words,
+                       size_t n)
+{
+    static const struct {
+        const char *word;
+        enum km_verb_id verb;
+    } others[] = {
+        {"-status", KM_BACKUP_PROGRESS}, {"-cancel", KM_BACKUP_CANCEL}, {"-list", KM_BACKUP_LIST}};
+
+    for (size_t i = 0; i < KLM_COUNT(others); i++) {
+        if (take_word(words, &n, others[i].word)) {
+            con_backup_verb(run, command, others[i].verb, words, n);
+            return;
+        }
+    }
+    backup_start(run, command, KM_BACKUP_RUN, words, n);
+}
+
+static void con_restore(struct con_run *run, const struct command *command, const char **words,
+                        size_t n)
+{
+    if (!take_word(words, &n, "-check")) {
+        CON_REFUSE(run, KLM_E_STATE, KLM_MSG_BK_TASK_UP);
+        return;
+    }
+    backup_start(run, command, KM_BACKUP_CHECK, words, n);
+}
 
 static void con_exit(struct con_run *run, const struct command *command, const char **words,
                      size_t n)

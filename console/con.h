@@ -8,12 +8,18 @@
 #define CON_COMMAND_MAX 65536 /* bytes of one command line */
 #define CON_ANSWER_MAX (64u << 20)
 
+/* Ask the operator for a secret, which is never part of a command: it is typed without echo, twice when it is new, or comes from where he said.
+ * Appended to a wiping buffer. KLM_E_USAGE: nobody can be asked, or he gives none. */
+typedef klm_rc con_ask_fn(void *arg, const char *prompt, bool twice, struct klm_buf *out);
+
 /* Who gives a command, and where his files are. */
 struct con_context {
     struct km_server *server;
     struct km_actor actor;
     const char
-        *files; /* the one folder under which files named in commands lie (openat2, beneath) */
+        *files;      /* the one folder under which files named in commands lie (openat2, beneath) */
+    con_ask_fn *ask; /* NULL: nobody can be asked */
+    void *ask_arg;
 };
 
 /* Carry out one line: "F ISKLM,APPL='...'" (or MODIFY), "P ISKLM" (STOP), "D A,ISKLM" (DISPLAY), "D SMF", "I SMF" (SWITCH), "RACDCERT ...", "KEYXFER ...". Blocks: not on a loop. The answer (lines, each
@@ -41,6 +47,8 @@ struct con_client;
 /* Connect: path, else $KLM_OPER_SOCKET, else /run/isklm/oper.sock. KLM_E_NOTFOUND: no task listens there. */
 klm_rc con_client_open(const char *path, struct klm_diag *diag, struct con_client **out)
     KLM_MUST_USE;
+/* Who answers when a command asks for a secret; without one nothing is given. */
+void con_client_on_ask(struct con_client *client, con_ask_fn *ask, void *arg);
 /* One command; the answer is appended to out. */
 klm_rc con_client_command(struct con_client *client, const char *line, struct klm_buf *out,
                           int *status, struct klm_diag *diag) KLM_MUST_USE;

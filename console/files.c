@@ -182,6 +182,46 @@ klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct k
     return rc;
 }
 
+static klm_rc private_line(struct con_run *run, int fd, const char *path, size_t max,
+                           const char **out)
+{
+    struct klm_slice bytes;
+    struct stat st;
+    char *line;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXG | S_IRWXO))) {
+        CON_REFUSE(run, KLM_E_DENIED, KLM_MSG_BK_PASSWORD_FILE, path,
+                   "others have access to it, or it is no regular file");
+        return KLM_E_DENIED;
+    }
+    KLM_TRY(read_all(run, fd, path, max, &bytes));
+    line = klm_pool_strn(run->pool, (const char *)bytes.p, bytes.n);
+    if (!line) {
+        return KLM_E_NOMEM;
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    *out = line;
+    return KLM_OK;
+}
+
+klm_rc con_file_secret(struct con_run *run, const char *name, size_t max, const char **out)
+{
+    char path[NAME_MAX_HERE];
+    int folder, fd;
+    klm_rc rc;
+
+    KLM_TRY(path_of(run, name, path, sizeof path));
+    KLM_TRY(open_folder(run, &folder));
+    fd = open_beneath(folder, path, O_RDONLY | O_NONBLOCK, 0);
+    rc = fd < 0 ? refuse(run, KLM_MSG_FILE_OPEN, path, errno)
+                : private_line(run, fd, path, max, out);
+    if (fd >= 0) {
+        close(fd);
+    }
+    close(folder);
+    return rc;
+}
+
 /* The folder a file goes to (a partitioned data set is a folder, made when missing) and the name in it. */
 static int target_folder(int folder, char *path, const char **base)
 {

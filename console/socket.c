@@ -24,6 +24,7 @@
 #define STRANGER_MS 10000  /* how long somebody without a role may say nothing */
 #define SEND_SECONDS 5     /* how long an answer waits for an operator who does not read */
 #define SHORT_MS 100
+#define ASK_MS 120000 /* how long an operator may take to give what he is asked for */
 
 struct operator_conn {
     struct con_socket *socket;
@@ -33,6 +34,8 @@ struct operator_conn {
     struct ucred peer;
     char number[KM_SESSION_MAX]; /* of its session, in audit records */
     bool attached;
+    struct klm_buf *in;      /* what came; its thread's own, as is skip */
+    size_t skip;             /* bytes of the frame that is carried out now */
     pthread_mutex_t lock;    /* guards messages */
     struct klm_buf messages; /* frames that wait */
 };
@@ -156,9 +159,75 @@ static void tell(struct operator_conn *conn, const char *user, const char *line)
     klm_buf_done(&shown);
 }
 
+/* The next frame behind the one that is carried out, waiting for it. */
+static klm_rc next_frame(struct operator_conn *conn, enum con_frame *type,
+                         struct klm_slice *payload, size_t *used)
+{
+    struct pollfd fd = {.fd = conn->fd, .events = POLLIN};
+
+    for (;;) {
+        const struct klm_slice rest = KLM_SLICE(conn->in->p + conn->skip, conn->in->n - conn->skip);
+        klm_rc rc = con_frame_take(rest, CON_SECRET_MAX, type, payload, used);
+        int n;
+
+        if (rc != KLM_E_AGAIN) {
+            return rc;
+        }
+        n = poll(&fd, 1, ASK_MS);
+        if (n == 0) {
+            return KLM_E_TIMEOUT;
+        }
+        if (n > 0) {
+            KLM_TRY(con_read_some(conn->fd, conn->in));
+        } else if (errno != EINTR) {
+            return KLM_E_IO;
+        }
+    }
+}
+
+/* Take a frame out from behind the one that is carried out, and wipe it. */
+static void cut_frame(struct operator_conn *conn, size_t used)
+{
+    uint8_t *at = conn->in->p + conn->skip;
+    size_t rest = conn->in->n - conn->skip - used;
+
+    memmove(at, at + used, rest);
+    klm_wipe(at + rest, used);
+    conn->in->n -= used;
+}
+
+/* A command asks its operator for a secret, over the same connection. */
+static klm_rc ask(void *arg, const char *prompt, bool twice, struct klm_buf *out)
+{
+    struct operator_conn *conn = arg;
+    struct klm_slice payload;
+    struct klm_buf frame;
+    enum con_frame type;
+    size_t used;
+    klm_rc rc;
+
+    klm_buf_init(&frame, 1024);
+    con_frame_put(&frame, CON_ASK, twice, klm_slice_str(prompt));
+    rc = klm_buf_rc(&frame);
+    if (rc == KLM_OK) {
+        rc = con_send_all(conn->fd, klm_buf_as_slice(&frame));
+    }
+    klm_buf_done(&frame);
+    KLM_TRY(rc);
+    KLM_TRY(next_frame(conn, &type, &payload, &used));
+    if (type != CON_SECRET) {
+        return KLM_E_USAGE; /* it stays, and is carried out afterwards */
+    }
+    klm_buf_slice(out, payload);
+    rc = payload.n ? klm_buf_rc(out) : KLM_E_USAGE;
+    cut_frame(conn, used);
+    return rc;
+}
+
 static klm_rc execute(struct operator_conn *conn, const char *line)
 {
-    struct con_context context = {.server = conn->socket->server, .files = conn->socket->files};
+    struct con_context context = {
+        .server = conn->socket->server, .files = conn->socket->files, .ask = ask, .ask_arg = conn};
     struct klm_buf answer;
     char name[64], groups[KM_GROUPS_MAX];
     int status = 1;
@@ -235,6 +304,7 @@ static klm_rc handle_frames(struct operator_conn *conn, struct klm_buf *in)
             KLM_IGNORE(send_refusal(conn, 2, KLM_MSG_COMMAND_LONG, KLM_NUM(CON_COMMAND_MAX)));
             return rc; /* where the next frame begins is not known any more */
         }
+        conn->skip = used;
         if (type == CON_ATTACH) {
             KLM_TRY(attach(conn));
         } else if (type == CON_COMMAND) {
@@ -275,6 +345,7 @@ static void serve(struct operator_conn *conn)
     klm_rc rc = KLM_OK;
 
     klm_buf_init_wiping(&in, CON_COMMAND_MAX + 65536);
+    conn->in = &in;
     while (rc == KLM_OK) {
         int n = poll(fds, 2, patience);
 

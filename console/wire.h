@@ -6,12 +6,16 @@
 #include "base/rc.h"
 
 enum con_frame {
-    CON_COMMAND = 1,   /* client: text of a command */
-    CON_ATTACH = 2,    /* client: send console messages too */
-    CON_ANSWER = 0x81, /* server: u8 status, text */
-    CON_MESSAGE = 0x84 /* server: a console line */
+    CON_COMMAND = 1,    /* client: text of a command */
+    CON_ATTACH = 2,     /* client: send console messages too */
+    CON_SECRET = 3,     /* client: what was asked for; empty: it is not given */
+    CON_ANSWER = 0x81,  /* server: u8 status, text */
+    CON_MESSAGE = 0x84, /* server: a console line */
+    CON_ASK =
+        0x85 /* server, before an answer: u8 1 when it is to be typed twice, text of the prompt */
 };
 #define CON_FRAME_HEAD 5
+#define CON_SECRET_MAX 4096 /* bytes of a secret */
 
 /* Append a frame; head is a byte before the text, or -1 for none. */
 void con_frame_put(struct klm_buf *out, enum con_frame type, int head, struct klm_slice text);

@@ -25,19 +25,49 @@ static klm_rc find_label(const struct km_state *state, const struct kr_label **o
     return state->tls ? kr_label_find(state->tls, name, out) : KLM_E_NOTFOUND;
 }
 
-static klm_rc sign_as(const struct km_state *state, struct klm_slice message,
-                      struct smf_signature *out)
+static klm_rc sign_with(const struct kr_label *label, struct klm_slice message,
+                        struct smf_signature *out)
 {
-    const struct kr_label *label;
     struct smf_signature made = {0};
     const char *algorithm;
 
-    KLM_TRY(find_label(state, &label));
     KLM_TRY(kr_sign(label, message, &algorithm, made.bytes, sizeof made.bytes, &made.n));
     KLM_TRY(klm_sha256(&label->der, 1, made.fingerprint));
     snprintf(made.algorithm, sizeof made.algorithm, "%s", algorithm);
     *out = made;
     return KLM_OK;
+}
+
+static klm_rc sign_as(const struct km_state *state, struct klm_slice message,
+                      struct smf_signature *out)
+{
+    const struct kr_label *label;
+
+    KLM_TRY(find_label(state, &label));
+    return sign_with(label, message, out);
+}
+
+klm_rc km_sign(struct km_server *server, struct klm_slice message, struct klm_pool *pool,
+               struct smf_signature *out, struct klm_slice *cert)
+{
+    const struct kr_label *label;
+    struct km_state *state = NULL;
+    struct klm_slice der;
+    klm_rc rc;
+
+    KLM_TRY(km_state_open_rings(server, &state));
+    rc = find_label(state, &label);
+    if (rc == KLM_OK) {
+        rc = klm_pool_slice(pool, label->der, &der);
+    }
+    if (rc == KLM_OK) {
+        rc = sign_with(label, message, out);
+    }
+    km_state_put(&state);
+    if (rc == KLM_OK) {
+        *cert = der;
+    }
+    return rc;
 }
 
 static klm_rc sign(void *arg, struct klm_slice message, struct smf_signature *out)

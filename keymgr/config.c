@@ -177,33 +177,64 @@ static const char *value_of(const struct parm_config *config, enum parm_id id)
     return parm_is_set(config, id) ? parm_str(config, id) : NULL;
 }
 
-static klm_rc change_text(struct import *import, const char *name, const char *value)
+static klm_rc change_text(const struct km_merge *merge, struct klm_buf *text, const char *name,
+                          const char *value, size_t *changed, struct klm_diag *diag)
 {
-    struct klm_buf changed;
+    struct klm_buf made;
     klm_rc rc;
 
-    klm_buf_init_wiping(&changed, 2 * PARM_FILE_MAX);
-    rc = parm_properties_change(klm_buf_as_slice(&import->text), import->path, name, value,
-                                &import->call->diag, &changed);
+    klm_buf_init_wiping(&made, 2 * PARM_FILE_MAX);
+    rc = parm_properties_change(klm_buf_as_slice(text), merge->path, name, value, diag, &made);
     if (rc == KLM_OK) {
-        klm_buf_done(&import->text);
-        import->text = changed;
-        import->changed++;
+        klm_buf_done(text);
+        *text = made;
+        ++*changed;
         return KLM_OK;
     }
-    klm_buf_done(&changed);
+    klm_buf_done(&made);
     return rc == KLM_E_NOTFOUND ? KLM_OK : rc;
 }
 
+static klm_rc merge_one(const struct km_merge *merge, enum parm_id id, struct klm_buf *text,
+                        size_t *changed, struct klm_diag *diag)
+{
+    const char *mine = value_of(merge->mine, id), *theirs = value_of(merge->theirs, id);
+
+    if ((parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) || (!theirs && !merge->rewrite) ||
+        (!mine && !theirs) || (mine && theirs && strcmp(mine, theirs) == 0)) {
+        return KLM_OK;
+    }
+    if (merge->may) {
+        bool stays = false;
+
+        KLM_TRY(merge->may(merge->arg, id, &stays));
+        if (stays) {
+            return KLM_OK;
+        }
+    }
+    return change_text(merge, text, parm_row(id)->name, theirs, changed, diag);
+}
+
+klm_rc km_config_merge(const struct km_merge *merge, struct klm_buf *text, size_t *changed,
+                       struct klm_diag *diag)
+{
+    *changed = 0;
+    for (int id = 0; id < PARM_COUNT_; id++) {
+        KLM_TRY(merge_one(merge, (enum parm_id)id, text, changed, diag));
+    }
+    return KLM_OK;
+}
+
 /* A partner changes what an operator here may change; the rest stays and is named to it. */
-static klm_rc import_partners(struct import *import, enum parm_id id, const char *value)
+static klm_rc may_partner(struct import *import, enum parm_id id, bool *stays)
 {
     const struct parm_row *row = parm_row(id);
     enum km_right right;
 
     KLM_TRY(km_right_find(row->right, &right));
-    if (km_may(KM_ROLE_OPERATOR, right)) {
-        return change_text(import, row->name, value);
+    *stays = !km_may(KM_ROLE_OPERATOR, right);
+    if (!*stays) {
+        return KLM_OK;
     }
     import->refused =
         klm_pool_printf(import->call->pool, "%s%s%s", import->refused ? import->refused : "",
@@ -211,21 +242,12 @@ static klm_rc import_partners(struct import *import, enum parm_id id, const char
     return import->refused ? KLM_OK : KLM_E_NOMEM;
 }
 
-static klm_rc import_one(struct import *import, enum parm_id id)
+static klm_rc may_change(void *arg, enum parm_id id, bool *stays)
 {
-    const struct km_file_req *req = import->call->req;
-    const char *mine = value_of(import->call->state->config, id);
-    const char *theirs = value_of(import->from, id);
+    struct import *import = arg;
 
-    if ((parm_row(id)->flags & (PARM_LOCAL | PARM_SECRET)) || (!theirs && !req->rewrite) ||
-        (!mine && !theirs) || (mine && theirs && strcmp(mine, theirs) == 0)) {
-        return KLM_OK;
-    }
-    if (import->call->actor.kind == KM_ACTOR_PARTNER) {
-        return import_partners(import, id, theirs);
-    }
-    KLM_TRY(check_right(import->call, id));
-    return change_text(import, parm_row(id)->name, theirs);
+    return import->call->actor.kind == KM_ACTOR_PARTNER ? may_partner(import, id, stays)
+                                                        : check_right(import->call, id);
 }
 
 /* The new text in force and in the file; a link to the file stays one. */
@@ -282,11 +304,15 @@ typedef klm_rc import_end(struct import *import);
 static klm_rc import_text(struct import *import, import_end *end)
 {
     struct km_call *call = import->call;
+    const struct km_merge merge = {.path = import->path,
+                                   .mine = call->state->config,
+                                   .theirs = import->from,
+                                   .rewrite = ((const struct km_file_req *)call->req)->rewrite,
+                                   .may = may_change,
+                                   .arg = import};
 
     KLM_TRY(klm_file_read(import->path, PARM_FILE_MAX, &import->text, &call->diag));
-    for (int id = 0; id < PARM_COUNT_; id++) {
-        KLM_TRY(import_one(import, (enum parm_id)id));
-    }
+    KLM_TRY(km_config_merge(&merge, &import->text, &import->changed, &call->diag));
     if (import->changed > 0) {
         KLM_TRY(end(import));
     }

@@ -52,6 +52,7 @@ static klm_rc commit_told(struct km_server *server, struct st_change **change,
     uint64_t seq = 0;
     size_t taken = 0;
     klm_rc rc = KLM_OK;
+    bool noted;
 
     klm_buf_init(&events.row, ST_RECORD_MAX);
     km_events_fit(&events, told, &taken);
@@ -60,6 +61,7 @@ static klm_rc commit_told(struct km_server *server, struct st_change **change,
     }
     klm_buf_done(&events.row);
     KLM_TRY(rc);
+    KLM_TRY(km_backup_note(*change, st_number(server->store) + 1, &noted));
     KLM_TRY(st_change_commit(change, diag));
     if (taken > 0) {
         KLM_TRY(km_outbox_recover(server));

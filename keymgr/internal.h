@@ -76,6 +76,17 @@ struct km_checkpoints {
     uint64_t said_ms;   /* when that was said last */
 };
 
+/* Backups of this server (backup.c). Guarded by the lock. */
+struct km_backup {
+    pthread_rwlock_t users; /* held for reading while ops are called */
+    const struct km_backup_ops *ops;
+    void *arg;
+    pthread_mutex_t lock; /* guards what follows */
+    uint64_t changed;     /* the last change of keys, rings or drives */
+    uint64_t last;        /* the last change in the last good backup */
+    struct km_backup_info info;
+};
+
 struct km_views;
 
 /* What a file looked like when it was read or written last. */
@@ -124,6 +135,9 @@ struct km_server {
     struct km_writer writer;
     struct km_auditor auditor;
     struct km_checkpoints checkpoints;
+    struct km_backup backup;
+    struct km_switched
+        *switched;        /* a restore that took effect and is not recorded yet; NULL: none */
     atomic_uint sessions; /* numbers given */
     bool ended_in_order;  /* the run before; offline: nothing but tools since */
     uint64_t opened_at;   /* last sequence number of the journal when it was opened */
@@ -171,6 +185,8 @@ size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **ou
 /* server.c, state.c */
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
                      struct klm_diag *diag, struct km_state **out) KLM_MUST_USE;
+/* The state in force with its rings open, also while the task is down; no TLS context. Only for the caller. */
+klm_rc km_state_open_rings(struct km_server *server, struct km_state **out) KLM_MUST_USE;
 /* Put a new state in force; takes it over. Tells the task. */
 void km_state_swap(struct km_server *server, struct km_state *take_state);
 /* Is this state still the one in force? */
@@ -324,6 +340,28 @@ void km_checkpoint_look(struct km_server *server);
 void km_checkpoint_end(struct km_server *server);
 /* Make one now, if there were records since the last. */
 void km_checkpoint_now(struct km_server *server);
+
+/* backup.c */
+void km_backup_init(struct km_backup *backup);
+void km_backup_end(struct km_backup *backup);
+/* Read what the store says of backups. */
+klm_rc km_backup_load(struct km_server *server) KLM_MUST_USE;
+/* Before a commit: does the change, which gets this number, need a backup? Notes it in the change. */
+klm_rc km_backup_note(struct st_change *change, uint64_t number, bool *noted) KLM_MUST_USE;
+/* After it. */
+void km_backup_noted(struct km_server *server, uint64_t number);
+/* Rows of the status. */
+klm_rc km_backup_rows(struct km_call *call) KLM_MUST_USE;
+
+/* switch.c: finish or undo a switch that was interrupted. *finished: the configuration may be another one now. */
+klm_rc km_switch_recover(const struct parm_config *config, struct klm_diag *diag,
+                         struct km_switched **finished) KLM_MUST_USE;
+/* Refuse (KLM_E_BUSY) while another process replaces the state; asked when the store is open. */
+klm_rc km_switch_ask(const struct parm_config *config, struct klm_diag *diag) KLM_MUST_USE;
+/* Record it, then forget it. */
+klm_rc km_switch_tell(struct km_server *server, const struct parm_config *config,
+                      struct klm_diag *diag) KLM_MUST_USE;
+void km_switched_free(struct km_switched **switched);
 
 /* views.c: files that operators know */
 klm_rc km_views_start(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;

@@ -20,6 +20,7 @@
 #include "store/st.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 struct km_server;
 struct km_call;
@@ -323,6 +324,14 @@ struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
     bool all, config, drivetab, usage, home, merge, rewrite;
 };
+struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
+    const char *file, *password;
+    bool line;
+};
+struct km_backup_done { /* KM_BACKUP_DONE */
+    const char *file;
+    int64_t number, bytes;
+};
 
 /* ---- A call */
 struct km_state; /* what a call sees of configuration and rings; see km_state_* */
@@ -418,6 +427,9 @@ struct km_options {
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */
 klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
     KLM_MUST_USE;
+/* Only the configuration and the master key, for who works on the state itself (restore): of the parts below, km_master alone is there. */
+klm_rc km_open_master(const struct km_options *options, struct klm_diag *diag,
+                      struct km_server **out) KLM_MUST_USE;
 /* Finish what is under way, write the views, checkpoint, close. */
 void km_close(struct km_server **server);
 
@@ -476,6 +488,74 @@ klm_rc km_drill_transcript(const struct km_challenge *item, struct klm_slice bin
 
 /* Record an event as it is, now. Never blocks on a sync. */
 klm_rc km_audit(struct km_server *server, const struct smf_event *event) KLM_MUST_USE;
+
+/* Sign a message with the key that signs checkpoints (Audit.checkpoint.label), also while the task is down; *cert, its certificate in DER,
+ * lives in the pool. KLM_E_NOTFOUND: there is none now. A private-key operation: not on a loop. */
+struct smf_signature;
+klm_rc km_sign(struct km_server *server, struct klm_slice message, struct klm_pool *pool,
+               struct smf_signature *out, struct klm_slice *cert) KLM_MUST_USE;
+
+/* ---- Backup: the folder backup does the work, and whoever wires the server passes it in. */
+struct km_backup_ops {
+    klm_rc (*start)(void *arg, struct km_call *call); /* KM_BACKUP_RUN, KM_BACKUP_CHECK */
+    klm_rc (*cancel)(void *arg, struct km_call *call);
+    klm_rc (*progress)(void *arg, struct km_call *call);
+    klm_rc (*list)(void *arg, struct km_call *call);
+};
+/* NULL: no longer; waits until no call uses it. */
+void km_on_backup(struct km_server *server, const struct km_backup_ops *ops, void *arg);
+/* What is known of backups of this server. */
+struct km_backup_info {
+    bool needed;      /* keys, rings or drives changed since the last good one, or there is none */
+    klm_time time;    /* of the last good one; 0: none */
+    uint64_t bytes;   /* of its file */
+    char file[256];   /* its name, cut at the front when it is longer */
+    char result[320]; /* how the last one ended in this run; "": there was none */
+};
+void km_backup_info(struct km_server *server, struct km_backup_info *out);
+/* Note a good backup in a change of a store. */
+klm_rc km_backup_mark(struct st_change *change, const struct km_backup_done *done, klm_time time)
+    KLM_MUST_USE;
+/* Note how one ended, for status. */
+void km_backup_result(struct km_server *server, const char *text);
+
+/* A configuration file with what another one sets: properties that are local or secret stay as they are. text is the file at path as it is
+ * to be, in a wiping buffer; *changed counts. */
+struct km_merge {
+    const char *path;
+    const struct parm_config *mine, *theirs;
+    bool rewrite; /* also take out what the other one does not set */
+    /* Asked for each change, which fails all, or stays undone (*stays); NULL: all may change. */
+    klm_rc (*may)(void *arg, enum parm_id id, bool *stays);
+    void *arg;
+};
+klm_rc km_config_merge(const struct km_merge *merge, struct klm_buf *text, size_t *changed,
+                       struct klm_diag *diag) KLM_MUST_USE;
+/* Name of the server in audit records: server.id, else that of the host. */
+#define KM_SERVER_ID_MAX 256
+void km_server_id(const struct parm_config *config, char out[KM_SERVER_ID_MAX]);
+
+/* ---- Replacing the whole state of a server that is down by another one that was prepared beside it (switch.c). From
+ * km_switch_commit on the new state is in force: the next km_open, whoever makes it, takes the steps that are left, records an event
+ * in the journal, which goes on where it is, and forgets the switch. Before, the old state is in force, and what was prepared is
+ * removed. */
+struct km_switch;
+/* Begin: nobody else opens the server's state until km_switch_free. Finishes or undoes one that was interrupted. KLM_E_BUSY: another
+ * process is at it. config stays the caller's. */
+klm_rc km_switch_begin(const struct parm_config *config, struct klm_diag *diag,
+                       struct km_switch **out) KLM_MUST_USE;
+/* Names of the new store, to be made there, and of the folder that is to hold the state before. */
+const char *km_switch_store(const struct km_switch *s);
+const char *km_switch_kept(const struct km_switch *s);
+/* A file of the state: what it holds now is copied to the folder of the state before, under name; take is what it is to hold (p NULL: it
+ * is to be gone), mode for a new file. */
+klm_rc km_switch_file(struct km_switch *s, const char *path, const char *name,
+                      struct klm_slice content, mode_t mode, struct klm_diag *diag) KLM_MUST_USE;
+/* All of the new state is on disk: put it in force. what and who are for the event. */
+klm_rc km_switch_commit(struct km_switch *s, const char *what, const char *who,
+                        struct klm_diag *diag) KLM_MUST_USE;
+/* Without a commit, everything prepared is removed. */
+void km_switch_free(struct km_switch **s);
 
 /* Check a journal at rest: its chain and, when certificates are given (DER, or one or more in PEM), every checkpoint in it.
  * KLM_E_CORRUPT names the first that is wrong. */

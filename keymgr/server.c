@@ -2,6 +2,7 @@
  * checked with a key derived from it), store, journal, events left over from a crash, drive table, rings, threads. */
 #include "keymgr/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,18 +40,26 @@ static klm_rc open_store(struct km_server *server, const struct parm_config *con
     return rc;
 }
 
-static klm_rc open_journal(struct km_server *server, const struct parm_config *config,
-                           struct klm_diag *diag)
+void km_server_id(const struct parm_config *config, char out[KM_SERVER_ID_MAX])
 {
-    char folder[PATH_LEN], host[256] = "";
     const char *id = parm_str(config, PARM_server_id);
-    struct smf_journal_options options = {.folder = folder, .segment_bytes = SEGMENT_BYTES};
+    char host[KM_SERVER_ID_MAX] = "";
 
-    KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
     if (!id && gethostname(host, sizeof host - 1) == 0) {
         id = host;
     }
-    options.server_id = id && *id ? id : "ISKLM";
+    snprintf(out, KM_SERVER_ID_MAX, "%s", id && *id ? id : "ISKLM");
+}
+
+static klm_rc open_journal(struct km_server *server, const struct parm_config *config,
+                           struct klm_diag *diag)
+{
+    char folder[PATH_LEN], id[KM_SERVER_ID_MAX];
+    struct smf_journal_options options = {.folder = folder, .segment_bytes = SEGMENT_BYTES};
+
+    KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
+    km_server_id(config, id);
+    options.server_id = id;
     server->audit_refuse = !parm_has(config, PARM_Audit_failure_action, "continue");
     server->audit_sync = parm_has(config, PARM_Audit_sync, "always");
     options.fail_closed = server->audit_refuse;
@@ -81,6 +90,22 @@ static klm_rc give_identity(struct km_server *server, struct klm_diag *diag)
     }
     st_change_drop(&change);
     return rc;
+}
+
+/* A restore that was interrupted, or has just been made. It may have brought another configuration file. */
+static klm_rc take_switch(struct km_server *server, struct parm_config **config,
+                          struct klm_diag *diag)
+{
+    struct parm_config *again;
+
+    KLM_TRY(km_switch_recover(*config, diag, &server->switched));
+    if (!server->switched) {
+        return KLM_OK;
+    }
+    KLM_TRY(parm_load(server->options.config_path, diag, &again));
+    parm_free(config);
+    *config = again;
+    return KLM_OK;
 }
 
 static klm_rc recover(struct km_server *server, struct klm_diag *diag)
@@ -155,9 +180,15 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
         diag->msg = KLM_MSG_NONE; /* every bad line has been said already */
     }
     KLM_TRY(rc);
-    rc = open_master(server, config, diag);
+    rc = take_switch(server, &config, diag);
+    if (rc == KLM_OK) {
+        rc = open_master(server, config, diag);
+    }
     if (rc == KLM_OK) {
         rc = open_store(server, config, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = km_switch_ask(config, diag);
     }
     if (rc == KLM_OK) {
         rc = open_journal(server, config, diag);
@@ -166,7 +197,13 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
         rc = recover(server, diag);
     }
     if (rc == KLM_OK) {
+        rc = km_switch_tell(server, config, diag);
+    }
+    if (rc == KLM_OK) {
         rc = km_tell_open(server, config, diag);
+    }
+    if (rc == KLM_OK) {
+        rc = km_backup_load(server);
     }
     if (rc == KLM_OK) {
         rc = km_profiles_open(server, diag);
@@ -185,13 +222,12 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
     return km_tell_start(server);
 }
 
-klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
+static struct km_server *server_new(const struct km_options *options)
 {
     struct km_server *server = calloc(1, sizeof *server);
-    klm_rc rc;
 
     if (!server) {
-        return KLM_E_NOMEM;
+        return NULL;
     }
     server->options = *options;
     server->started = klm_clock();
@@ -200,13 +236,45 @@ klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct k
     pthread_mutex_init(&server->checkpoints.lock, NULL);
     pthread_mutex_init(&server->drills.lock, NULL);
     km_auditor_init(&server->auditor);
-    rc = open_all(server, diag);
+    km_backup_init(&server->backup);
+    return server;
+}
+
+static klm_rc open_with(const struct km_options *options, struct klm_diag *diag,
+                        klm_rc (*all)(struct km_server *server, struct klm_diag *diag),
+                        struct km_server **out)
+{
+    struct km_server *server = server_new(options);
+    klm_rc rc = server ? all(server, diag) : KLM_E_NOMEM;
+
     if (rc != KLM_OK) {
         km_close(&server);
         return rc;
     }
     *out = server;
     return KLM_OK;
+}
+
+klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
+{
+    return open_with(options, diag, open_all, out);
+}
+
+static klm_rc only_master(struct km_server *server, struct klm_diag *diag)
+{
+    struct parm_config *config;
+    klm_rc rc;
+
+    KLM_TRY(parm_load(server->options.config_path, diag, &config));
+    rc = open_master(server, config, diag);
+    parm_free(&config);
+    return rc;
+}
+
+klm_rc km_open_master(const struct km_options *options, struct klm_diag *diag,
+                      struct km_server **out)
+{
+    return open_with(options, diag, only_master, out);
 }
 
 /* The last flush of what is lazy; a failure is said by the store and loses nothing that was promised. */
@@ -257,6 +325,8 @@ void km_close(struct km_server **server)
     pthread_mutex_destroy(&s->config_lock);
     pthread_mutex_destroy(&s->checkpoints.lock);
     pthread_mutex_destroy(&s->drills.lock);
+    km_switched_free(&s->switched);
+    km_backup_end(&s->backup);
     pthread_mutex_destroy(&s->auditor.lock);
     pthread_cond_destroy(&s->auditor.wake);
     free(s);

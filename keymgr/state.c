@@ -119,6 +119,39 @@ static klm_rc load_rings(struct km_server *server, struct km_state *state, struc
     return KLM_OK;
 }
 
+klm_rc km_state_open_rings(struct km_server *server, struct km_state **out)
+{
+    struct km_state *now = km_state_get(server), *state;
+    struct klm_diag diag = {0};
+    struct st_view *view;
+    klm_rc rc;
+
+    if (!now || now->tls) {
+        *out = now;
+        return now ? KLM_OK : KLM_E_NOTFOUND;
+    }
+    state = calloc(1, sizeof *state);
+    if (state) {
+        atomic_init(&state->refs, 1);
+        state->config = parm_ref(now->config);
+    }
+    km_state_put(&now);
+    if (!state) {
+        return KLM_E_NOMEM;
+    }
+    rc = st_view_open(server->store, &view);
+    if (rc == KLM_OK) {
+        rc = load_rings(server, state, view, &diag);
+        st_view_close(&view);
+    }
+    if (rc != KLM_OK) {
+        km_state_put(&state);
+        return rc;
+    }
+    *out = state;
+    return KLM_OK;
+}
+
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
                      struct klm_diag *diag, struct km_state **out)
 {

@@ -65,6 +65,7 @@ klm_rc km_status_prepare(struct km_call *call)
     KLM_TRY(pair(call, "Sessions", KLM_NUM(info.sessions)));
     KLM_TRY(store_rows(call));
     KLM_TRY(km_secondary_rows(call));
+    KLM_TRY(km_backup_rows(call));
     return audit_rows(call);
 }
 

@@ -20,6 +20,7 @@ struct batch {
     struct km_events events;
     uint64_t row;
     size_t purged;
+    bool noted;  /* keys, rings or drives change: a backup is needed */
     bool synced; /* something was committed, and with it all that was lazy before is on disk */
     struct km_call *rest; /* calls whose events find no room in this batch's row */
 };
@@ -49,6 +50,7 @@ static klm_rc commit(struct batch *batch, struct klm_diag *diag)
     if (batch->events.n > 0) {
         KLM_TRY(km_outbox_put(batch->change, batch->row, klm_buf_as_slice(&batch->events.row)));
     }
+    KLM_TRY(km_backup_note(batch->change, batch->row, &batch->noted));
     KLM_TRY(km_outbox_purge(batch->server, batch->change, &batch->purged));
     batch->synced = st_change_size(batch->change) > 0;
     return st_change_commit(&batch->change, diag);
@@ -92,6 +94,9 @@ static void committed(struct batch *batch, struct km_call *list)
     km_outbox_purged(batch->server, batch->purged);
     if (batch->synced) {
         km_outbox_durable(batch->server);
+    }
+    if (batch->noted) {
+        km_backup_noted(batch->server, batch->row);
     }
     if (batch->events.n > 0) {
         km_outbox_journal(batch->server, batch->row, klm_buf_as_slice(&batch->events.row));

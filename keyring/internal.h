@@ -114,6 +114,10 @@ klm_rc kr_hard_unseal(struct p11 *p11, const char *object, struct klm_slice aad,
 /* First 8 bytes of SHA-256 over "klm verification pattern" and the key. */
 klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8]) KLM_MUST_USE;
 
+/* The key of a backup's chunks (backup.c). */
+struct kr_backup;
+klm_rc kr_backup_chunk_key(const struct kr_backup *backup, struct kr_secret *out) KLM_MUST_USE;
+
 /* ---- Contexts kept per thread, freed when the thread ends. */
 enum kr_op { KR_OP_ENCRYPT, KR_OP_DECRYPT, KR_OP_DERIVE };
 #define KR_SCRATCH 2048    /* bytes of secret scratch memory a thread has */

@@ -3,6 +3,8 @@
  * nonce however many are made. */
 #include "keyring/token.h"
 
+#include "keyring/backup.h"
+
 #include "base/secret.h"
 
 #include <string.h>
@@ -83,15 +85,14 @@ klm_rc kr_token_put_head(const struct kr_token_head *head, struct klm_buf *out)
     return klm_buf_rc(out);
 }
 
-static klm_rc put_head(const struct kr_master *master, const struct kr_key *key, size_t clear_n,
+static klm_rc put_head(const struct kr_master *master, const struct kr_spec *spec, size_t clear_n,
                        struct klm_buf *out)
 {
     uint8_t fresh[SALT + NONCE];
 
     KLM_TRY(klm_random(fresh, sizeof fresh));
     return kr_token_put_head(
-        &(struct kr_token_head){KR_ALG_HKDF_GCM, key->spec, kr_master_id(master), fresh, clear_n},
-        out);
+        &(struct kr_token_head){KR_ALG_HKDF_GCM, *spec, kr_master_id(master), fresh, clear_n}, out);
 }
 
 static klm_rc seal(const struct kr_master *master, const char *label, const struct kr_token *token,
@@ -113,14 +114,14 @@ static klm_rc seal(const struct kr_master *master, const char *label, const stru
 }
 
 /* A token at the end of out, which is left as it was on failure. */
-static klm_rc append(const struct kr_master *master, const char *label, const struct kr_key *key,
+static klm_rc append(const struct kr_master *master, const char *label, const struct kr_spec *spec,
                      const struct kr_secret *clear, struct klm_buf *out)
 {
     size_t at = out->n;
     struct kr_token token;
     uint8_t *to;
 
-    KLM_TRY(put_head(master, key, clear->n, out));
+    KLM_TRY(put_head(master, spec, clear->n, out));
     to = klm_buf_room(out, clear->n + TAG);
     KLM_TRY(klm_buf_rc(out));
     token = (struct kr_token){.salt = KLM_SLICE(out->p + at + 17, SALT),
@@ -131,21 +132,30 @@ static klm_rc append(const struct kr_master *master, const char *label, const st
     return KLM_OK;
 }
 
-klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key,
-                     struct klm_buf *out)
+/* In the way of this master key. */
+static klm_rc seal_clear(const struct kr_master *master, const char *label,
+                         const struct kr_spec *spec, const struct kr_secret *clear,
+                         struct klm_buf *out)
 {
-    KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
-    size_t at = out->n;
-    klm_rc rc;
+    const size_t at = out->n;
+    const klm_rc rc = kr_master_is_strict(master)
+                          ? kr_token_hard_seal(master, label, spec, clear, out)
+                          : append(master, label, spec, clear, out);
 
-    KLM_TRY(kr_check_token_label(label));
-    KLM_TRY(kr_key_clear(key, &clear));
-    rc = kr_master_is_strict(master) ? kr_token_hard_seal(master, label, &key->spec, &clear, out)
-                                     : append(master, label, key, &clear, out);
     if (rc != KLM_OK) {
         out->n = at;
     }
     return rc;
+}
+
+klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key,
+                     struct klm_buf *out)
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
+
+    KLM_TRY(kr_check_token_label(label));
+    KLM_TRY(kr_key_clear(key, &clear));
+    return seal_clear(master, label, &key->spec, &clear, out);
 }
 
 static klm_rc unseal(const struct kr_master *master, const char *label,
@@ -176,15 +186,43 @@ static bool is_under(const struct kr_master *master, const struct kr_token *toke
            (token->alg == KR_ALG_TOKEN_GCM) == kr_master_is_strict(master);
 }
 
+/* The clear form, into a new secret. */
+static klm_rc unseal_any(const struct kr_master *master, const char *label,
+                         const struct kr_token *token, struct kr_secret *clear)
+{
+    KLM_TRY(kr_secret_new(KR_CLEAR_MAX, clear));
+    return token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(master, label, token, clear)
+                                          : unseal(master, label, token, clear);
+}
+
+/* The clear form is not looked at: it comes out as it went in. */
+klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to, const char *label,
+                       struct klm_slice in, struct klm_buf *out)
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
+    struct kr_token token;
+    struct kr_spec spec;
+
+    KLM_TRY(kr_check_token_label(label));
+    KLM_TRY(kr_token_parse(in, &token));
+    if (token.alg == KR_ALG_REFERENCE) {
+        return KLM_E_UNSUPPORTED;
+    }
+    if (!is_under(from, &token)) {
+        return KLM_E_WRONGKEY;
+    }
+    KLM_TRY(unseal_any(from, label, &token, &clear));
+    spec = (struct kr_spec){(enum kr_type)token.type, token.bits};
+    return seal_clear(to, label, &spec, &clear, out);
+}
+
 static klm_rc open_clear(const struct kr_master *master, const char *label,
                          const struct kr_token *token, struct kr_key **out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
 
-    KLM_TRY(kr_secret_new(KR_CLEAR_MAX, &clear));
-    KLM_TRY(token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(master, label, token, &clear)
-                                           : unseal(master, label, token, &clear));
+    KLM_TRY(unseal_any(master, label, token, &clear));
     if (kr_key_from_clear((enum kr_type)token->type, KLM_SLICE(clear.p, clear.n), &key) != KLM_OK ||
         key->spec.type != (enum kr_type)token->type || key->spec.bits != token->bits) {
         return KLM_E_CORRUPT;

@@ -1,4 +1,5 @@
 /* The started task from start to stop: what is said in which order, signals, listeners, draining. */
+#include "backup/bk.h"
 #include "console/con.h"
 #include "klmsrv/srv.h"
 
@@ -28,6 +29,7 @@ struct srv_task {
     struct srv_listener *tcp, *ssl;
     struct srv_partners *partners;
     struct con_socket *socket;
+    struct bk_service *backup;
     struct klm_timer *drain;
     pthread_mutex_t info_lock; /* guards info, which verbs read on other threads */
     struct km_task_info info;
@@ -331,6 +333,7 @@ static klm_rc open_console(struct srv_task *srv, struct klm_diag *diag)
 static klm_rc start(struct srv_task *srv, const struct srv_options *options, struct klm_diag *diag)
 {
     const struct km_options km = {.config_path = options->config_path};
+    const struct bk_options backup = {.here = false};
 
     KLM_TRY(klm_loop_new(&srv->loop));
     KLM_TRY(klm_loop_signal(srv->loop, SIGTERM, on_term, srv));
@@ -344,6 +347,7 @@ static klm_rc start(struct srv_task *srv, const struct srv_options *options, str
     km_task_set(srv->server, task_info, srv);
     km_on_control(srv->server, on_control, srv);
     km_on_refresh(srv->server, on_refreshed, srv);
+    KLM_TRY(bk_open(srv->server, &backup, diag, &srv->backup));
     KLM_TRY(open_listeners(srv, diag));
     KLM_TRY(srv_partners_listen(srv->partners, diag));
     KLM_TRY(open_console(srv, diag));
@@ -368,6 +372,7 @@ static void end(struct srv_task *srv)
     srv_console_socket(NULL);
     srv_partners_stop(srv->partners);
     con_socket_close(&srv->socket);
+    bk_close(&srv->backup);
     close_listeners(srv);
     srv_sessions_free(&srv->sessions);
     srv_partners_free(&srv->partners);

@@ -95,6 +95,8 @@ klm_rc md_xml_open(const struct md_xml_options *options, struct st_view *view,
 klm_rc md_xml_update(struct md_xml *xml, struct st_view *view, bool force, struct klm_diag *diag)
     KLM_MUST_USE;
 void md_xml_close(struct md_xml **xml);
+/* Name of the file that holds the events before those of path. KLM_E_LIMIT. */
+klm_rc md_xml_previous(const char *path, char *out, size_t cap) KLM_MUST_USE;
 /* Check a file with an XML parser (libxml2; any DOCTYPE refused, no network, no entities): tests
  * and the query tool. At most max bytes. Events have number 0: the file does not say it.
  * KLM_E_INVALID with the line. */

@@ -59,6 +59,17 @@ static bool name_with(const char *path, const char *word, char out[PATH_CAP])
     return len > 0 && len < PATH_CAP;
 }
 
+klm_rc md_xml_previous(const char *path, char *out, size_t cap)
+{
+    char name[PATH_CAP];
+
+    if (!name_with(path, "previous", name) || strlen(name) >= cap) {
+        return KLM_E_LIMIT;
+    }
+    memcpy(out, name, strlen(name) + 1);
+    return KLM_OK;
+}
+
 static klm_rc set_names(struct md_xml *xml, const char *path, struct klm_diag *diag)
 {
     size_t n = strnlen(path, PATH_CAP);

@@ -254,6 +254,14 @@ static bool filename_ok(struct check *c)
            strcmp(c->raw, "..");
 }
 
+static bool time_ok(struct check *c)
+{
+    const char *s = c->raw;
+
+    return strlen(s) == 5 && s[2] == ':' && strspn(s, "0123456789") == 2 &&
+           strspn(s + 3, "0123456789") == 2 && strncmp(s, "23", 2) <= 0 && s[3] <= '5';
+}
+
 static bool keyset_ok(struct check *c)
 {
     return parm_keyset_ok(c->raw);
@@ -272,6 +280,7 @@ static const struct rule {
     {"@names", names_ok, "user names and %groups, commas between"},
     {"@hostport", hostport_ok, "host:port"},
     {"@userid", userid_ok, "up to 8 letters, digits, #, @ and $"},
+    {"@time", time_ok, "a time of day, HH:MM"},
     {"@subsystem", subsystem_ok, "up to 4 letters, digits, #, @ and $"},
 };
 

@@ -106,6 +106,8 @@ klm_rc parm_journal_dir(const struct parm_config *config, char *out, size_t cap)
 klm_rc parm_smf_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
 /* Folder of the files that commands may name: console.files.directory, else files beside the configuration file. */
 klm_rc parm_files_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
+/* Folder of backups: tklm.backup.dir, else backup beside the drive table. */
+klm_rc parm_backup_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
 klm_rc parm_masterkey_file(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;
 /* The ring of drive authorities: drive.authority.ring, else the SSL truststore, else the keystore. */
 const char *parm_drive_authority_ring(const struct parm_config *config);

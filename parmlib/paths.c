@@ -59,6 +59,14 @@ klm_rc parm_files_dir(const struct parm_config *config, char *out, size_t cap)
                : beside(parm_path_of_config(config), "files", out, cap);
 }
 
+klm_rc parm_backup_dir(const struct parm_config *config, char *out, size_t cap)
+{
+    const char *set = parm_str(config, PARM_tklm_backup_dir);
+
+    return set ? put_path(set, "", out, cap)
+               : beside(parm_str(config, PARM_config_drivetable_file_url), "backup", out, cap);
+}
+
 klm_rc parm_masterkey_file(const struct parm_config *config, char *out, size_t cap)
 {
     const char *set = parm_str(config, PARM_config_masterkey_file);

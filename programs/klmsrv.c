@@ -1,4 +1,4 @@
-/* klmsrv: the started task, and the few things done to it while it is down: master key ceremony, verification. */
+/* klmsrv: the started task, and the few things done to it besides: master key ceremony, verification, backup and restore. */
 #include "base/file.h"
 #include "base/prompt.h"
 #include "base/secret.h"
@@ -238,7 +238,50 @@ static klm_rc verify(const char *config, const char *certificate, struct klm_dia
 
 struct arguments {
     char *make, *enter, *split, *confirm, *verify, *certificate;
+    char *backup, *check, *restore, *undo, *password_file, *accept;
 };
+
+static void free_arguments(struct arguments *a)
+{
+    char *all[] = {a->make,   a->enter, a->split,   a->confirm, a->verify,        a->certificate,
+                   a->backup, a->check, a->restore, a->undo,    a->password_file, a->accept};
+
+    for (size_t i = 0; i < KLM_COUNT(all); i++) {
+        free(all[i]);
+    }
+}
+
+static bool is_backup(const struct arguments *a)
+{
+    return a->backup || a->check || a->restore || a->undo;
+}
+
+static int usage(const char *why)
+{
+    fprintf(stderr, "klmsrv: %s\nTry 'klmsrv --help'.\n", why);
+    return EXIT_USAGE;
+}
+
+static int backup(const struct arguments *a, const char **rest)
+{
+    struct program_backup order = {.password_file = a->password_file,
+                                   .check = a->check != NULL,
+                                   .restore = a->restore != NULL,
+                                   .undo = a->undo != NULL};
+
+    if (!!a->backup + !!a->check + !!a->restore + !!a->undo != 1) {
+        return usage("one of --backup, --check-backup, --restore and --undo-restore is expected");
+    }
+    if (!rest || !rest[0] || rest[1]) {
+        return usage("one configuration file is expected");
+    }
+    if (a->accept && (!a->restore || !program_consent(a->accept, &order.consent))) {
+        return usage("--accept belongs to --restore and takes older, foreign and newer");
+    }
+    order.config = rest[0];
+    order.file = a->backup ? a->backup : a->check ? a->check : a->restore ? a->restore : a->undo;
+    return program_backup(&order);
+}
 
 static int ceremony(const struct arguments *a, const char **rest)
 {
@@ -281,6 +324,19 @@ int main(int argc, const char **argv)
          "with --verify: also check the journal's checkpoints, signed with the key of a "
          "certificate of FILE",
          "FILE"},
+        {"backup", 0, POPT_ARG_STRING, &a.backup, 0,
+         "make a backup: a name in tklm.backup.dir, or any file while the task is down", "FILE"},
+        {"check-backup", 0, POPT_ARG_STRING, &a.check, 0,
+         "check a backup from its first byte to its last", "FILE"},
+        {"restore", 0, POPT_ARG_STRING, &a.restore, 0,
+         "replace the whole state by that of a backup, while the task is down", "FILE"},
+        {"undo-restore", 0, POPT_ARG_STRING, &a.undo, 0,
+         "put the state back that a restore kept in FOLDER", "FOLDER"},
+        {"password-file", 0, POPT_ARG_STRING, &a.password_file, 0,
+         "read the password of the backup from FILE, mode 0400 or 0600 (default: ask)", "FILE"},
+        {"accept", 0, POPT_ARG_STRING, &a.accept, 0,
+         "with --restore: consent to a backup that is older, foreign, newer (commas between)",
+         "LIST"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("klmsrv", argc, argv, options, 0);
@@ -290,21 +346,18 @@ int main(int argc, const char **argv)
     poptSetOtherOptionHelp(ctx, "[OPTION...] [CONFIG | PART...]");
     program_options(ctx, "klmsrv");
     rest = poptGetArgs(ctx);
-    if (a.make || a.enter || a.split || a.confirm || a.verify) {
+    if (is_backup(&a)) {
+        status = backup(&a, rest);
+    } else if (a.make || a.enter || a.split || a.confirm || a.verify) {
         status = ceremony(&a, rest);
     } else if (!rest || !rest[0] || rest[1]) {
-        fprintf(stderr, "klmsrv: one configuration file is expected\nTry 'klmsrv --help'.\n");
+        status = usage("one configuration file is expected");
     } else {
         const struct srv_options task = {.config_path = rest[0]};
 
         status = srv_run(&task);
     }
     poptFreeContext(ctx);
-    free(a.make);
-    free(a.enter);
-    free(a.split);
-    free(a.confirm);
-    free(a.verify);
-    free(a.certificate);
+    free_arguments(&a);
     return status;
 }

@@ -311,6 +311,9 @@ int main(int argc, const char **argv)
         return EXIT_FAILED;
     }
     rc = con_client_open(path, &diag, &console.client);
+    if (rc == KLM_OK) {
+        con_client_on_ask(console.client, program_ask, NULL);
+    }
     status = rc == KLM_OK ? run(&console, poptGetArgs(ctx)) : program_failed(&diag, rc);
     con_client_close(&console.client);
     if (console.hardcopy) {

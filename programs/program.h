@@ -17,6 +17,21 @@ int program_failed(const struct klm_diag *diag, klm_rc rc);
 /* Inputs are mapped: one that is cut while it is read ends the program with a message (KLM0733E) and EXIT_FAILED. */
 void program_guard_inputs(void);
 
+/* Ask for a secret on the terminal of the process (console/con.h, con_ask_fn); twice: until both are the same. KLM_E_USAGE: there is none,
+ * or nothing was typed; KLM_E_INVALID: the two differ, which was said. */
+klm_rc program_ask(void *unused, const char *prompt, bool twice, struct klm_buf *out) KLM_MUST_USE;
+
+/* klmsrv --backup and its like. */
+struct program_backup {
+    const char *config, *file; /* undo: the folder that was kept */
+    char *password_file;       /* NULL: asked for */
+    bool check, restore, undo; /* none of them: make one */
+    unsigned consent;          /* enum bk_consent */
+};
+int program_backup(const struct program_backup *order);
+/* "older,foreign,newer". False: another word. */
+bool program_consent(const char *list, unsigned *out);
+
 /* racf, racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command begins with its word, as "RACDCERT ...". */
 int program_command(const char *config, const char *command);
 /* The command given as arguments, or on standard input with '-' or '+' continuations; in a buffer that the caller ends. verb is put in front unless it is there, or empty. */

@@ -13,7 +13,7 @@ struct st_change {
     struct st_view view; /* over is the write set; owned here */
 };
 
-bool st_key_reserved(enum st_table table, struct klm_slice key)
+bool st_key_own(enum st_table table, struct klm_slice key)
 {
     size_t n = strlen(ST_META_TABLE);
 
@@ -77,7 +77,7 @@ klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice ke
     if (record.n > ST_RECORD_MAX) {
         return KLM_E_LIMIT;
     }
-    if (st_key_reserved(table, key)) {
+    if (st_key_own(table, key)) {
         return KLM_E_INVALID;
     }
     struct st_overlay *over = change->view.over;
@@ -88,7 +88,7 @@ klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice ke
 klm_rc st_delete(struct st_change *change, enum st_table table, struct klm_slice key)
 {
     KLM_TRY(st_key_check(table, key));
-    if (st_key_reserved(table, key)) {
+    if (st_key_own(table, key)) {
         return KLM_E_INVALID;
     }
     return st_overlay_write(change->view.over, table, key, KLM_SLICE(NULL, 0), true);
@@ -109,19 +109,34 @@ size_t st_change_size(const struct st_change *change)
     return st_overlay_size(change->view.over);
 }
 
-/* The change's number goes into the same batch. */
-static klm_rc add_number(struct st_change *change, uint64_t number)
+bool st_change_touches(const struct st_change *change, enum st_table table)
 {
-    struct st_overlay *over = change->view.over;
-    struct klm_slice key = klm_slice_str(ST_META_NUMBER), sealed = {NULL, 0};
+    const struct st_bounds all = {0};
+    struct klm_slice key, sealed;
+
+    return st_overlay_next(change->view.over, table, &all, &key, &sealed) != ST_SAYS_NOTHING;
+}
+
+klm_rc st_number_seal(struct st_store *store, uint64_t number, struct klm_pool *pool,
+                      struct klm_slice *sealed)
+{
     uint8_t be[8];
 
     for (int i = 0; i < 8; i++) {
         be[i] = (uint8_t)(number >> (56 - 8 * i));
     }
-    KLM_TRY(st_seal(change->store->mac, ST_META, key, KLM_SLICE(be, 8), st_overlay_pool(over),
-                    &sealed));
-    return st_overlay_write(over, ST_META, key, sealed, false);
+    return st_seal(store->mac, ST_META, klm_slice_str(ST_META_NUMBER), KLM_SLICE(be, 8), pool,
+                   sealed);
+}
+
+/* The change's number goes into the same batch. */
+static klm_rc add_number(struct st_change *change, uint64_t number)
+{
+    struct st_overlay *over = change->view.over;
+    struct klm_slice sealed = {NULL, 0};
+
+    KLM_TRY(st_number_seal(change->store, number, st_overlay_pool(over), &sealed));
+    return st_overlay_write(over, ST_META, klm_slice_str(ST_META_NUMBER), sealed, false);
 }
 
 /* From here on new views have the write set's keys as they were before it. */

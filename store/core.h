@@ -41,8 +41,9 @@ void st_view_done(struct st_view *view);
 
 /* KLM_E_INVALID (no table, empty), KLM_E_LIMIT (too long). */
 klm_rc st_key_check(enum st_table table, struct klm_slice key) KLM_MUST_USE;
-/* Facts of ST_META that are the store's own, not for others to write. */
-bool st_key_reserved(enum st_table table, struct klm_slice key);
+/* The record of the change number, in its envelope, in the pool. */
+klm_rc st_number_seal(struct st_store *store, uint64_t number, struct klm_pool *pool,
+                      struct klm_slice *sealed) KLM_MUST_USE;
 #define ST_META_NUMBER "change.number"
 #define ST_META_TABLE "table."
 

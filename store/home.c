@@ -22,6 +22,7 @@
 struct st_home {
     const char *path; /* the caller's */
     int lock_fd;
+    uint8_t id[16]; /* of the store */
 };
 
 static klm_rc join(const char *home, const char *name, char out[PATH_BYTES])
@@ -148,17 +149,23 @@ static klm_rc seal_identity(struct klm_buf *buf)
     return klm_buf_rc(buf);
 }
 
-static klm_rc identity_make(const char *path, struct st_mac *mac, struct klm_diag *diag)
+/* A new identity: the id that was asked for, else a random one. */
+static klm_rc identity_make(const char *path, const uint8_t *wanted, struct st_mac *mac,
+                            struct klm_diag *diag, uint8_t id[16])
 {
     KLM_AUTO(klm_buf_done) struct klm_buf buf;
-    uint8_t id[16], verifier[ST_VERIFIER];
+    uint8_t verifier[ST_VERIFIER];
 
     klm_buf_init(&buf, 256);
-    KLM_TRY(klm_random(id, sizeof id));
+    if (wanted) {
+        memcpy(id, wanted, 16);
+    } else {
+        KLM_TRY(klm_random(id, 16));
+    }
     KLM_TRY(st_mac_verifier(mac, id, verifier));
     klm_buf_text(&buf, MAGIC);
     klm_buf_u16(&buf, ST_SCHEMA);
-    klm_buf_put(&buf, id, sizeof id);
+    klm_buf_put(&buf, id, 16);
     klm_buf_put(&buf, verifier, sizeof verifier);
     KLM_TRY(seal_identity(&buf));
     return klm_file_create(path, klm_buf_as_slice(&buf), 0600, diag);
@@ -192,7 +199,7 @@ static klm_rc identity_parse(struct klm_slice in, struct identity *out)
 }
 
 static klm_rc identity_check(const char *home, const char *path, struct st_mac *mac,
-                             struct klm_diag *diag)
+                             struct klm_diag *diag, uint8_t id[16])
 {
     KLM_AUTO(klm_buf_done) struct klm_buf buf;
     struct identity identity;
@@ -214,17 +221,18 @@ static klm_rc identity_check(const char *home, const char *path, struct st_mac *
     if (!klm_secret_equal(verifier, identity.verifier, sizeof verifier)) {
         return klm_fail(diag, KLM_E_WRONGKEY, KLM_MSG_ST_WRONGKEY, home);
     }
+    memcpy(id, identity.id, sizeof identity.id);
     return KLM_OK;
 }
 
 static klm_rc identity(const struct st_options *options, struct st_mac *mac, bool database,
-                       struct klm_diag *diag)
+                       struct klm_diag *diag, uint8_t id[16])
 {
     char path[PATH_BYTES];
 
     KLM_TRY(join(options->home, IDENTITY_FILE, path));
     if (access(path, F_OK) == 0) {
-        return identity_check(options->home, path, mac, diag);
+        return identity_check(options->home, path, mac, diag, id);
     }
     if (database) {
         return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_ST_DAMAGED, path, "it is missing");
@@ -232,7 +240,7 @@ static klm_rc identity(const struct st_options *options, struct st_mac *mac, boo
     if (!options->create || options->read_only) {
         return klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_ST_NONE, options->home);
     }
-    return identity_make(path, mac, diag);
+    return identity_make(path, options->id, mac, diag, id);
 }
 
 /* Nothing is left behind in a folder that holds no store and shall get none. */
@@ -296,7 +304,7 @@ static klm_rc settle(struct st_home *home, const struct st_options *options, str
 
     KLM_TRY(lock(home, diag));
     KLM_TRY(look_around(home->path, diag, &found));
-    KLM_TRY(identity(options, mac, found, diag));
+    KLM_TRY(identity(options, mac, found, diag, home->id));
     *empty = !found;
     return found ? sync_left(home->path, diag) : KLM_OK;
 }
@@ -326,6 +334,11 @@ klm_rc st_home_open(const struct st_options *options, struct st_mac *mac, struct
     }
     *out = home;
     return KLM_OK;
+}
+
+const uint8_t *st_home_id(const struct st_home *home)
+{
+    return home->id;
 }
 
 void st_home_close(struct st_home **home)

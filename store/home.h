@@ -18,6 +18,8 @@ struct st_home;
  * database yet. */
 klm_rc st_home_open(const struct st_options *options, struct st_mac *mac, struct klm_diag *diag,
                     struct st_home **out, bool *empty) KLM_MUST_USE;
+/* The store's id, 16 bytes. */
+const uint8_t *st_home_id(const struct st_home *home);
 void st_home_close(struct st_home **home);
 
 #endif

@@ -38,6 +38,9 @@ struct st_options {
     size_t cache_bytes;  /* 0: 256 MiB */
     bool create;         /* false: KLM_E_NOTFOUND when there is no store yet */
     bool read_only;
+    const uint8_t *id; /* 16 bytes: the id of a store that is made now; NULL: a random one */
+    uint64_t
+        number; /* changes are numbered from here on, if the store is not there yet; 0 usually. The next change makes that durable */
 };
 
 /* Open the Berkeley DB store, with recovery. Only one process may: KLM_E_BUSY (lock file in home,
@@ -51,6 +54,8 @@ void st_close(struct st_store **store);
 
 /* Number of the last committed change; 0 for a new store. Survives restarts. Any thread. */
 uint64_t st_number(const struct st_store *store);
+/* The store's id: random, and kept when a backup of it is restored. Zeros for one in memory. */
+void st_id(const struct st_store *store, uint8_t out[16]);
 /* True after a write or sync failed: the store takes no more changes (KLM_E_STATE) until it is
  * opened again; reads go on. */
 bool st_failed(const struct st_store *store);
@@ -95,6 +100,8 @@ size_t st_change_mark(const struct st_change *change);
 void st_change_undo(struct st_change *change, size_t mark);
 /* How many writes it holds. */
 size_t st_change_size(const struct st_change *change);
+/* Does it write or delete anything in a table? */
+bool st_change_touches(const struct st_change *change, enum st_table table);
 /* Make it durable and visible; the change is gone afterwards, also on failure (*change is NULL). On
  * KLM_OK everything is on disk. On failure nothing is visible and the store may have failed
  * (st_failed). KLM_E_NOSPACE while the device is full, unless the change deletes at least half of
@@ -104,6 +111,18 @@ klm_rc st_change_commit(struct st_change **change, struct klm_diag *diag) KLM_MU
  * it durable too. */
 klm_rc st_change_commit_lazy(struct st_change **change, struct klm_diag *diag) KLM_MUST_USE;
 void st_change_drop(struct st_change **change);
+
+/* Fill a store that was just made, for a restore: much faster than changes, because nobody reads it meanwhile and nothing of it counts
+ * until st_load_end. Records come table by table, each table once, and by ascending key within one (KLM_E_INVALID
+ * otherwise; KLM_E_STATE: the store has changes already). What st_put refuses is refused here, too. A store whose load did not end is
+ * to be thrown away. */
+struct st_load;
+klm_rc st_load_open(struct st_store *store, struct st_load **out) KLM_MUST_USE;
+klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice key,
+                   struct klm_slice record) KLM_MUST_USE;
+/* All of it on disk, as the store's first change. Frees the load, also on failure. */
+klm_rc st_load_end(struct st_load **load, struct klm_diag *diag) KLM_MUST_USE;
+void st_load_drop(struct st_load **load);
 
 /* Checkpoint now if more than commits or seconds passed since the last (0, 0: at once), so that a
  * restart stays short. Writer's thread. */
@@ -115,7 +134,10 @@ typedef void st_report_fn(void *arg, enum st_table table, struct klm_slice key);
 klm_rc st_verify(struct st_store *store, st_report_fn *report, void *arg, uint64_t *records)
     KLM_MUST_USE;
 
-/* File name of a table ("drive"). */
+/* File name of a table ("drive"), and back: KLM_E_NOTFOUND. */
 const char *st_table_name(enum st_table table);
+klm_rc st_table_find(const char *name, enum st_table *out) KLM_MUST_USE;
+/* The store's own facts of ST_META, which st_put does not take. */
+bool st_key_own(enum st_table table, struct klm_slice key);
 
 #endif

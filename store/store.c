@@ -9,15 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *st_table_name(enum st_table table)
-{
-    static const char *const names[] = {
+static const char *const names[] = {
 #define ST_TABLE(name, file, key, record) file,
 #include "store/tables.def"
 #undef ST_TABLE
-    };
+};
 
+const char *st_table_name(enum st_table table)
+{
     return (unsigned)table < ST_TABLES ? names[table] : "?";
+}
+
+klm_rc st_table_find(const char *name, enum st_table *out)
+{
+    for (unsigned t = 0; t < ST_TABLES; t++) {
+        if (strcmp(names[t], name) == 0) {
+            *out = (enum st_table)t;
+            return KLM_OK;
+        }
+    }
+    return KLM_E_NOTFOUND;
 }
 
 static klm_rc store_new(const struct st_options *options, struct st_store **out)
@@ -58,12 +69,20 @@ void st_close(struct st_store **store)
     free(s);
 }
 
+static void begin_number(struct st_store *store, const struct st_options *options)
+{
+    if (atomic_load(&store->number) < options->number) {
+        atomic_store(&store->number, options->number);
+    }
+}
+
 klm_rc st_open_memory(const struct st_options *options, struct st_store **out)
 {
     KLM_AUTO(st_close) struct st_store *store = NULL;
 
     KLM_TRY(store_new(options, &store));
     KLM_TRY(st_driver_memory(&store->driver));
+    begin_number(store, options);
     *out = store;
     store = NULL;
     return KLM_OK;
@@ -190,6 +209,7 @@ klm_rc st_open_bdb(const struct st_options *options, struct klm_diag *diag, stru
     KLM_TRY(st_driver_bdb(&bdb, diag, &store->driver));
     KLM_TRY(note_tables(store, diag));
     KLM_TRY(read_number(store, options->home, diag));
+    begin_number(store, options);
     *out = store;
     store = NULL;
     return KLM_OK;
@@ -198,6 +218,14 @@ klm_rc st_open_bdb(const struct st_options *options, struct klm_diag *diag, stru
 uint64_t st_number(const struct st_store *store)
 {
     return atomic_load(&store->number);
+}
+
+void st_id(const struct st_store *store, uint8_t out[16])
+{
+    memset(out, 0, 16);
+    if (store->home) {
+        memcpy(out, st_home_id(store->home), 16);
+    }
 }
 
 bool st_failed(const struct st_store *store)

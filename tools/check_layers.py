@@ -18,7 +18,7 @@ WRAPPED = {
     "openssl/*": ["base/*", "keyring/*", "smf/*", "store/envelope*", "ios/*"],
     "event2/*": ["base/*"],
     "jansson.h": ["kmip/codec/*"],
-    "zstd.h": ["ios/*"],
+    "zstd.h": ["ios/*", "backup/in.c", "backup/out.c"],
     "editline/*": ["console/*", "programs/*"],
     "histedit.h": ["console/*", "programs/*"],
 }

@@ -8,11 +8,12 @@ export KLM_BIN
 KLM_BIN=$(cd "$1" && pwd) || exit 2
 work=${2:-$(mktemp -d "${TMPDIR:-/tmp}/klm-demo-XXXXXX")}
 mkdir -p "$work" && work=$(cd "$work" && pwd)
-primary=$work/primary secondary=$work/secondary
+primary=$work/primary secondary=$work/secondary third=$work/third
 LABEL1=Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20 LABEL2=Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21
 LEAST_MB=100
 
 finish() {
+    [ -d "$third/run" ] && "$here/testserver" stop "$third"
     [ -d "$secondary/run" ] && "$here/testserver" stop "$secondary"
     [ -d "$primary/run" ] && "$here/testserver" stop "$primary"
     [ -n "${2:-}" ] || rm -rf "$work"
@@ -30,6 +31,23 @@ at() { # SERVER COMMAND...: with that server's environment
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 racf() { echo "$ racdcert $2"; at "$1" racdcert -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "racdcert failed"; }; }
 xfer() { echo "$ keyxfer $2"; at "$1" keyxfer -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "keyxfer failed"; }; }
+
+# A backup of the primary, made while it serves, restored under another master key into a third folder; its server reads the volume, too.
+third_server() {
+    local config=etc/ISKLMConfig.properties.zos
+    step "A backup of the primary while it serves, restored into a third folder with a master key of its own: its server reads the volume, too"
+    (umask 077 && head -c 18 /dev/urandom | base64 >"$work/password")
+    show "$KLM_BIN/klmsrv" --backup demo --password-file "$work/password" "$primary/$config"
+    "$here/testserver" prepare "$third" server.id=THIRD "drive.default.alias1=" "drive.default.alias2=" || die "no third"
+    show "$KLM_BIN/klmsrv" --restore "$primary/lib/backup/demo" --password-file "$work/password" --accept foreign "$third/$config"
+    rm -f "$work/password"
+    "$here/testserver" run "$third" || die "the third does not start"
+    # shellcheck disable=SC1091
+    (. "$third/env" && echo "EKM PRIMARY=127.0.0.1:$KLM_TCP_PORT") >"$work/IECIOS02"
+    KLM_IECIOS=$work/IECIOS02 iosdrive read "$work/WXY662.aws" - | sha256sum >"$work/third.sha256" || die "the third cannot read"
+    cmp "$work/written.sha256" "$work/third.sha256" || die "what the third read is not what was written"
+    "$here/testserver" stop "$third"
+}
 
 step "A primary key server: key ring, authority, two key labels, a drive"
 admin_one=$(free_port) admin_two=$(free_port)
@@ -126,6 +144,8 @@ done
 awk '/^[A-Z].*:\[$/ { record = "" } { record = record $0 "\n" } /^  \]$/ { if (record ~ /Write Request.*WXY662/) printf "%s", record }' \
     "$primary/log/audit/isklm_audit.log" | tee "$work/audit"
 grep -q 'result=successful' "$work/audit" || die "no audit record of the write"
+
+third_server
 
 step "The primary is stopped; the volume is read back through the secondary"
 at "$primary" oper "P ISKLM" || die "P ISKLM"

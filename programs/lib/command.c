@@ -40,7 +40,7 @@ static int execute(struct km_server *server, const char *command)
 {
     struct km_state *state = km_state_get(server);
     const struct passwd *passwd = getpwuid(getuid());
-    struct con_context context = {.server = server};
+    struct con_context context = {.server = server, .ask = program_ask};
     struct klm_diag diag = {0};
     struct klm_buf answer;
     char files[4096], groups[KM_GROUPS_MAX];
@@ -98,6 +98,7 @@ int program_command(const char *config, const char *command)
     int status;
 
     if (rc == KLM_OK) {
+        con_client_on_ask(client, program_ask, NULL);
         status = ask_task(client, command);
         con_client_close(&client);
         return status;

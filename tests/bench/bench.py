@@ -19,6 +19,7 @@ import sys
 import time
 
 import audit
+import backup
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
@@ -449,7 +450,7 @@ def print_machine():
 
 def big_wanted():
     return any(wanted(name) for name in ("start, ms, after a clean end", "start, ms, after kill -9", "create@8, big store",
-                                         "get@8, big store"))
+                                         "get@8, big store", "backup, big store", "restore, big store"))
 
 
 def run(servers):
@@ -470,6 +471,8 @@ def run(servers):
     bench = sys.modules[__name__]
     if audit.wanted(bench):
         audit.rows(bench, servers)
+    if backup.wanted(bench):
+        backup.rows(bench, servers[1])
 
 
 def main():

@@ -392,6 +392,95 @@ static struct km_call *task_stop_ok(void)
     return RUN(KM_TASK_STOP, NULL);
 }
 
+/* Backups are made by a folder above; here it is there or not. */
+static klm_rc backup_here(void *arg, struct km_call *call)
+{
+    (void)arg, (void)call;
+    return KLM_OK;
+}
+
+static struct km_call *backup_verb(enum km_verb_id verb, bool here)
+{
+    static const struct km_backup_ops ops = {backup_here, backup_here, backup_here, backup_here};
+    struct km_call *call;
+
+    km_on_backup(house.server, here ? &ops : NULL, NULL);
+    call = verb == KM_BACKUP_CHECK ? RUN(verb, "file", "one") : RUN(verb, NULL);
+    km_on_backup(house.server, NULL, NULL);
+    return call;
+}
+
+static struct km_call *backup_run_ok(void)
+{
+    return backup_verb(KM_BACKUP_RUN, true);
+}
+
+static struct km_call *backup_run_bad(void)
+{
+    return backup_verb(KM_BACKUP_RUN, false);
+}
+
+static struct km_call *backup_check_ok(void)
+{
+    return backup_verb(KM_BACKUP_CHECK, true);
+}
+
+static struct km_call *backup_check_bad(void)
+{
+    return backup_verb(KM_BACKUP_CHECK, false);
+}
+
+static struct km_call *backup_cancel_ok(void)
+{
+    return backup_verb(KM_BACKUP_CANCEL, true);
+}
+
+static struct km_call *backup_cancel_bad(void)
+{
+    return backup_verb(KM_BACKUP_CANCEL, false);
+}
+
+static struct km_call *backup_progress_ok(void)
+{
+    return backup_verb(KM_BACKUP_PROGRESS, true);
+}
+
+static struct km_call *backup_progress_bad(void)
+{
+    return backup_verb(KM_BACKUP_PROGRESS, false);
+}
+
+static struct km_call *backup_list_ok(void)
+{
+    return backup_verb(KM_BACKUP_LIST, true);
+}
+
+static struct km_call *backup_list_bad(void)
+{
+    return backup_verb(KM_BACKUP_LIST, false);
+}
+
+static struct km_call *backup_done(const char *file)
+{
+    static const struct km_actor task = {
+        .kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "backup"};
+    struct km_call *call = new_call(&house, KM_BACKUP_DONE, &task);
+
+    ((struct km_backup_done *)call->req)->file = file;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *backup_done_ok(void)
+{
+    return backup_done("one");
+}
+
+static struct km_call *backup_done_bad(void)
+{
+    return backup_done(NULL);
+}
+
 static struct km_call *smf_list_ok(void)
 {
     return RUN(KM_SMF_LIST, NULL);
@@ -1041,6 +1130,12 @@ static const struct row {
     {KM_SERVE_START, serve_start_ok, NULL, "it has no parameter"},
     {KM_SERVE_STOP, serve_stop_ok, NULL, "it has no parameter"},
     {KM_TASK_STOP, task_stop_ok, NULL, "it has no parameter"},
+    {KM_BACKUP_RUN, backup_run_ok, backup_run_bad, NULL},
+    {KM_BACKUP_CHECK, backup_check_ok, backup_check_bad, NULL},
+    {KM_BACKUP_CANCEL, backup_cancel_ok, backup_cancel_bad, NULL},
+    {KM_BACKUP_PROGRESS, backup_progress_ok, backup_progress_bad, NULL},
+    {KM_BACKUP_LIST, backup_list_ok, backup_list_bad, NULL},
+    {KM_BACKUP_DONE, backup_done_ok, backup_done_bad, NULL},
     {KM_SMF_LIST, smf_list_ok, NULL, "it has no parameter"},
     {KM_SMF_SWITCH, smf_switch_ok, NULL, "a data set is always free here"},
     {KM_PROFILE_DEFINE, define_ok, define_bad, NULL},

@@ -143,7 +143,7 @@ TEST(every_default_passes_its_own_row_and_rows_are_whole)
         CHECK_RC(parm_find(row->name, &id), KLM_OK);
         CHECK_INT(id, i);
         CHECK(row->help[strlen(row->help) - 1] == '.');
-        CHECK(strstr("CONFIG SECURITY AUDIT DRIVE", row->right) != NULL);
+        CHECK(strstr("CONFIG SECURITY AUDIT DRIVE BACKUP", row->right) != NULL);
         CHECK(!(row->flags & PARM_OURS) || !(row->flags & (PARM_UNVERIFIED | PARM_LATER)));
         CHECK(!(row->flags & PARM_SECRET) || (row->flags & PARM_LOCAL));
         CHECK(!strstr(row->name, "assword") || (row->flags & PARM_SECRET));

@@ -1,0 +1,38 @@
+/* The stream inside a backup: items, compressed (zstd), in encrypted chunks. Writing and reading go straight through, in memory that does
+ * not grow with the backup. */
+#ifndef BACKUP_STREAM_H
+#define BACKUP_STREAM_H
+
+#include "backup/format.h"
+
+/* Asked at each chunk, with the bytes of items so far: any outcome but KLM_OK ends the work and is its outcome (KLM_E_CLOSED: cancelled,
+ * KLM_E_TIMEOUT: took too long). */
+struct bk_pulse {
+    klm_rc (*go_on)(void *arg, uint64_t bytes);
+    void *arg;
+};
+
+struct bk_out;
+/* Begin behind the header that was written to fd already. Nothing is owned of the arguments; fd stays open. file: for messages. */
+klm_rc bk_out_open(int fd, const char *file, const struct kr_backup *key, uint32_t chunk,
+                   const struct bk_pulse *pulse, struct bk_out **out) KLM_MUST_USE;
+/* Add an item of at most BK_ITEM_MOST bytes. */
+klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice payload,
+                   struct klm_diag *diag) KLM_MUST_USE;
+/* The end: everything was written to fd, not synced yet. */
+klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag) KLM_MUST_USE;
+/* Bytes written to the file so far, without the header. */
+uint64_t bk_out_bytes(const struct bk_out *out);
+void bk_out_free(struct bk_out **out);
+
+struct bk_in;
+/* Begin at the first chunk of fd. */
+klm_rc bk_in_open(int fd, const char *file, const struct kr_backup *key, uint32_t chunk,
+                  const struct bk_pulse *pulse, struct bk_in **out) KLM_MUST_USE;
+/* The next item, borrowed until the next call. KLM_E_CLOSED: there is no more, and the file ends there as it should; KLM_E_CORRUPT:
+ * damage, cut short, or something behind its end, with a message. */
+klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payload,
+                  struct klm_diag *diag) KLM_MUST_USE;
+void bk_in_free(struct bk_in **in);
+
+#endif
