@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WIDE_COLUMNS 6 /* more than these are shown as a block a row */
+#define WIDE_COLUMNS 7 /* more than these are shown as a block a row */
 #define GAP 2
 
 /* Text for a terminal: names in certificates, files and requests are other people's, so no control character of theirs gets through. */

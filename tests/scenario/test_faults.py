@@ -637,7 +637,7 @@ def f23_an_alias_that_is_taken_is_not_replaced_by_an_import():
             f"{server.files}/OTHER", "-days", "30", "-subj", "/CN=Other")
         before = server.racf(f"ID(TAPEKMS) LIST(LABEL('{LABEL}'))")
         said = server.racf(f"ID(TAPEKMS) ADD('OTHER') TRUST WITHLABEL('{LABEL}')", status=1)
-        expect("KLM0944E" in said, said)
+        expect("KLM0476E" in said, said)
         said = server.racf(f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('{LABEL}')", status=1)
         expect("KLM0944E" in said, said)
         said = server.racf("ID(TAPEKMS) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('Fresh') PCICC(ITOPS.KLM20.CERT)", status=1)
