@@ -218,7 +218,7 @@ static klm_rc add_record(void *arg, struct klm_slice key, struct klm_slice recor
     struct collect *c = arg;
 
     tell_progress(c, key.n + record.n + 32);
-    if (st_key_own(c->table, key)) {
+    if (st_key_own(c->table, key) || km_stays_here(c->table, key)) {
         return KLM_OK; /* the new store makes its own */
     }
     if (damaged) {

@@ -39,7 +39,7 @@ klm_rc bk_stage_options(const struct bk_restoring *r, const char *home, struct s
 {
     *out = (struct st_options){.home = home, .create = true};
     out->cache_bytes = (size_t)parm_num(r->config, PARM_store_cache_megabytes) << 20;
-    return kr_master_derive(km_master(r->keys), "store mac", out->mac_key);
+    return km_store_key(r->keys, home, out->mac_key, r->diag);
 }
 
 klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed)

@@ -46,16 +46,15 @@ klm_rc km_hardware_open(struct km_server *server, const struct parm_config *conf
 }
 
 /* Was it made for the use that the configuration asks for? */
-static klm_rc check_mode(struct km_server *server, const struct parm_config *config,
-                         const char *path, struct klm_diag *diag)
+static void check_mode(struct km_server *server, const struct parm_config *config, const char *path)
 {
     const char *asked = parm_str(config, PARM_pkcs11_masterkey);
     const char *made = kr_master_is_strict(server->master) ? "strict" : "working";
 
     if (!kr_master_in_hardware(server->master) || strcmp(asked, made) == 0) {
-        return KLM_OK;
+        return;
     }
-    return klm_fail(diag, KLM_E_INVALID, KLM_MSG_MASTER_TOKEN_MODE, asked, path, made);
+    klm_say(KLM_MSG_MASTER_TOKEN_MODE, asked, path, made);
 }
 
 klm_rc km_hardware_master(struct km_server *server, const struct parm_config *config,
@@ -77,7 +76,8 @@ klm_rc km_hardware_master(struct km_server *server, const struct parm_config *co
         klm_say_diag(&why); /* only private keys of some labels are in it: the others are served */
     }
     kr_master_use_token(server->master, server->p11);
-    return check_mode(server, config, path, diag);
+    check_mode(server, config, path);
+    return KLM_OK;
 }
 
 static klm_rc token_rows(struct km_call *call)

@@ -87,6 +87,14 @@ struct km_backup {
     struct km_backup_info info;
 };
 
+/* The thread that moves key tokens to another master key (master_pass.c). */
+struct km_pass {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    bool running, ended, stop;
+};
+
 struct km_views;
 
 /* What a file looked like when it was read or written last. */
@@ -143,6 +151,7 @@ struct km_server {
     uint64_t opened_at;   /* last sequence number of the journal when it was opened */
     bool opened;          /* all of it */
     struct km_views *views;
+    struct km_pass pass;
     struct km_seen
         table_seen; /* filedrive.table as the server knows it; guarded by the lock of views */
     struct km_seen groups_seen; /* the same of keygroups.xml */
@@ -229,6 +238,18 @@ klm_rc km_hardware_master(struct km_server *server, const struct parm_config *co
 klm_rc km_hardware_rows(struct km_call *call) KLM_MUST_USE;
 /* An operator asked for a refresh: whatever keeps the token away may be repaired. */
 void km_hardware_retry(struct km_server *server);
+
+/* master.c, master_files.c, master_pass.c: change of the master key.
+ * Know the keys of FILE.next and FILE.old too. */
+void km_master_know_files(struct km_server *server, const struct parm_config *config);
+/* A change that was confirmed goes on: seal under its key. KLM_E_NOTFOUND: its file is not there. */
+klm_rc km_master_resume(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;
+/* A row of the status, while one is requested or goes on. */
+klm_rc km_master_rows(struct km_call *call) KLM_MUST_USE;
+void km_pass_init(struct km_pass *pass);
+/* Start the pass if a change goes on, or another key is known. */
+void km_pass_resume(struct km_server *server);
+void km_pass_end(struct km_server *server);
 
 /* writer.c */
 klm_rc km_writer_start(struct km_server *server) KLM_MUST_USE;

@@ -36,7 +36,8 @@ enum km_role {
     KM_ROLE_DRIVE = 16,
     KM_ROLE_SYSTEM = 32,
     KM_ROLE_ANYONE = 64,
-    KM_ROLE_PARTNER = 128
+    KM_ROLE_PARTNER = 128,
+    KM_ROLE_OFFICER = 256
 };
 enum km_right {
 #define KM_RIGHT(name, text, roles) name,
@@ -333,6 +334,11 @@ struct km_backup_done { /* KM_BACKUP_DONE */
     int64_t number, bytes;
 };
 
+struct km_master_req {   /* KM_MASTER_REQUEST, _CONFIRM, _REWRAP, _FINISH */
+    const char *pattern; /* what is confirmed */
+    const char *after;   /* the label behind which a batch begins */
+};
+
 /* ---- A call */
 struct km_state; /* what a call sees of configuration and rings; see km_state_* */
 struct km_call {
@@ -458,6 +464,12 @@ klm_rc km_token_options(const struct parm_config *config, struct p11_options *ou
 /* Parts of the server, borrowed, as long as it is open. */
 struct klm_workers *km_workers(struct km_server *server);
 struct st_store *km_store(struct km_server *server);
+/* The MAC key of the store in a folder, with the master keys that the server knows (st_options.mac_key); to be wiped by the caller. KLM_E_WRONGKEY,
+ * KLM_E_CORRUPT, KLM_E_IO with a message: it lies beside the store, since the master key was changed, and does not open. */
+klm_rc km_store_key(struct km_server *server, const char *folder, uint8_t key[32],
+                    struct klm_diag *diag) KLM_MUST_USE;
+/* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way. */
+bool km_stays_here(enum st_table table, struct klm_slice key);
 struct kr_master *km_master(struct km_server *server);
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */

@@ -65,6 +65,7 @@ static unsigned roles_by_name(const struct parm_config *config, char mark, const
         {PARM_console_role_OPERATOR, KM_ROLE_OPERATOR},
         {PARM_console_role_AUDITOR, KM_ROLE_AUDITOR},
         {PARM_console_role_BACKUP, KM_ROLE_BACKUP},
+        {PARM_console_role_OFFICER, KM_ROLE_OFFICER},
     };
     unsigned out = 0;
 

@@ -19,6 +19,7 @@ static klm_rc open_master(struct km_server *server, const struct parm_config *co
     KLM_TRY(parm_masterkey_file(config, path, sizeof path));
     KLM_TRY(km_hardware_open(server, config, diag));
     KLM_TRY(km_hardware_master(server, config, path, diag));
+    km_master_know_files(server, config);
     if (!kr_master_escrowed(server->master) && !server->options.offline) {
         klm_say(KLM_MSG_MASTER_NO_ESCROW, path);
     }
@@ -34,7 +35,7 @@ static klm_rc open_store(struct km_server *server, const struct parm_config *con
 
     KLM_TRY(parm_store_dir(config, path, sizeof path));
     options.cache_bytes = (size_t)parm_num(config, PARM_store_cache_megabytes) << 20;
-    KLM_TRY(kr_master_derive(server->master, "store mac", options.mac_key));
+    KLM_TRY(km_store_key(server, path, options.mac_key, diag));
     rc = st_open_bdb(&options, diag, &server->store);
     klm_wipe(options.mac_key, sizeof options.mac_key);
     return rc;
@@ -191,6 +192,9 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
         rc = km_switch_ask(config, diag);
     }
     if (rc == KLM_OK) {
+        rc = km_master_resume(server, diag);
+    }
+    if (rc == KLM_OK) {
         rc = open_journal(server, config, diag);
     }
     if (rc == KLM_OK) {
@@ -219,6 +223,7 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
     km_state_swap(server, state);
     KLM_TRY(open_threads(server, state->config, diag));
     server->opened = true;
+    km_pass_resume(server);
     return km_tell_start(server);
 }
 
@@ -236,6 +241,7 @@ static struct km_server *server_new(const struct km_options *options)
     pthread_mutex_init(&server->checkpoints.lock, NULL);
     pthread_mutex_init(&server->drills.lock, NULL);
     km_auditor_init(&server->auditor);
+    km_pass_init(&server->pass);
     km_backup_init(&server->backup);
     return server;
 }
@@ -300,6 +306,7 @@ void km_close(struct km_server **server)
         return;
     }
     *server = NULL;
+    km_pass_end(s);
     km_checkpoint_end(s);
     klm_workers_free(&s->workers);
     km_writer_stop(s);

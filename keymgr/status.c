@@ -42,6 +42,7 @@ static klm_rc store_rows(struct km_call *call)
     KLM_TRY(pair(call, "Master key escrow",
                  kr_master_escrowed(server->master) ? "confirmed" : "NOT CONFIRMED"));
     KLM_TRY(km_hardware_rows(call));
+    KLM_TRY(km_master_rows(call));
     KLM_TRY(pair(call, "Store", st_failed(server->store) ? "NO MORE CHANGES" : "ready"));
     KLM_TRY(pair(call, "Changes in the store", KLM_NUM(st_number(server->store))));
     return KLM_OK;

@@ -66,11 +66,4 @@ uint32_t kr_chunk_size(const uint8_t head[KR_CHUNK_HEAD], bool *last);
 klm_rc kr_chunk_open(struct kr_chunks *chunks, const uint8_t head[KR_CHUNK_HEAD],
                      struct klm_slice sealed, uint8_t *out) KLM_MUST_USE;
 
-/* ---- Key tokens from one master key to another */
-/* Append the token of a label as it is under master key to. The key is opened in secret memory and sealed again; nobody sees it. Failures
- * as kr_token_open and kr_token_seal; out is then as it was. KLM_E_UNSUPPORTED: the token only names a key that never leaves its PKCS#11
- * token (kr_token_refers). */
-klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to, const char *label,
-                       struct klm_slice token, struct klm_buf *out) KLM_MUST_USE;
-
 #endif

@@ -89,10 +89,12 @@ static klm_rc prove_derived(const uint8_t key[32], const char *purpose, struct k
 klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
                        uint8_t proof[KR_PROOF])
 {
-    if (kr_master_strict(master)) {
+    const struct kr_master *sealing = kr_master_sealing(master);
+
+    if (kr_master_strict(sealing)) {
         return KLM_E_UNSUPPORTED; /* tokens are under a key that does not leave the hardware */
     }
-    return prove_derived(kr_master_key(master), master_purpose, transcript, proof);
+    return prove_derived(kr_master_key(sealing), master_purpose, transcript, proof);
 }
 
 klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,

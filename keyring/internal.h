@@ -72,6 +72,10 @@ const uint8_t *kr_master_key(const struct kr_master *master);
 const uint8_t *kr_master_id(const struct kr_master *master);
 klm_rc kr_master_from_bytes(const uint8_t key[32], bool escrowed, struct kr_master **out)
     KLM_MUST_USE;
+/* The key that new tokens are sealed under: this one, or another that is known. */
+const struct kr_master *kr_master_sealing(const struct kr_master *master);
+/* Known master keys: 0 is this one; NULL beyond. */
+const struct kr_master *kr_master_at(const struct kr_master *master, size_t i);
 /* The master key's token, borrowed; NULL: none is configured. */
 struct p11 *kr_master_p11(const struct kr_master *master);
 /* Label of the token's key when every use goes to it (strict), else NULL. */

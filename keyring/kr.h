@@ -58,6 +58,13 @@ bool kr_master_is_strict(const struct kr_master *master);
 const char *kr_master_object(const struct kr_master *master);
 /* A token for private keys of labels, beside a master key that is in none; it must outlive the master key. */
 void kr_master_use_token(struct kr_master *master, struct p11 *p11);
+/* Know another master key too, while keys are moved from one to the other: what is under either opens. Taken over on KLM_OK (and freed when its pattern is known
+ * already); KLM_E_LIMIT: too many are known. Any thread; other threads may be using the master key. */
+klm_rc kr_master_know(struct kr_master *master, struct kr_master **take) KLM_MUST_USE;
+/* Is another one known? */
+bool kr_master_knows_others(const struct kr_master *master);
+/* Seal under the known key of this verification pattern from now on: then it is the one whose pattern, escrow and place are told. KLM_E_NOTFOUND. */
+klm_rc kr_master_seal_with(struct kr_master *master, const char *vp) KLM_MUST_USE;
 /* False: warn at each start that no copy of the key is kept elsewhere. */
 bool kr_master_escrowed(const struct kr_master *master);
 /* Its verification pattern. */
@@ -119,6 +126,18 @@ klm_rc kr_token_open(const struct kr_master *master, const char *label, struct k
 /* As kr_token_open, for a key that is kept for use: with a strict master key only the sealed form is kept, and each use opens it. */
 klm_rc kr_token_hold(const struct kr_master *master, const char *label, struct klm_slice token,
                      struct kr_key **out) KLM_MUST_USE;
+/* Is a token under a known master key, but not under the one that seals? */
+bool kr_token_stale(const struct kr_master *master, struct klm_slice token);
+/* Append the token of a label to out, from under any key that from knows to under the one with which to seals; both may be the same. The key is
+ * opened in secret memory and sealed again; nobody sees it. Failures as kr_token_open and kr_token_seal; out is then as it was. KLM_E_UNSUPPORTED: the token
+ * only names a key that never leaves its PKCS#11 token (kr_token_refers). */
+klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to, const char *label,
+                       struct klm_slice token, struct klm_buf *out) KLM_MUST_USE;
+/* The 32 bytes of a key of the server's own (the store's MAC key), sealed as a token of that label, and back to secret memory. */
+klm_rc kr_purpose_seal(const struct kr_master *master, const char *label, const uint8_t key[32],
+                       struct klm_buf *out) KLM_MUST_USE;
+klm_rc kr_purpose_open(const struct kr_master *master, const char *label, struct klm_slice token,
+                       uint8_t key[32]) KLM_MUST_USE;
 /* Does a token hold no key but refer to one in a PKCS#11 token? It is under no master key. */
 bool kr_token_refers(struct klm_slice token);
 /* Verification pattern of the master key a token was made under, without opening it. */

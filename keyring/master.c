@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PARTS_MAX 16
+#define OTHERS 4 /* known besides: the one before, the next */
 #define VP_TEXT "klm verification pattern"
 
 struct kr_master {
@@ -18,6 +19,9 @@ struct kr_master {
     struct p11 *p11;                     /* borrowed; NULL: no token is configured */
     char object[KR_TOKEN_LABEL_MAX + 1]; /* the token's key that seals it; "": it is in no token */
     bool strict;                         /* each use goes to the token's key */
+    /* While the master key is changed, tokens are under several. Only ever added to, so that readers need no lock. */
+    _Atomic(struct kr_master *) other[OTHERS];
+    _Atomic(struct kr_master *) sealing; /* what new tokens are sealed under; NULL: this one */
 };
 
 klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8])
@@ -133,9 +137,72 @@ klm_rc kr_master_from_token(const struct kr_in_token *in, bool escrowed, struct 
     return KLM_OK;
 }
 
+const struct kr_master *kr_master_sealing(const struct kr_master *master)
+{
+    const struct kr_master *sealing = atomic_load_explicit(&master->sealing, memory_order_acquire);
+
+    return sealing ? sealing : master;
+}
+
+const struct kr_master *kr_master_at(const struct kr_master *master, size_t i)
+{
+    return i == 0       ? master
+           : i > OTHERS ? NULL
+                        : atomic_load_explicit(&master->other[i - 1], memory_order_acquire);
+}
+
+klm_rc kr_master_know(struct kr_master *master, struct kr_master **take)
+{
+    const struct kr_master *known;
+
+    for (size_t i = 0; (known = kr_master_at(master, i)) != NULL; i++) {
+        if (memcmp(known->id, (*take)->id, sizeof known->id) == 0) {
+            kr_master_free(take);
+            return KLM_OK;
+        }
+    }
+    for (size_t i = 0; i < OTHERS; i++) {
+        if (!atomic_load(&master->other[i])) {
+            atomic_store_explicit(&master->other[i], *take, memory_order_release);
+            *take = NULL;
+            return KLM_OK;
+        }
+    }
+    return KLM_E_LIMIT;
+}
+
+bool kr_master_knows_others(const struct kr_master *master)
+{
+    return kr_master_at(master, 1) != NULL;
+}
+
+klm_rc kr_master_seal_with(struct kr_master *master, const char *vp)
+{
+    char theirs[KR_VP_MAX];
+
+    klm_hex_upper(master->id, sizeof master->id, theirs);
+    if (strcmp(theirs, vp) == 0) {
+        atomic_store_explicit(&master->sealing, NULL, memory_order_release);
+        return KLM_OK;
+    }
+    for (size_t i = 0; i < OTHERS; i++) {
+        struct kr_master *other = atomic_load_explicit(&master->other[i], memory_order_acquire);
+
+        if (!other) {
+            break;
+        }
+        klm_hex_upper(other->id, sizeof other->id, theirs);
+        if (strcmp(theirs, vp) == 0) {
+            atomic_store_explicit(&master->sealing, other, memory_order_release);
+            return KLM_OK;
+        }
+    }
+    return KLM_E_NOTFOUND;
+}
+
 bool kr_master_in_hardware(const struct kr_master *master)
 {
-    return master->object[0] != '\0';
+    return kr_master_sealing(master)->object[0] != '\0';
 }
 
 struct p11 *kr_master_p11(const struct kr_master *master)
@@ -155,22 +222,22 @@ const char *kr_master_strict(const struct kr_master *master)
 
 bool kr_master_is_strict(const struct kr_master *master)
 {
-    return master->strict;
+    return kr_master_sealing(master)->strict;
 }
 
 const char *kr_master_object(const struct kr_master *master)
 {
-    return master->object;
+    return kr_master_sealing(master)->object;
 }
 
 bool kr_master_escrowed(const struct kr_master *master)
 {
-    return master->escrowed;
+    return kr_master_sealing(master)->escrowed;
 }
 
 void kr_master_vp(const struct kr_master *master, char out[KR_VP_MAX])
 {
-    klm_hex_upper(master->id, sizeof master->id, out);
+    klm_hex_upper(kr_master_sealing(master)->id, sizeof master->id, out);
 }
 
 klm_rc kr_master_derive(const struct kr_master *master, const char *purpose, uint8_t out[32])
@@ -199,6 +266,11 @@ void kr_master_free(struct kr_master **master)
         return;
     }
     *master = NULL;
+    for (size_t i = 0; i < OTHERS; i++) {
+        struct kr_master *other = atomic_load(&m->other[i]);
+
+        kr_master_free(&other);
+    }
     kr_secret_done(&m->key);
     free(m);
 }

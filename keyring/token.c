@@ -3,8 +3,6 @@
  * nonce however many are made. */
 #include "keyring/token.h"
 
-#include "keyring/backup.h"
-
 #include "base/secret.h"
 
 #include <string.h>
@@ -132,15 +130,15 @@ static klm_rc append(const struct kr_master *master, const char *label, const st
     return KLM_OK;
 }
 
-/* In the way of this master key. */
+/* Under the key that seals now, in its way. */
 static klm_rc seal_clear(const struct kr_master *master, const char *label,
                          const struct kr_spec *spec, const struct kr_secret *clear,
                          struct klm_buf *out)
 {
+    const struct kr_master *under = kr_master_sealing(master);
     const size_t at = out->n;
-    const klm_rc rc = kr_master_is_strict(master)
-                          ? kr_token_hard_seal(master, label, spec, clear, out)
-                          : append(master, label, spec, clear, out);
+    const klm_rc rc = kr_master_strict(under) ? kr_token_hard_seal(under, label, spec, clear, out)
+                                              : append(under, label, spec, clear, out);
 
     if (rc != KLM_OK) {
         out->n = at;
@@ -183,16 +181,30 @@ static klm_rc unseal(const struct kr_master *master, const char *label,
 static bool is_under(const struct kr_master *master, const struct kr_token *token)
 {
     return memcmp(token->id.p, kr_master_id(master), 8) == 0 &&
-           (token->alg == KR_ALG_TOKEN_GCM) == kr_master_is_strict(master);
+           (token->alg == KR_ALG_TOKEN_GCM) == (kr_master_strict(master) != NULL);
+}
+
+/* The known master key that a token is under, or NULL. */
+static const struct kr_master *master_of(const struct kr_master *master,
+                                         const struct kr_token *token)
+{
+    const struct kr_master *known;
+
+    for (size_t i = 0; (known = kr_master_at(master, i)) != NULL; i++) {
+        if (is_under(known, token)) {
+            return known;
+        }
+    }
+    return NULL;
 }
 
 /* The clear form, into a new secret. */
-static klm_rc unseal_any(const struct kr_master *master, const char *label,
-                         const struct kr_token *token, struct kr_secret *clear)
+static klm_rc clear_of(const struct kr_master *under, const char *label,
+                       const struct kr_token *token, struct kr_secret *clear)
 {
     KLM_TRY(kr_secret_new(KR_CLEAR_MAX, clear));
-    return token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(master, label, token, clear)
-                                          : unseal(master, label, token, clear);
+    return token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(under, label, token, clear)
+                                          : unseal(under, label, token, clear);
 }
 
 /* The clear form is not looked at: it comes out as it went in. */
@@ -200,6 +212,7 @@ klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to,
                        struct klm_slice in, struct klm_buf *out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
+    const struct kr_master *under;
     struct kr_token token;
     struct kr_spec spec;
 
@@ -208,10 +221,11 @@ klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to,
     if (token.alg == KR_ALG_REFERENCE) {
         return KLM_E_UNSUPPORTED;
     }
-    if (!is_under(from, &token)) {
+    under = master_of(from, &token);
+    if (!under) {
         return KLM_E_WRONGKEY;
     }
-    KLM_TRY(unseal_any(from, label, &token, &clear));
+    KLM_TRY(clear_of(under, label, &token, &clear));
     spec = (struct kr_spec){(enum kr_type)token.type, token.bits};
     return seal_clear(to, label, &spec, &clear, out);
 }
@@ -222,7 +236,7 @@ static klm_rc open_clear(const struct kr_master *master, const char *label,
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
 
-    KLM_TRY(unseal_any(master, label, token, &clear));
+    KLM_TRY(clear_of(master, label, token, &clear));
     if (kr_key_from_clear((enum kr_type)token->type, KLM_SLICE(clear.p, clear.n), &key) != KLM_OK ||
         key->spec.type != (enum kr_type)token->type || key->spec.bits != token->bits) {
         return KLM_E_CORRUPT;
@@ -235,6 +249,7 @@ static klm_rc open_clear(const struct kr_master *master, const char *label,
 klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice in,
                      struct kr_key **out)
 {
+    const struct kr_master *under;
     struct kr_token token;
 
     KLM_TRY(kr_check_token_label(label));
@@ -242,22 +257,56 @@ klm_rc kr_token_open(const struct kr_master *master, const char *label, struct k
     if (token.alg == KR_ALG_REFERENCE) {
         return kr_token_hard_refer(master, label, &token, out);
     }
-    if (!is_under(master, &token)) {
-        return KLM_E_WRONGKEY;
+    under = master_of(master, &token);
+    return under ? open_clear(under, label, &token, out) : KLM_E_WRONGKEY;
+}
+
+bool kr_token_stale(const struct kr_master *master, struct klm_slice in)
+{
+    struct kr_token token;
+    const struct kr_master *under;
+
+    if (kr_token_parse(in, &token) != KLM_OK || token.alg == KR_ALG_REFERENCE) {
+        return false;
     }
-    return open_clear(master, label, &token, out);
+    under = master_of(master, &token);
+    return under && under != kr_master_sealing(master);
+}
+
+klm_rc kr_purpose_seal(const struct kr_master *master, const char *label, const uint8_t key[32],
+                       struct klm_buf *out)
+{
+    KLM_AUTO(kr_key_free) struct kr_key *aes = NULL;
+
+    KLM_TRY(kr_key_from_aes(KLM_SLICE(key, 32), &aes));
+    return kr_token_seal(master, label, aes, out);
+}
+
+klm_rc kr_purpose_open(const struct kr_master *master, const char *label, struct klm_slice token,
+                       uint8_t key[32])
+{
+    KLM_AUTO(kr_key_free) struct kr_key *aes = NULL;
+
+    KLM_TRY(kr_token_open(master, label, token, &aes));
+    if (aes->spec.type != KR_AES || aes->aes.n != 32) {
+        return KLM_E_CORRUPT;
+    }
+    memcpy(key, aes->aes.p, 32);
+    return KLM_OK;
 }
 
 klm_rc kr_token_hold(const struct kr_master *master, const char *label, struct klm_slice in,
                      struct kr_key **out)
 {
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
+    struct kr_token token;
     unsigned char *spki = NULL;
     int n;
     klm_rc rc;
 
+    KLM_TRY(kr_token_parse(in, &token));
     KLM_TRY(kr_token_open(master, label, in, &key));
-    if (!kr_master_is_strict(master) || kr_key_in_token(key) || !key->pkey) {
+    if (token.alg != KR_ALG_TOKEN_GCM || !key->pkey) {
         *out = key;
         key = NULL;
         return KLM_OK;

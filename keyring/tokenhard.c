@@ -39,7 +39,7 @@ klm_rc kr_token_hard_seal(const struct kr_master *master, const char *label,
         &(struct kr_token_head){KR_ALG_TOKEN_GCM, *spec, kr_master_id(master), fresh, clear->n},
         out));
     aad_n = put_aad(KLM_SLICE(out->p + at, KR_TOKEN_HEAD), label, aad);
-    KLM_TRY(said(kr_hard_seal(kr_master_p11(master), kr_master_object(master),
+    KLM_TRY(said(kr_hard_seal(kr_master_p11(master), kr_master_strict(master),
                               KLM_SLICE(aad, aad_n), KLM_SLICE(clear->p, clear->n), sealed, &diag),
                  &diag));
     memcpy(out->p + at + KR_TOKEN_AT_NONCE, sealed, KR_TOKEN_NONCE);
@@ -58,7 +58,7 @@ klm_rc kr_token_hard_unseal(const struct kr_master *master, const char *label,
     memcpy(sealed, token->nonce.p, KR_TOKEN_NONCE);
     memcpy(sealed + KR_TOKEN_NONCE, token->sealed.p, n);
     memcpy(sealed + KR_TOKEN_NONCE + n, token->tag.p, KR_TOKEN_TAG);
-    rc = said(kr_hard_unseal(kr_master_p11(master), kr_master_object(master), KLM_SLICE(aad, aad_n),
+    rc = said(kr_hard_unseal(kr_master_p11(master), kr_master_strict(master), KLM_SLICE(aad, aad_n),
                              KLM_SLICE(sealed, n + KR_HARD_MORE), clear->p, clear->cap, &clear->n,
                              &diag),
               &diag);

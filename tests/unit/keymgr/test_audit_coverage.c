@@ -1093,6 +1093,110 @@ static struct km_call *rollover_bad(void)
     return RUN(KM_CERT_ROLLOVER, "owner", OWNER, "label", "None", "new_label", "C1");
 }
 
+/* ---- Change of the master key */
+static const struct km_actor officer = {
+    .kind = KM_ACTOR_OPERATOR, .roles = KM_ROLE_OFFICER, .name = "OFFICER", .address = "console"};
+static const struct km_actor task = {
+    .kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "ISKLM", .address = ""};
+static char next_vp[KR_VP_MAX];
+
+static struct km_call *change(enum km_verb_id verb, const struct km_actor *actor,
+                              const char *pattern)
+{
+    struct km_call *call = new_call(&house, verb, actor);
+
+    ((struct km_master_req *)call->req)->pattern = pattern;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+/* A new key beside the one in use; none when it is taken away. */
+static void next_file(bool there)
+{
+    struct kr_master *master = NULL;
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/masterkey/masterkey.sealed.next", house.dir);
+    unlink(path);
+    if (there) {
+        REQUIRE_OK(kr_master_generate(&master));
+        REQUIRE_OK(kr_master_save(master, path, NULL));
+        REQUIRE_OK(kr_master_confirm_escrow(path, NULL));
+        kr_master_vp(master, next_vp);
+        kr_master_free(&master);
+    }
+}
+
+static struct km_call *change_request_ok(void)
+{
+    if (!bare) {
+        next_file(true);
+    }
+    return change(KM_MASTER_REQUEST, &admin, NULL);
+}
+
+static struct km_call *change_request_bad(void)
+{
+    next_file(false);
+    return change(KM_MASTER_REQUEST, &admin, NULL);
+}
+
+static struct km_call *confirm_ok(void)
+{
+    if (!bare) {
+        struct km_call *call = change_request_ok();
+
+        CHECK_RC(call->rc, KLM_OK);
+        km_call_free(&call);
+    }
+    return change(KM_MASTER_CONFIRM, &officer, next_vp);
+}
+
+static struct km_call *confirm_bad(void)
+{
+    return change(KM_MASTER_CONFIRM, &officer, "0000000000000000");
+}
+
+static struct km_call *rewrap_ok(void)
+{
+    return change(KM_MASTER_REWRAP, &task, NULL);
+}
+
+static struct km_call *rewrap_bad(void)
+{
+    return change(KM_MASTER_REWRAP, &admin, NULL);
+}
+
+/* Afterwards another change is requested, and the file of a token is of the new key, for who comes later. */
+static void ready_again(void)
+{
+    struct km_call *call = rewrap_ok();
+
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+    call = token_write_ok();
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+    call = change_request_ok();
+    CHECK_RC(call->rc, KLM_OK);
+    km_call_free(&call);
+}
+
+static struct km_call *finish_ok(void)
+{
+    struct km_call *call = change(KM_MASTER_FINISH, &task, NULL);
+
+    if (!bare) {
+        ready_again();
+    }
+    return call;
+}
+
+static struct km_call *finish_bad(void)
+{
+    return change(KM_MASTER_FINISH, &admin, NULL);
+}
+
 /* ---- In this order, as some need what others made. A verb that has nothing to fail by says so. */
 typedef struct km_call *run_fn(void);
 static const struct row {
@@ -1187,6 +1291,10 @@ static const struct row {
     {KM_GROUP_ALIAS_DELETE, alias_delete_ok, alias_delete_ok, NULL},
     {KM_GROUP_DELETE, group_delete_ok, group_delete_ok, NULL},
     {KM_KEYS_DELETE, keys_delete_ok, keys_delete_bad, NULL},
+    {KM_MASTER_REWRAP, rewrap_ok, rewrap_bad, NULL},
+    {KM_MASTER_REQUEST, change_request_ok, change_request_bad, NULL},
+    {KM_MASTER_CONFIRM, confirm_ok, confirm_bad, NULL},
+    {KM_MASTER_FINISH, finish_ok, finish_bad, NULL},
 };
 
 static void serving(void)
