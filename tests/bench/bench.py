@@ -20,6 +20,7 @@ import time
 
 import audit
 import backup
+import token_row
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
@@ -96,6 +97,10 @@ class Server:
         done = subprocess.run([os.path.join(BUILD, "bin", "oper"), f"F ISKLM,APPL='{command}'"], env={**os.environ, **self.env},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True, timeout=60)
         return done.stdout
+
+    def racf(self, command):
+        subprocess.run([os.path.join(BUILD, "bin", "racdcert"), command], env={**os.environ, **self.env},
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60)
 
     def read_env(self):
         text = open(os.path.join(self.home, "env"), encoding="utf-8").read()
@@ -469,6 +474,8 @@ def run(servers):
         start_rows(big)
         flat_row(small, big)
     bench = sys.modules[__name__]
+    if token_row.wanted(bench):
+        token_row.rows(bench, servers)
     if audit.wanted(bench):
         audit.rows(bench, servers)
     if backup.wanted(bench):

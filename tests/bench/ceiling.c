@@ -3,6 +3,7 @@
  *   ceiling decrypt|encrypt|random [-t THREADS]
  *   ceiling commit -f FOLDER [-t THREADS] [-u PUTS]   synchronous commits of so many puts of 500 bytes, in a folder that it makes below FOLDER
  *   ceiling open -f FOLDER [-m CACHE_MEGABYTES]       a bare recovered open of the environment there, and of all databases in it
+ *   ceiling token -l LIBRARY -k KEY -p PIN_FILE [-t THREADS]   private operations of an RSA-2048 key in a PKCS#11 token
  * All take -d SECONDS. */
 #include "tests/bench/ceiling.h"
 #include "tests/bench/bench.h"
@@ -20,7 +21,7 @@ static const struct kind kinds[] = {
     {"echo", ceiling_echo, false},       {"decrypt", ceiling_decrypt, false},
     {"encrypt", ceiling_encrypt, false}, {"random", ceiling_random, false},
     {"keywrap", ceiling_keywrap, false}, {"commit", ceiling_commit, true},
-    {"open", ceiling_open, true},
+    {"open", ceiling_open, true},        {"token", ceiling_token, false},
 };
 
 static const struct kind *find(const char *name)
@@ -30,7 +31,9 @@ static const struct kind *find(const char *name)
             return &kinds[i];
         }
     }
-    bench_die("usage", "ceiling echo|decrypt|encrypt|random|commit|open [options]; see its source");
+    bench_die(
+        "usage",
+        "ceiling echo|decrypt|encrypt|random|keywrap|commit|open|token [options]; see its source");
 }
 
 int main(int argc, char **argv)
@@ -41,7 +44,7 @@ int main(int argc, char **argv)
     int c;
 
     optind = 2;
-    while ((c = getopt(argc, argv, "d:t:c:u:Tf:m:")) != -1) {
+    while ((c = getopt(argc, argv, "d:t:c:u:Tf:m:l:k:p:")) != -1) {
         switch (c) {
         case 'd':
             options.seconds = bench_number(optarg, 0.05, 600);
@@ -63,6 +66,15 @@ int main(int argc, char **argv)
             break;
         case 'm':
             options.cache_megabytes = (unsigned)bench_number(optarg, 4, 3000);
+            break;
+        case 'l':
+            options.library = optarg;
+            break;
+        case 'k':
+            options.key = optarg;
+            break;
+        case 'p':
+            options.pin_file = optarg;
             break;
         default:
             find(NULL);

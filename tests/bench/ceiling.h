@@ -10,6 +10,7 @@ struct ceiling_options {
     bool tls;
     const char *folder; /* where the store would be */
     unsigned cache_megabytes;
+    const char *library, *key, *pin_file; /* of a PKCS#11 token: paths, and the label of its key */
 };
 
 /* Each prints one JSON object and ends the program when it fails. */
@@ -21,5 +22,7 @@ void ceiling_keywrap(const struct ceiling_options *options);
 void ceiling_random(const struct ceiling_options *options); /* 32 bytes of the private generator */
 void ceiling_commit(const struct ceiling_options *options); /* Berkeley DB, synchronous commits */
 void ceiling_open(const struct ceiling_options *options);   /* Berkeley DB, open with recovery */
+void ceiling_token(
+    const struct ceiling_options *options); /* private operation of a token's RSA-2048 key */
 
 #endif
