@@ -29,6 +29,17 @@ klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
                                 const struct srv_prompt *prompt, struct klm_diag *diag)
     KLM_MUST_USE;
 
+/* ---- officers.c: key parts by separate officers */
+/* Who runs this, as the kernel has it: the login user of the process (/proc/self/loginuid). KLM_E_DENIED: nobody in particular, or root. */
+klm_rc srv_officer(uid_t *out, struct klm_diag *diag) KLM_MUST_USE;
+/* Take an officer's part of the master key that is to stand in path and is made of so many parts (2 to 8). Until the last one each is kept beside path, mode
+ * 0400; the last one is not, and *out is then the key, otherwise NULL. *here: how many parts there are now. KLM_E_EXISTS: path is there; KLM_E_DENIED: a part by
+ * this officer is; KLM_E_STATE: parts of another number are; KLM_E_INVALID: it equals another part. Nothing is changed then. */
+klm_rc srv_enter_part(const char *path, unsigned of, uid_t officer, const uint8_t part[32],
+                      struct klm_diag *diag, unsigned *here, struct kr_master **out) KLM_MUST_USE;
+/* Remove the parts kept beside path. */
+klm_rc srv_parts_drop(const char *path, struct klm_diag *diag) KLM_MUST_USE;
+
 /* ---- console lines: "BPXM023I (USER) text" on standard output, and to attached operators */
 /* Route klm_say to the console for a user id (shown in upper case). */
 void srv_console_to(const char *userid);

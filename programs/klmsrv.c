@@ -104,7 +104,41 @@ static klm_rc make_master(const char *path, const char **rest, struct klm_diag *
     return save(master, path, diag);
 }
 
-static klm_rc enter_master(const char *path, const char **names, struct klm_diag *diag)
+/* One officer's part; the last one makes the key. */
+static klm_rc enter_part(const char *path, unsigned of, const char *name, uint8_t part[32],
+                         struct klm_diag *diag)
+{
+    KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
+    unsigned here = 0;
+    uid_t officer;
+
+    KLM_TRY(srv_officer(&officer, diag));
+    KLM_TRY(read_part(name, 1, part, diag));
+    KLM_TRY(srv_enter_part(path, of, officer, part, diag, &here, &master));
+    printf("Part %u of %u, entered by user %u\n", here, of, officer);
+    if (!master) {
+        return KLM_OK;
+    }
+    KLM_TRY(save(master, path, diag));
+    return srv_parts_drop(path, diag);
+}
+
+static klm_rc enter_as_officer(const char *path, int of, const char **names, struct klm_diag *diag)
+{
+    uint8_t *part;
+    klm_rc rc;
+
+    if (!names || !names[0] || names[1] || of < 0) {
+        return klm_fail(diag, KLM_E_USAGE, KLM_MSG_PART_ONE);
+    }
+    part = klm_secret_alloc(32);
+    rc = part ? enter_part(path, (unsigned)of, names[0], part, diag) : KLM_E_NOMEM;
+    klm_secret_free(part, 32);
+    return rc;
+}
+
+/* All parts by whoever runs this: not what officers are for, so it has to be asked for. */
+static klm_rc enter_alone(const char *path, const char **names, struct klm_diag *diag)
 {
     KLM_AUTO(kr_master_free) struct kr_master *master = NULL;
     uint8_t(*parts)[32] = klm_secret_alloc(PARTS_MAX * 32);
@@ -121,7 +155,13 @@ static klm_rc enter_master(const char *path, const char **names, struct klm_diag
         rc = kr_master_from_parts((const uint8_t(*)[32])parts, n, &master);
     }
     klm_secret_free(parts, PARTS_MAX * 32);
-    return rc == KLM_OK ? save(master, path, diag) : rc;
+    if (rc == KLM_OK) {
+        rc = save(master, path, diag);
+    }
+    if (rc == KLM_OK) {
+        klm_say(KLM_MSG_PART_ALONE, path);
+    }
+    return rc;
 }
 
 static klm_rc write_part(const char *path, const uint8_t part[32], struct klm_diag *diag)
@@ -239,6 +279,7 @@ static klm_rc verify(const char *config, const char *certificate, struct klm_dia
 struct arguments {
     char *make, *enter, *split, *confirm, *verify, *certificate;
     char *backup, *check, *restore, *undo, *password_file, *accept;
+    int officers, alone;
 };
 
 static void free_arguments(struct arguments *a)
@@ -293,7 +334,8 @@ static int ceremony(const struct arguments *a, const char **rest)
     } else if (a->make) {
         rc = make_master(a->make, rest, &diag);
     } else if (a->enter) {
-        rc = enter_master(a->enter, rest, &diag);
+        rc = a->alone ? enter_alone(a->enter, rest, &diag)
+                      : enter_as_officer(a->enter, a->officers, rest, &diag);
     } else if (a->split) {
         rc = split_master(a->split, rest, &diag);
     } else if (a->confirm) {
@@ -313,7 +355,11 @@ int main(int argc, const char **argv)
          "CONFIG",
          "FILE|URI"},
         {"enter-master", 0, POPT_ARG_STRING, &a.enter, 0,
-         "seal a master key made of the PARTs named (- asks) in FILE", "FILE"},
+         "enter one officer's PART (- asks) of the master key to be sealed in FILE", "FILE"},
+        {"officers", 0, POPT_ARG_INT, &a.officers, 0,
+         "with --enter-master: how many officers have a part, each of whom runs it (2 to 8)", "N"},
+        {"alone", 0, POPT_ARG_NONE, &a.alone, 0,
+         "with --enter-master: all PARTs at once, by one person, without that safeguard", NULL},
         {"split-master", 0, POPT_ARG_STRING, &a.split, 0,
          "write the master key of FILE as PARTs for its officers", "FILE"},
         {"confirm-escrow", 0, POPT_ARG_STRING, &a.confirm, 0,

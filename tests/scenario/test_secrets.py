@@ -161,7 +161,7 @@ def no_secret_is_in_any_file_record_message_or_trace_with_everything_on():
         secrets += private_and_data_keys(server, eedks)
         wrong = f"{SITE.folder}/wrong"
         write(f"{wrong}1", secrets[1].hex()[:-1])
-        tool("klmsrv", "--enter-master", f"{server.home}/log/never", f"{wrong}1", f"{wrong}1", status=None)
+        tool("klmsrv", "--alone", "--enter-master", f"{server.home}/log/never", f"{wrong}1", f"{wrong}1", status=None)
         look_for = set().union(*(forms(secret) for secret in secrets), *(forms(one.encode()) for one in PASSWORDS), [b"PRIVATE KEY"])
         expect(all(len(one) >= 8 for one in look_for), "too short to look for")
         seen, places = search(server, look_for, receiver.got)

@@ -225,15 +225,54 @@ def a_master_key_made_of_parts_opens_the_store_of_the_one_that_was_split():
         parts = [f"{server.home}/part{i}" for i in (1, 2, 3)]
         tool("klmsrv", "--split-master", path, *parts)
         os.remove(path)
-        tool("klmsrv", "--enter-master", path, *parts[:2])
+        tool("klmsrv", "--alone", "--enter-master", path, *parts[:2])
         expect("KLM0304E" in server.refuses_to_start(status=1), "two of three parts are the whole key")
         os.remove(path)
-        tool("klmsrv", "--enter-master", path, parts[2], parts[0], parts[1])
+        expect("KLM1458W" in tool("klmsrv", "--alone", "--enter-master", path, parts[2], parts[0], parts[1]), "a warning")
         expect("KLM0932W" not in server.start(), server.console())
         write(parts[0], "00" * 31)
-        expect("KLM0984E" in tool("klmsrv", "--enter-master", f"{server.home}/x", *parts, status=1), "a short part")
-        expect("KLM0985E" in tool("klmsrv", "--enter-master", f"{server.home}/x", parts[1], status=2), "one part")
+        expect("KLM0984E" in tool("klmsrv", "--alone", "--enter-master", f"{server.home}/x", *parts, status=1), "a short part")
+        expect("KLM0985E" in tool("klmsrv", "--alone", "--enter-master", f"{server.home}/x", parts[1], status=2), "one part")
         expect(not os.path.exists(f"{server.home}/x"), "a file was made")
+
+
+def as_officer(uid, *words, status=0):
+    """Run klmsrv as somebody who logged in under that user id and became the task's user from there."""
+    return run("sh", "-c", 'echo "$0" >/proc/self/loginuid && exec "$@"', str(uid), f"{BIN}/klmsrv", *words, status=status)
+
+
+@test
+def each_key_part_is_entered_by_another_person():
+    with SITE.server() as server:
+        path = server.value("config.masterkey.file")
+        parts = [f"{server.home}/part{i}" for i in (1, 2, 3)]
+        tool("klmsrv", "--split-master", path, *parts)
+
+        def enter(uid, part, of="3", status=0):
+            return as_officer(uid, "--officers", of, "--enter-master", path, *([part] if isinstance(part, str) else part), status=status)
+
+        def kept():
+            return sorted(name for name in os.listdir(os.path.dirname(path)) if ".part-" in name)
+
+        expect("KLM0008E" in enter(1001, parts[0], status=1) and not kept(), "a master key is there")
+        os.remove(path)
+        for nobody in (0, 2**32 - 1):
+            expect("KLM1450E" in enter(nobody, parts[0], status=1), "nobody in particular")
+        expect("KLM1455E" in enter(1001, parts, status=2), "several at once")
+        expect("KLM0985E" in enter(1001, parts[0], of="1", status=2) and "KLM0985E" in enter(1001, parts[0], of="9", status=2), "how many")
+        expect(not kept(), "refused, and yet kept")
+        expect("Part 1 of 3, entered by user 1001" in enter(1001, parts[0]), "the first")
+        expect("KLM1451E" in enter(1001, parts[1], status=1), "the same person")
+        expect("KLM1452E" in enter(1002, parts[0], status=1), "the same part")
+        expect("KLM1453E" in enter(1002, parts[1], of="2", status=1), "another number of parts")
+        expect(len(kept()) == 1 and os.stat(f"{os.path.dirname(path)}/{kept()[0]}").st_mode & 0o777 == 0o400, "what is kept")
+        expect("Part 2 of 3" in enter(1002, parts[1]) and not os.path.exists(path), "the second")
+        os.truncate(f"{os.path.dirname(path)}/{kept()[1]}", 31)
+        expect("KLM1454E" in enter(1003, parts[2], status=1), "cut short")
+        os.remove(f"{os.path.dirname(path)}/{kept()[1]}")
+        enter(1002, parts[1])
+        expect("Master key sealed" in enter(1003, parts[2]) and not kept(), "the last makes the key, and no part stays")
+        server.start()
 
 
 @test
