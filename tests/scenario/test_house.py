@@ -91,6 +91,9 @@ def installed_programs_are_hardened():
     programs = [os.path.join(BUILD, "bin", name) for name in os.listdir(os.path.join(BUILD, "bin"))]
     expect(programs, "there are no programs")
     for program in programs:
+        with open(program, "rb") as file:
+            if file.read(2) == b"#!":  # klmpartner is a script
+                continue
         said = run("readelf", "-W", "-hld", program)
         expect("DYN (Position-Independent Executable file)" in said, f"{program} is not PIE")
         expect("GNU_RELRO" in said and re.search(r"FLAGS.*\b(NOW|BIND_NOW)\b", said), f"{program}: relocations stay writable")

@@ -192,7 +192,7 @@ def after_a_kill_no_key_is_given_that_was_given_before():
             server.start()
         write_until_lost(10)
         expect(len(given) > 20 and len(set(given)) == len(given), f"{len(given)} keys given, {len(set(given))} of them different")
-        left = int(re.search(r"Left\W+([0-9]+)", server.oper("listkeygroups -groupID TAPES"))[1])
+        left = int(re.search(r"^TAPES +[0-9]+ +([0-9]+) ", server.oper("listkeygroups -groupID TAPES"), re.M)[1])
         expect(left <= 0xfff - len(given), f"{left} keys left after {len(given)}")
 
 
