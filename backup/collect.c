@@ -187,7 +187,7 @@ static klm_rc put_record(struct collect *c, const struct bk_record *record)
 
 static klm_rc add_token(struct collect *c, struct klm_slice key, struct klm_slice token)
 {
-    KLM_AUTO(klm_buf_done) struct klm_buf again;
+    KLM_AUTO(klm_buf_done) struct klm_buf again = {0};
     klm_rc rc;
 
     if (kr_token_refers(token)) {

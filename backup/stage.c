@@ -117,7 +117,7 @@ static klm_rc put(struct staging *s, struct klm_slice key, struct klm_slice reco
 
 static klm_rc put_token(struct staging *s, const struct bk_record *record)
 {
-    KLM_AUTO(klm_buf_done) struct klm_buf token;
+    KLM_AUTO(klm_buf_done) struct klm_buf token = {0};
     char label[KR_TOKEN_LABEL_MAX + 1];
     klm_rc rc;
 

@@ -5,13 +5,15 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 
-from keyserver import LABEL, LABEL2, SIGNED, Site, read, tool, wait_until
+from keyserver import BIN, LABEL, LABEL2, SIGNED, Site, read, tool, wait_until, write
 from peer import Host
 from scenario import expect, main, run, test
-from softhsm import PIN, Token, helper_of
+from softhsm import LIBRARY, PIN, Token, helper_of
 
 FOLDER = tempfile.mkdtemp(prefix="t-")
 atexit.register(shutil.rmtree, FOLDER, True)
@@ -80,6 +82,55 @@ def private_keys_made_in_the_token_serve_and_never_leave_it():
             kill_helper(server)
             expect(HOST.read("HRD002") == HARD_EC.encode() * 100, "after the helper was killed")
         expect(int(server.status("PKCS#11 helper restarts")) >= 2, "restarts are counted")
+
+
+def token_says(kind):
+    """What another reader of the token (OpenSC) says of its keys of that kind: label to the line of its access."""
+    said = run("pkcs11-tool", "--module", LIBRARY, "--token-label", TOKEN.label, "--login", "--pin", PIN, "--list-objects", "--type", kind)
+    return {found[1]: set(found[2].strip().split(", ")) for found in re.finditer(r"(?s)label:\s+(\S+)\n.*?Access:\s+([^\n]*)", said)}
+
+
+@test
+def no_way_out_gives_the_private_key_of_a_token():
+    with PLAIN.server() as server:
+        label, name = "Stays_RSA", "STAYS_RSA"
+        hardware(server, label, "SIZE(2048)")
+        serve(server)
+        HOST.write("STY001", b"x", "--kl1", label)
+        for form in ("PKCS12DER", "PKCS12B64"):
+            said = server.racf(f"ID(TAPEKMS) EXPORT(LABEL('{label}')) DSN('OUT.P12') FORMAT({form}) PASSWORD('Zz-9-secret')", status=1)
+            expect("KLM0486E" in said and not os.path.exists(f"{server.home}/files/OUT.P12"), said)
+        for form in ("CERTDER", "PKCS7B64"):
+            server.racf(f"ID(TAPEKMS) EXPORT(LABEL('{label}')) DSN('OUT.{form}') FORMAT({form})")
+        expect("KLM1421E" in server.xfer(f"WRITE,{name},OUT(KEY)", status=1), "a key token")
+        expect("KLM0486E" in server.racf(f"ID(TAPEKMS) GENREQ(LABEL('{label}')) DSN('OUT.CSR')", status=1), "a request, which would use it as a signer")
+        left = [file for _, _, files in os.walk(f"{server.home}/files") for file in files if file in ("OUT.P12", "OUT.CSR", "KEY")]
+        expect(not left, f"files of what was refused: {left}")
+        access = token_says("privkey")[name]
+        expect({"sensitive", "always sensitive", "never extractable"} <= access and "extractable" not in access, access)
+
+
+@test
+def a_backup_has_only_the_reference_to_a_key_in_a_token():
+    with PLAIN.server("pkcs11.timeout.seconds=2") as server:
+        hardware(server, "Saved_RSA", "SIZE(2048)")
+        serve(server)
+        HOST.write("SAV001", b"x", "--kl1", "Saved_RSA")
+        server.stop()
+        password = f"{server.home}/password"
+        write(password, "correct horse battery\n")
+        os.chmod(password, 0o400)
+        tool("klmsrv", f"--backup={server.home}/one", f"--password-file={password}", server.config)
+        tool("klmsrv", f"--restore={server.home}/one", f"--password-file={password}", "--accept=older", server.config)
+        TOKEN.hide()
+        try:
+            server.start()
+            HOST.attach(server)
+            expect("KLM1423E" in HOST.refused("SAV001", "EE0F", command="read"), "the backup had the key")
+        finally:
+            TOKEN.show()
+        server.oper("refresh")
+        expect(HOST.read("SAV001") == b"x", "with the token")
 
 
 @test
@@ -169,6 +220,8 @@ def a_master_key_in_the_token_is_shown_and_needed_at_the_start():
         host = WORKING_HOST
         serve(server, host)
         expect("PKCS#11 token, key klm.master, seals" in server.status("Master key place"), "place")
+        access = token_says("secrkey")["klm.master"]
+        expect({"sensitive", "always sensitive", "never extractable"} <= access and "extractable" not in access, access)
         expect(re.fullmatch("[0-9A-F]{16}", server.status("Master key verification pattern")), "pattern")
         host.write("WRK001", b"x", "--kl1", LABEL)
         TOKEN.hide()
@@ -209,6 +262,26 @@ def strict_means_that_nothing_is_unwrapped_while_the_helper_is_stopped():
             TOKEN.show()
         server.oper("refresh")
         expect(host.read("STR001") == b"x" and host.read("STR003") == b"y", "with the helper back")
+
+
+@test
+def with_strict_no_command_that_waits_for_the_token_holds_up_the_task():
+    with STRICT.server() as server:
+        server.start()
+        environment = {**os.environ, "KLM_OPER_SOCKET": server.socket}
+        server.oper("createkeys -range mov01-01")
+        for words in (("oper", "F ISKLM,APPL='createkeys -range wai01-01'"),
+                      ("racdcert", "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('W')) WITHLABEL('W') PCICC(W) NISTECC SIZE(256)"),
+                      ("racdcert", f"ID(TAPEKMS) GENREQ(LABEL('{LABEL2}')) DSN('W.CSR')"),
+                      ("racdcert", f"ID(TAPEKMS) EXPORT(LABEL('{LABEL2}')) DSN('W.P12') FORMAT(PKCS12DER) PASSWORD('Zz-9-secret')")):
+            os.kill(wait_until("a helper", 10, lambda: helper_of(server)), signal.SIGSTOP)
+            waits = subprocess.Popen([f"{BIN}/{words[0]}", *words[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT)
+            time.sleep(0.3)  # it is under way
+            server.oper("version")
+            expect(waits.poll() is None, f"the task answered only after {words}: {waits.stdout.read() if waits.poll() is not None else ''}")
+            waits.communicate(timeout=60)
+            server.oper("refresh", status=None)
 
 
 @test
