@@ -284,12 +284,6 @@ klm_rc km_key_translate_apply(struct km_call *call, struct st_change *change)
     return km_serve_usage(call, change);
 }
 
-/* Each unlock of a disk system is told in the usage metadata, with the label that opened it. */
-klm_rc km_disk_unlock_apply(struct km_call *call, struct st_change *change)
-{
-    return km_serve_usage(call, change);
-}
-
 klm_rc km_drive_verify_prepare(struct km_call *call)
 {
     struct km_verify *req = call->req;

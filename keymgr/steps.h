@@ -67,7 +67,6 @@ void km_backup_done_publish(struct km_call *call);
 klm_rc km_drive_contact_apply(struct km_call *call, struct st_change *change);
 klm_rc km_key_create_apply(struct km_call *call, struct st_change *change);
 klm_rc km_key_translate_apply(struct km_call *call, struct st_change *change);
-klm_rc km_disk_unlock_apply(struct km_call *call, struct st_change *change);
 klm_rc km_drive_add_apply(struct km_call *call, struct st_change *change);
 klm_rc km_drive_modify_apply(struct km_call *call, struct st_change *change);
 klm_rc km_drive_delete_apply(struct km_call *call, struct st_change *change);

@@ -111,13 +111,15 @@ TEST(a_disk_system_gets_a_data_key_and_gets_it_again_from_either_eedk)
     km_call_free(&made);
 }
 
-TEST(each_unlock_is_in_the_audit_and_in_the_usage_of_the_array)
+/* An array that waits for its key must not wait for a disk of the key server: an unlock changes nothing in the store. */
+TEST(each_unlock_is_in_the_audit_and_changes_nothing)
 {
     serving();
     struct km_call *made = create(ARRAY, NULL), *before = usage_of(ARRAY);
     size_t audited = events(&house, "disk-unlock", SMF_SUCCESS, NULL, "EG0001");
 
     REQUIRE_OK(made->rc);
+    uint64_t changes = st_number(km_store(house.server));
     struct km_call *call = unlock(ARRAY, made->keyed.eedk[1], made->keyed.eedk[0]);
     REQUIRE_OK(call->rc);
     CHECK_INT(events(&house, "disk-unlock", SMF_SUCCESS, NULL, "EG0001"), audited + 1);
@@ -125,11 +127,8 @@ TEST(each_unlock_is_in_the_audit_and_in_the_usage_of_the_array)
                      "Disk Unlock Request: Drive Serial Number: " ARRAY),
               audited + 1);
     struct km_call *after = usage_of(ARRAY);
-    CHECK_INT(after->rows.n, before->rows.n + 1);
-    CHECK_STR(cell(after, 0, "VolSer"), "EG0001");
-    CHECK_STR(cell(after, 0, "Drive"), ARRAY);
-    CHECK_STR(cell(after, 0, "Key Alias 1"), "L2");
-    CHECK_STR(cell(after, 0, "Key Alias 2"), "");
+    CHECK_INT(after->rows.n, before->rows.n);
+    CHECK_INT(st_number(km_store(house.server)), changes);
     km_call_free(&after);
     km_call_free(&call);
     km_call_free(&before);
