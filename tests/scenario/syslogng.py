@@ -30,7 +30,8 @@ class SyslogNg:
         tls = ""
         if self.source == "tls":
             tls = ('tls(cert-file("{cert}") key-file("{key}") ca-file("{ca}") peer-verify(required-trusted))'.format(**self.tls))
-        return f'syslog(ip(127.0.0.1) port({self.port}) transport({self.source}) {tls} flags(store-raw-message))'
+        room = "so-rcvbuf(2097152)" if self.source == "udp" else ""  # what finds no room is lost, that is UDP
+        return f'syslog(ip(127.0.0.1) port({self.port}) transport({self.source}) {room} {tls} flags(store-raw-message))'
 
     def start(self, conf=None):
         write(self.conf, conf or "@version: 3.38\noptions { " + OPTIONS + " };\nsource s { " + self.statement() + "; };\n"
