@@ -73,7 +73,7 @@ static ck_object_handle_t find_key(ck_session_handle_t session, const char *labe
     char name[65];
     struct ck_attribute want[] = {{CKA_CLASS, &class, sizeof class},
                                   {CKA_LABEL, name, strnlen(label, 64)}};
-    ck_object_handle_t key;
+    ck_object_handle_t key = 0;
     unsigned long n = 0;
 
     snprintf(name, sizeof name, "%s", label);

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from keyserver import BIN, LABEL, LABEL2, SIGNED, Site, read, tool, wait_until, write
+from keyserver import LABEL, LABEL2, SIGNED, Site, read, tool, wait_until, write
 from peer import Host
 from scenario import expect, main, run, test
 from softhsm import LIBRARY, PIN, Token, helper_of
@@ -265,23 +265,17 @@ def strict_means_that_nothing_is_unwrapped_while_the_helper_is_stopped():
 
 
 @test
-def with_strict_no_command_that_waits_for_the_token_holds_up_the_task():
+def with_strict_a_drive_that_waits_for_the_token_holds_up_no_other():
     with STRICT.server() as server:
-        server.start()
-        environment = {**os.environ, "KLM_OPER_SOCKET": server.socket}
-        server.oper("createkeys -range mov01-01")
-        for words in (("oper", "F ISKLM,APPL='createkeys -range wai01-01'"),
-                      ("racdcert", "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('W')) WITHLABEL('W') PCICC(W) NISTECC SIZE(256)"),
-                      ("racdcert", f"ID(TAPEKMS) GENREQ(LABEL('{LABEL2}')) DSN('W.CSR')"),
-                      ("racdcert", f"ID(TAPEKMS) EXPORT(LABEL('{LABEL2}')) DSN('W.P12') FORMAT(PKCS12DER) PASSWORD('Zz-9-secret')")):
-            os.kill(wait_until("a helper", 10, lambda: helper_of(server)), signal.SIGSTOP)
-            waits = subprocess.Popen([f"{BIN}/{words[0]}", *words[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=subprocess.STDOUT)
-            time.sleep(0.3)  # it is under way
-            server.oper("version")
-            expect(waits.poll() is None, f"the task answered only after {words}: {waits.stdout.read() if waits.poll() is not None else ''}")
-            waits.communicate(timeout=60)
-            server.oper("refresh", status=None)
+        serve(server, STRICT_HOST)
+        STRICT_HOST.write("WAI001", b"x", "--kl1", LABEL)
+        os.kill(helper_of(server), signal.SIGSTOP)
+        waits = STRICT_HOST.begin("read", STRICT_HOST.tape("WAI001"), f"{STRICT_HOST.folder}/waits", stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.4)  # it is under way
+        STRICT_HOST.write("WAI002", b"y", "--kl1", LABEL)
+        expect(waits.poll() is None, "the one was answered only after the other")
+        waits.wait(60)
 
 
 @test
