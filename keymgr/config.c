@@ -250,33 +250,36 @@ static klm_rc may_change(void *arg, enum parm_id id, bool *stays)
                                                         : check_right(import->call, id);
 }
 
-/* The new text in force and in the file; a link to the file stays one. */
+klm_rc km_config_write(const char *name, struct klm_slice text, struct klm_diag *diag)
+{
+    char *path = realpath(name, NULL);
+    struct stat st;
+    klm_rc rc;
+
+    if (!path || stat(path, &st) != 0) {
+        rc = klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, name, strerror(errno));
+    } else {
+        rc = klm_file_replace(path, text, st.st_mode & 07777, diag);
+    }
+    free(path);
+    return rc;
+}
+
+/* The new text in force and in the file. */
 static klm_rc put_text(struct import *import)
 {
     struct km_call *call = import->call;
     struct parm_config *config;
     struct km_state *state;
-    struct stat st;
-    char *path;
     klm_rc rc;
 
     KLM_TRY(
         parm_load_text(klm_buf_as_slice(&import->text), import->path, true, &call->diag, &config));
     KLM_TRY(km_state_load(call->server, config, &call->diag, &state));
     rc = km_more_config(call, call->state->config, state->config);
-    if (rc != KLM_OK) {
-        km_state_put(&state);
-        return rc;
+    if (rc == KLM_OK) {
+        rc = km_config_write(import->path, klm_buf_as_slice(&import->text), &call->diag);
     }
-    path = realpath(import->path, NULL);
-    if (!path || stat(path, &st) != 0) {
-        rc = klm_fail(&call->diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, import->path,
-                      strerror(errno));
-    } else {
-        rc = klm_file_replace(path, klm_buf_as_slice(&import->text), st.st_mode & 07777,
-                              &call->diag);
-    }
-    free(path);
     if (rc != KLM_OK) {
         km_state_put(&state);
         return rc;
@@ -431,8 +434,7 @@ static klm_rc load_again(struct km_call *call)
     return KLM_OK;
 }
 
-/* The drive table's changes are on disk: now the new state takes their side. */
-void km_config_refresh_publish(struct km_call *call)
+void km_config_swap(struct km_call *call)
 {
     struct km_server *server = call->server;
 
@@ -444,6 +446,14 @@ void km_config_refresh_publish(struct km_call *call)
         klm_say_diag(&call->diag); /* the newer state stays in force */
     }
     pthread_mutex_unlock(&server->config_lock);
+}
+
+/* The drive table's changes are on disk: now the new state takes their side. */
+void km_config_refresh_publish(struct km_call *call)
+{
+    struct km_server *server = call->server;
+
+    km_config_swap(call);
     km_edit_taken(server, call->edit);
     km_drive_publish_all(call);
     km_views_groups(server);

@@ -331,6 +331,10 @@ struct km_news km_drive_news(const struct dt_drive *before, const struct dt_driv
 /* One for each property that differs. */
 klm_rc km_more_config(struct km_call *call, const struct parm_config *from,
                       const struct parm_config *to) KLM_MUST_USE;
+/* config.c. Replace the configuration file; a link to it stays one. */
+klm_rc km_config_write(const char *name, struct klm_slice text, struct klm_diag *diag) KLM_MUST_USE;
+/* Put call->new_state in force, which the file has already; what another call put into the file meanwhile counts too. */
+void km_config_swap(struct km_call *call);
 /* For a dt_listener: one for each drive that a file changed; arg is the call. */
 klm_rc km_more_group(void *call, const char *group, const char *how) KLM_MUST_USE;
 klm_rc km_more_drive(void *call, const struct dt_drive *before, const struct dt_drive *after)

@@ -223,6 +223,10 @@ struct
     bool rewrite;
     struct klm_slice bytes;
 };
+struct km_migrate_req { /* KM_MIGRATE; a file that is not taken over is empty */
+    struct klm_slice config, drives, groups, usage;
+    bool dryrun;
+};
 struct km_pending_req { /* KM_PENDING_LIST, _ACCEPT, _REJECT */
     const char *drivename, *rec1, *rec2, *symrec;
     const char *fingerprint; /* the beginning of the certificate's, as listed */

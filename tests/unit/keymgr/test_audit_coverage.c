@@ -325,6 +325,25 @@ static struct km_call *config_import_bad(void)
     return file(KM_CONFIG_IMPORT, klm_slice_str("debug=perhaps\n"));
 }
 
+static struct km_call *migrate(const char *listing)
+{
+    struct km_call *call = new_call(&house, KM_MIGRATE, &admin);
+
+    ((struct km_migrate_req *)call->req)->drives = klm_slice_str(listing);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *migrate_ok(void)
+{
+    return migrate("Serial = FVTDRIVE0077\n");
+}
+
+static struct km_call *migrate_bad(void)
+{
+    return migrate("Alias1 = of no drive\n");
+}
+
 static struct km_call *refresh_ok(void)
 {
     return RUN(KM_CONFIG_REFRESH, NULL);
@@ -1225,6 +1244,7 @@ static const struct row {
     {KM_CONFIG_SET, config_set_ok, config_set_bad, NULL},
     {KM_CONFIG_EXPORT, config_export_ok, NULL, "it has no parameter"},
     {KM_CONFIG_IMPORT, config_import_ok, config_import_bad, NULL},
+    {KM_MIGRATE, migrate_ok, migrate_bad, NULL},
     {KM_CONFIG_REFRESH, refresh_ok, refresh_bad, NULL},
     {KM_KEYSTORE_REFRESH, keystore_refresh_ok, NULL, "it has no parameter"},
     {KM_KEYSTORE_LIST, keystore_list_ok, keystore_list_bad, NULL},
