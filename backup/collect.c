@@ -12,10 +12,11 @@
 
 #define ITEM (256u << 10) /* bytes after which a data item is written */
 
-/* Tables that are not part of a backup: events on their way to the journal, which goes on by itself. */
+/* Tables that are not part of a backup: events on their way to the journal, which goes on by itself, and indexes, which the
+ * restored server makes again. */
 static bool passes(enum st_table table)
 {
-    return table == ST_OUTBOX;
+    return table == ST_OUTBOX || md_index_has(table, KLM_SLICE("", 0));
 }
 
 struct collect {
@@ -218,7 +219,7 @@ static klm_rc add_record(void *arg, struct klm_slice key, struct klm_slice recor
     struct collect *c = arg;
 
     tell_progress(c, key.n + record.n + 32);
-    if (st_key_own(c->table, key) || km_stays_here(c->table, key)) {
+    if (st_key_own(c->table, key) || km_stays_here(c->table, key) || md_index_has(c->table, key)) {
         return KLM_OK; /* the new store makes its own */
     }
     if (damaged) {

@@ -24,6 +24,15 @@ static klm_rc check_signer(struct bk_restoring *r)
     return knows ? KLM_OK : foreign(r, "the certificate that signed it is not known here");
 }
 
+bool bk_other_server(const struct bk_restoring *r)
+{
+    const struct bk_present *present = &r->present;
+
+    return strcmp(r->file.header.server_id, present->server_id) != 0 ||
+           (present->readable && !present->empty &&
+            memcmp(r->file.header.lineage, present->id, BK_ID) != 0);
+}
+
 /* An empty server may become what its own backup says, so that a lost disk needs no consent. */
 static klm_rc check_origin(struct bk_restoring *r)
 {

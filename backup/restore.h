@@ -33,6 +33,8 @@ klm_rc bk_present_look(struct bk_restoring *r) KLM_MUST_USE;
 /* Does the present store know the certificate? */
 klm_rc bk_present_knows(struct bk_restoring *r, struct klm_slice der, bool *knows) KLM_MUST_USE;
 
+/* Does the backup come from another server than the one that it is restored to? Of one whose store is lost its name decides. */
+bool bk_other_server(const struct bk_restoring *r);
 /* consent.c: what needs consent and does not have it. */
 klm_rc bk_consent_check(struct bk_restoring *r) KLM_MUST_USE;
 

@@ -161,7 +161,10 @@ static klm_rc mark(struct staging *s, struct st_store *store)
     klm_rc rc;
 
     KLM_TRY(st_change_open(store, &change));
-    rc = km_backup_mark(change, &done, s->r->file.header.created);
+    rc = bk_other_server(s->r) ? md_identity_renew(change) : KLM_OK;
+    if (rc == KLM_OK) {
+        rc = km_backup_mark(change, &done, s->r->file.header.created);
+    }
     if (rc == KLM_OK) {
         rc = st_change_commit(&change, s->r->diag);
     }
@@ -205,11 +208,13 @@ static klm_rc make_store(struct staging *s)
     KLM_TRY(bk_stage_options(r, km_switch_store(r->swap), &options));
     options.id = r->file.header.lineage;
     options.number = backup > here ? backup : here;
+    options.filling = true;
     rc = st_open_bdb(&options, r->diag, &store);
     if (rc == KLM_OK) {
         rc = fill(s, store);
     }
     st_close(&store);
+    options.filling = false;
     if (rc == KLM_OK) {
         rc = check_store(r, &options);
     }

@@ -13,6 +13,8 @@
 #define IDENTITY "server.identity"
 #define MARK_FROM "usage.from."
 #define MARK_SENT "usage.sent."
+#define MARK_COPIED                                                                                \
+    "usage.copied" /* events up to this number came with the store of another server */
 #define POOL_MAX 8192
 
 /* ---- Facts in ST_META */
@@ -80,6 +82,25 @@ klm_rc md_identity_make(struct st_change *change)
     return st_put(change, ST_META, klm_slice_str(IDENTITY), KLM_SLICE(id, sizeof id));
 }
 
+klm_rc md_identity_renew(struct st_change *change)
+{
+    uint8_t id[MD_ORIGIN];
+    uint64_t last;
+    char name[64];
+    klm_rc rc = md_identity(st_change_view(change), id);
+
+    KLM_TRY(md_usage_last(st_change_view(change), &last));
+    if (rc == KLM_OK) {
+        from_name(id, name);
+        KLM_TRY(mark_put(change, name, last));
+    } else if (rc != KLM_E_NOTFOUND) {
+        return rc;
+    }
+    KLM_TRY(mark_put(change, MARK_COPIED, last));
+    KLM_TRY(klm_random(id, sizeof id));
+    return st_put(change, ST_META, klm_slice_str(IDENTITY), KLM_SLICE(id, sizeof id));
+}
+
 klm_rc md_sent_get(struct st_view *view, const char *partner, uint64_t *out)
 {
     char name[96];
@@ -142,17 +163,20 @@ static klm_rc give_one(void *arg, const struct md_usage *usage)
 klm_rc md_page_give(struct st_view *view, uint64_t after, struct klm_buf *out, uint64_t *last,
                     size_t *n)
 {
-    struct giving giving = {.view = view, .out = out, .last = after};
+    struct giving giving = {.view = view, .out = out};
     uint8_t origin[MD_ORIGIN];
+    uint64_t copied;
     size_t count_at;
 
     KLM_TRY(md_identity(view, origin));
+    KLM_TRY(mark_get(view, MARK_COPIED, &copied));
+    giving.last = after > copied ? after : copied;
     klm_buf_u8(out, VERSION);
     klm_buf_put(out, origin, sizeof origin);
     klm_buf_u64(out, after);
     count_at = out->n;
     klm_buf_u16(out, 0);
-    KLM_TRY(md_usage_scan(view, after, MD_PAGE, give_one, &giving));
+    KLM_TRY(md_usage_scan(view, giving.last, MD_PAGE, give_one, &giving));
     KLM_TRY(klm_buf_rc(out));
     out->p[count_at] = (uint8_t)(giving.n >> 8);
     out->p[count_at + 1] = (uint8_t)giving.n;

@@ -19,6 +19,16 @@ static const enum st_table tables[] = {[MD_BY_VOLSER] = ST_USAGE_VOLSER,
                                        [MD_BY_ALIAS] = ST_USAGE_ALIAS,
                                        [MD_BY_DRIVE] = ST_USAGE_DRIVE};
 
+bool md_index_has(enum st_table table, struct klm_slice key)
+{
+    for (size_t i = 0; i < KLM_COUNT(tables); i++) {
+        if (table == tables[i]) {
+            return true;
+        }
+    }
+    return table == ST_META && klm_slice_equal(key, klm_slice_str(CURSOR));
+}
+
 static void key_of(const char *value, uint64_t number, struct index_key *key)
 {
     key->prefix = strlen(value) + 1;

@@ -37,6 +37,9 @@ klm_rc md_usage_scan(struct st_view *view, uint64_t after, size_t limit, md_usag
 /* Index at most max events that are not indexed yet into a change (commit it lazily); *left is
  * how many remain (0: up to date). */
 klm_rc md_index(struct st_change *change, size_t max, uint64_t *left) KLM_MUST_USE;
+/* Is this record part of an index, or the mark up to where indexes are made? Left out of a copy of the store, all of them together are
+ * made again by md_index. */
+bool md_index_has(enum st_table table, struct klm_slice key);
 enum md_by { MD_BY_VOLSER, MD_BY_ALIAS, MD_BY_DRIVE };
 /* Events of a volume, alias or drive, newest first, at most limit. Events not indexed yet are
  * found too, by reading them (correct at any time). */
@@ -54,6 +57,9 @@ klm_rc md_volumes(struct st_view *view, md_usage_fn *fn, void *arg) KLM_MUST_USE
 klm_rc md_identity(struct st_view *view, uint8_t out[MD_ORIGIN]) KLM_MUST_USE;
 /* Make it unless there is one. */
 klm_rc md_identity_make(struct st_change *change) KLM_MUST_USE;
+/* A new one, for a store that was copied from another server's: what is in it happened there, so it is neither given as our own nor
+ * taken again when that server gives it. */
+klm_rc md_identity_renew(struct st_change *change) KLM_MUST_USE;
 /* Up to which event a partner, by its label, was sent all; 0: nothing. */
 klm_rc md_sent_get(struct st_view *view, const char *partner, uint64_t *out) KLM_MUST_USE;
 klm_rc md_sent_put(struct st_change *change, const char *partner, uint64_t number) KLM_MUST_USE;

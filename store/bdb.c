@@ -186,6 +186,9 @@ static klm_rc table_open(struct bdb *b, DB_TXN *txn, enum st_table table, bool m
     }
     b->db[table] = db;
     ret = make ? db->set_pagesize(db, PAGE_BYTES) : 0;
+    if (ret == 0 && b->filling) {
+        ret = db->set_flags(db, DB_TXN_NOT_DURABLE);
+    }
     ret = ret ? ret : db->open(db, txn, file_of(table).text, NULL, DB_BTREE, flags, 0600);
     if (ret != 0 && !bdb_failed(&b->base) && means_damage(ret)) {
         return damaged(b, table, bdb_text(b, ret, text, sizeof text), diag);
@@ -284,6 +287,7 @@ klm_rc st_driver_bdb(const struct st_bdb_options *options, struct klm_diag *diag
         return KLM_E_NOMEM;
     }
     b->base.ops = &ops;
+    b->filling = options->filling;
     b->io.space = options->space;
     pthread_mutex_init(&b->text_lock, NULL);
     bdb_io_install();

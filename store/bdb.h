@@ -21,6 +21,7 @@ struct bdb {
     DB *db[ST_TABLES];
     char *home;
     struct bdb_io io;
+    bool filling; /* nothing is logged */
     atomic_bool panicked;
     pthread_mutex_t text_lock; /* guards text */
     char text[256];            /* what Berkeley DB said last */

@@ -123,11 +123,16 @@ klm_rc bdb_get(struct st_snapshot *snapshot, enum st_table table, struct klm_sli
     return KLM_OK;
 }
 
-/* A cursor and the two buffers that it fills. */
+#define SINGLE 64 /* records of a scan that are read one by one: most scans end before */
+#define BULK                                                                                       \
+    (256u << 10) /* bytes of a bulk read after that; the longest record fits several times */
+
+/* A cursor and the buffers that it fills. */
 struct walk {
     struct bdb *b;
     DBC *cursor;
     DBT key, data;
+    uint8_t *bulk; /* NULL until the scan is a long one */
 };
 
 static int move(struct walk *w, uint32_t how)
@@ -169,21 +174,66 @@ static int first(struct walk *w, const struct st_bounds *bounds)
     return ret;
 }
 
-static bool within(const struct walk *w, const struct st_bounds *bounds)
+static bool within(struct klm_slice key, const struct st_bounds *bounds)
 {
     if (bounds->reverse) {
-        int order = st_key_compare(key_of(w), bounds->low);
+        int order = st_key_compare(key, bounds->low);
         return bounds->low_open ? order > 0 : order >= 0;
     }
-    return !bounds->has_high || st_key_compare(key_of(w), bounds->high) < 0;
+    return !bounds->has_high || st_key_compare(key, bounds->high) < 0;
+}
+
+/* All records of a bulk read. *over: one was above the bounds. */
+static klm_rc visit_bulk(const DBT *data, const struct st_bounds *bounds, st_raw_fn *visit,
+                         void *arg, bool *over)
+{
+    void *at, *key, *record;
+    size_t key_n, record_n;
+
+    DB_MULTIPLE_INIT(at, data);
+    for (;;) {
+        DB_MULTIPLE_KEY_NEXT(at, data, key, key_n, record, record_n);
+        if (!at) {
+            return KLM_OK;
+        }
+        if (!within(KLM_SLICE(key, key_n), bounds)) {
+            *over = true;
+            return KLM_OK;
+        }
+        KLM_TRY(visit(arg, KLM_SLICE(key, key_n), KLM_SLICE(record, record_n)));
+    }
+}
+
+/* The rest of a long scan, upwards, many records in a call. */
+static klm_rc walk_bulk(struct walk *w, const struct st_bounds *bounds, st_raw_fn *visit, void *arg)
+{
+    DBT data = room(w->bulk = malloc(BULK), BULK);
+    bool over = false;
+    int ret = 0;
+
+    if (!w->bulk) {
+        return KLM_E_NOMEM;
+    }
+    while (!over) {
+        bdb_io_enter(&w->b->io); /* the visitor may have worked on another store */
+        ret = w->cursor->get(w->cursor, &w->key, &data, DB_NEXT | DB_MULTIPLE_KEY);
+        if (ret != 0) {
+            return ret == DB_NOTFOUND ? KLM_OK : bdb_rc(w->b, ret);
+        }
+        KLM_TRY(visit_bulk(&data, bounds, visit, arg, &over));
+    }
+    return KLM_OK;
 }
 
 static klm_rc walk_on(struct walk *w, const struct st_bounds *bounds, st_raw_fn *visit, void *arg)
 {
     int ret = first(w, bounds);
 
-    while (ret == 0 && within(w, bounds)) {
+    for (size_t n = 1; ret == 0 && within(key_of(w), bounds); n++) {
         KLM_TRY(visit(arg, key_of(w), KLM_SLICE(w->data.data, w->data.size)));
+        if (n == SINGLE && !bounds->reverse) {
+            return walk_bulk(w, bounds, visit, arg);
+        }
         bdb_io_enter(&w->b->io); /* the visitor may have worked on another store */
         ret = move(w, bounds->reverse ? DB_PREV : DB_NEXT);
     }
@@ -207,5 +257,6 @@ klm_rc bdb_scan(struct st_snapshot *snapshot, enum st_table table, const struct 
     (void)w.cursor->close(w.cursor); /* it only read */
     free(w.key.data);
     free(w.data.data);
+    free(w.bulk);
     return rc;
 }

@@ -11,6 +11,8 @@
 #define SYNC DB_TXN_SYNC
 #endif
 
+#define RUN 16 /* puts to one table for which a cursor of their own pays */
+
 static DBT borrowed(struct klm_slice s)
 {
     DBT dbt;
@@ -33,12 +35,45 @@ static int write_one(struct bdb *b, DB_TXN *txn, const struct st_write *w)
     return ret == DB_NOTFOUND ? 0 : ret;
 }
 
+/* Records of one table, n of them, with one cursor, which remembers the page where it is. */
+static int write_run(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
+{
+    DB *db = b->db[writes[0].table];
+    DBC *cursor;
+    int ret = db->cursor(db, txn, &cursor, 0), closed;
+
+    if (ret != 0) {
+        return ret;
+    }
+    for (size_t i = 0; i < n && ret == 0; i++) {
+        DBT key = borrowed(writes[i].key), data = borrowed(writes[i].sealed);
+
+        ret = cursor->put(cursor, &key, &data, DB_KEYLAST);
+    }
+    closed = cursor->close(cursor);
+    return ret ? ret : closed;
+}
+
+/* How many from the first on are puts to the same table. */
+static size_t run_of(const struct st_write *writes, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && writes[i].table == writes[0].table && !writes[i].deleted) {
+        i++;
+    }
+    return i;
+}
+
 static int write_all(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
 {
     int ret = 0;
 
-    for (size_t i = 0; i < n && ret == 0; i++) {
-        ret = write_one(b, txn, &writes[i]);
+    for (size_t i = 0; i < n && ret == 0;) {
+        size_t run = run_of(writes + i, n - i);
+
+        ret = run < RUN ? write_one(b, txn, &writes[i]) : write_run(b, txn, &writes[i], run);
+        i += run < RUN ? 1 : run;
     }
     return ret;
 }
@@ -83,7 +118,8 @@ klm_rc bdb_checkpoint(struct st_driver *driver)
     struct bdb *b = (struct bdb *)driver;
 
     bdb_io_enter(&b->io);
-    int ret = b->env->txn_checkpoint(b->env, 0, 0, 0);
+    /* Without a log there is nothing in it that would ask for a checkpoint. */
+    int ret = b->env->txn_checkpoint(b->env, 0, 0, b->filling ? DB_FORCE : 0);
     if (ret == 0 && bdb_failed(driver)) {
         ret = EIO; /* a sync that failed was not told to Berkeley DB */
     }

@@ -71,7 +71,8 @@ struct st_bdb_options {
     const char *home;
     struct st_space *space; /* borrowed */
     size_t cache_bytes;
-    bool create; /* the folder holds no database yet */
+    bool create;  /* the folder holds no database yet */
+    bool filling; /* st_options */
     st_may_make_fn *may_make;
     void *arg;
 };

@@ -38,6 +38,9 @@ struct st_options {
     size_t cache_bytes;  /* 0: 256 MiB */
     bool create;         /* false: KLM_E_NOTFOUND when there is no store yet */
     bool read_only;
+    bool
+        filling; /* made now, filled by st_load and thrown away after a crash: nothing is logged, so that nothing of it is sure to be on
+                   * disk before a good st_checkpoint. Then it is to be closed, and opened without this */
     const uint8_t *id; /* 16 bytes: the id of a store that is made now; NULL: a random one */
     uint64_t
         number; /* changes are numbered from here on, if the store is not there yet; 0 usually. The next change makes that durable */

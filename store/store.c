@@ -203,6 +203,7 @@ klm_rc st_open_bdb(const struct st_options *options, struct klm_diag *diag, stru
         .space = store->space,
         .cache_bytes = options->cache_bytes,
         .create = options->create,
+        .filling = options->filling,
         .may_make = may_make,
         .arg = store,
     };

@@ -130,6 +130,8 @@ def a_restore_brings_back_what_was_lost_and_keeps_what_was_there():
         kept = re.search(r"kept in (\S+)", said)[1]
         server.start()
         expect("000000000001" not in server.oper("listdrives"), "it is still there")
+        for what in ("-volser VOL001", f"-drivename {DRIVE.serial}"):  # indexes are not in a backup
+            expect("VOL001" in server.oper(f"query {what}"), f"usage by {what}")
         with Session(server, DRIVE) as session:
             expect(session.get("VOL001", made[1]) is not None, "the volume cannot be read")
         expect("action=restore" in read(server.audit_path), "no event")

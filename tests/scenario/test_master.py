@@ -143,5 +143,30 @@ def keys_made_while_tokens_move_are_there_afterwards():
         only_under_the_new_key(server)
 
 
+@test
+def backups_of_before_and_after_a_change_restore_and_the_server_starts():
+    with SITE.server() as server:
+        serve(server)
+        password = f"{server.home}/password"
+        with open(password, "w", opener=lambda path, flags: os.open(path, flags, 0o600), encoding="ascii") as file:
+            file.write("correct horse battery\n")
+        server.tool("klmsrv", "--backup=before", f"--password-file={password}", server.config)
+        pattern = make_next(server)
+        server.oper("requestmasterkey")
+        expect("Confirmed" in confirm(server, pattern), "the confirmation")
+        changed(server, pattern)
+        server.tool("klmsrv", "--backup=after", f"--password-file={password}", server.config)
+        os.remove(server.value("config.masterkey.file") + ".old")  # nothing restored may need the old key
+        for name in ("before", "after"):
+            server.stop()
+            server.tool("klmsrv", f"--restore={server.home}/lib/backup/{name}", "--accept=older", f"--password-file={password}", server.config)
+            said = server.start()
+            expect("KLM0417E" not in said and "KLM0416E" not in said, f"{name}: {said}")
+            expect(server.status("Master key verification pattern") == pattern, f"{name}: the pattern in use")
+            reads(server)
+        server.stop()
+        expect(" 0 damaged" in tool("klmsrv", "--verify", server.config), "the store's records")
+
+
 if __name__ == "__main__":
     sys.exit(main())

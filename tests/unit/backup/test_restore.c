@@ -130,6 +130,37 @@ TEST(what_a_restored_server_records_is_never_taken_for_what_it_recorded_before)
     close_house(&house);
 }
 
+static void identity(const struct house *at, uint8_t out[MD_ORIGIN])
+{
+    struct st_view *view = NULL;
+
+    REQUIRE_OK(st_view_open(km_store(at->server), &view));
+    REQUIRE_OK(md_identity(view, out));
+    st_view_close(&view);
+}
+
+TEST(another_server_names_its_key_usage_by_an_identity_of_its_own_and_the_same_one_keeps_it)
+{
+    uint8_t donor[MD_ORIGIN], same[MD_ORIGIN], receiver[MD_ORIGIN];
+
+    house_with_backup("first");
+    open_house(&house, true);
+    identity(&house, donor);
+    close_house(&house);
+    RESTORED(&house, file, BK_ACCEPT_OLDER);
+    open_house(&house, false);
+    identity(&house, same);
+    close_house(&house);
+    CHECK_MEM(same, donor, sizeof donor);
+    start_house(&other, "second", "server.id=OTHER\n");
+    close_house(&other);
+    RESTORED(&other, file, BK_ACCEPT_FOREIGN | BK_ACCEPT_OLDER);
+    open_house(&other, false);
+    identity(&other, receiver);
+    close_house(&other);
+    CHECK(memcmp(receiver, donor, sizeof donor) != 0);
+}
+
 TEST(another_server_takes_it_with_consent_under_its_own_master_key_and_keeps_what_is_local)
 {
     struct km_state *state;

@@ -71,6 +71,51 @@ TEST(an_identity_is_made_once)
     st_close(&store);
 }
 
+TEST(a_store_copied_from_another_server_gives_only_what_happens_here_and_takes_nothing_twice)
+{
+    struct st_store *a = site(), *copy = site();
+    struct st_change *change;
+    uint8_t old[MD_ORIGIN], fresh[MD_ORIGIN];
+    uint64_t last = 0;
+    size_t n = 0, taken = 0;
+    struct klm_buf page;
+
+    help_fill(copy, 1, 5); /* the page below is of the server that copy is a copy of */
+    page = page_of(copy, 0, &last, &n);
+    CHECK_INT(n, 5);
+    change = help_begin(copy);
+    REQUIRE_OK(md_identity(st_change_view(change), old));
+    REQUIRE_OK(md_identity_renew(change));
+    REQUIRE_OK(md_identity(st_change_view(change), fresh));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    CHECK(memcmp(old, fresh, sizeof old) != 0);
+    CHECK_RC(take(copy, klm_buf_as_slice(&page), &taken), KLM_OK);
+    CHECK_INT(taken, 0);
+    CHECK_INT(count(copy), 5);
+    klm_buf_done(&page);
+    help_fill(copy, 6, 7);
+    page = page_of(copy, 0, &last, &n);
+    CHECK_INT(n, 2);
+    CHECK_INT(last, 7);
+    CHECK_RC(take(a, klm_buf_as_slice(&page), &taken), KLM_OK);
+    CHECK_INT(taken, 2);
+    klm_buf_done(&page);
+    st_close(&a);
+    st_close(&copy);
+}
+
+TEST(a_store_without_an_identity_gets_one_when_it_is_renewed)
+{
+    struct st_store *store = help_store();
+    struct st_change *change = help_begin(store);
+    uint8_t id[MD_ORIGIN];
+
+    REQUIRE_OK(md_identity_renew(change));
+    REQUIRE_OK(md_identity(st_change_view(change), id));
+    st_change_drop(&change);
+    st_close(&store);
+}
+
 TEST(a_page_that_comes_twice_changes_nothing_the_second_time)
 {
     struct st_store *a = site(), *b = site();
