@@ -13,6 +13,7 @@ import csource
 
 STATUS = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/\S+", re.M)
 PLANTED_SECONDS = 60
+SHOWN = 40  # lines of a failed fuzzer that are shown
 
 
 def corpora(name, work):
@@ -58,6 +59,15 @@ def keep(program, name, work):
                    stderr=subprocess.DEVNULL, check=True)
 
 
+def show(output, path):
+    """What a sanitizer said first, or the last lines; everything is kept in a file."""
+    with open(path, "w", encoding="utf-8", errors="replace") as file:
+        file.write(output)
+    lines = output.splitlines()
+    first = next((at for at, line in enumerate(lines) if "ERROR: " in line or "runtime error" in line), max(0, len(lines) - SHOWN))
+    print("".join(f"    | {line}\n" for line in lines[first:first + SHOWN]) + f"    | all of it: {path}")
+
+
 def run_all(programs, options, work):
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -68,7 +78,7 @@ def run_all(programs, options, work):
             row(name, output, "ok" if status == 0 else f"FAILED ({status})")
             if status != 0:
                 failed += 1
-                print("".join(f"    | {line}\n" for line in output.splitlines()[-40:]), end="")
+                show(output, os.path.join(work, f"{name}.log"))
             elif options.keep:
                 keep(program, name, work)
     return failed
