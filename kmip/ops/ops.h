@@ -1,0 +1,41 @@
+/* KMIP messages carried out: from the bytes of a request to those of its answer. A door (listener, HTTP) hands in whole messages and sends what comes back; each
+ * batch item becomes a verb (keymgr/object.h), and nothing is decided here. One file per operation or family of them; ops.def says which. */
+#ifndef KMIP_OPS_OPS_H
+#define KMIP_OPS_OPS_H
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "keymgr/km.h"
+
+enum kmop_encoding { KMOP_TTLV, KMOP_XML, KMOP_JSON };
+
+/* What all requests of a door share; may be changed while no request is under way. */
+struct kmop_config {
+    struct km_server *server;
+    struct klm_loop *loop;   /* where done is called */
+    size_t bytes_max;        /* of a message: 1 MiB by default */
+    unsigned batch_max;      /* items of a batch */
+    const char *vendor;      /* Query: Vendor Identification */
+    const char *server_name; /* Query: Server Name in Server Information */
+};
+
+struct kmop_request {
+    const struct kmop_config *config;
+    enum kmop_encoding encoding;
+    struct klm_slice message;  /* borrowed until done */
+    /* Who asks: the certificate of the connection and where it comes from. Borrowed until done. */
+    const char *fingerprint;   /* SHA-256 in hex, lower case; "" when none was shown */
+    struct klm_slice cert;     /* DER, or empty */
+    const char *address, *session;
+    /* Called once, on the loop, perhaps before kmop_run returns. answer is a wiping buffer that the door takes over (klm_buf_done); empty only when no answer can be made. close:
+     * the connection is to be closed behind it (a message that could not be read). */
+    void (*done)(void *arg, struct klm_buf *answer, bool close);
+    void *arg;
+};
+/* Carry out one message. Everything of it is copied or done with when done is called. */
+void kmop_run(const struct kmop_request *request);
+
+/* Streams under way (Correlation Value) belong to a connection's certificate; end those that nobody continued. Called by the door's timer, each minute. */
+void kmop_sweep(struct km_server *server);
+
+#endif
