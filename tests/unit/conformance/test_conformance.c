@@ -438,6 +438,8 @@ static bool is_permitted(uint32_t tag, enum cf_wrong how)
                                        KMIP_TAG_LinkedObjectIdentifier,
                                        KMIP_TAG_AttributeValue /* dates and links of 1.x */,
                                        KMIP_TAG_KeyMaterial,
+                                       KMIP_TAG_KeyValue,
+        KMIP_TAG_KeyValue,
                                        KMIP_TAG_Data,
                                        KMIP_TAG_IVCounterNonce,
                                        KMIP_TAG_Modulus,
