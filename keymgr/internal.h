@@ -279,7 +279,12 @@ void km_outbox_purged(struct km_server *server, size_t n);
 void km_outbox_durable(struct km_server *server);
 klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice bytes) KLM_MUST_USE;
 
+/* batch.c: the call of a chain failed when it came to it, and so do all: those that had not, with a message that says so. A chain of one stays as it is. */
+void km_batch_conflict(struct km_call *chain, const struct km_call *failed);
+
 /* run.c */
+/* Is the call to be carried out? Rights, profiles, parameters, and whether audit works. */
+klm_rc km_admit(struct km_call *call) KLM_MUST_USE;
 /* The end of every call: audit of what the writer did not record, then done. */
 void km_finish(struct km_call *call);
 /* Its last part, on any thread: rc tells whether its event is written. */

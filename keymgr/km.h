@@ -27,7 +27,13 @@ struct km_call;
 struct km_edit;
 
 /* ---- Who asks, and what he may do (rights.def) */
-enum km_actor_kind { KM_ACTOR_SYSTEM, KM_ACTOR_OPERATOR, KM_ACTOR_DRIVE, KM_ACTOR_PARTNER };
+enum km_actor_kind {
+    KM_ACTOR_SYSTEM,
+    KM_ACTOR_OPERATOR,
+    KM_ACTOR_DRIVE,
+    KM_ACTOR_PARTNER,
+    KM_ACTOR_CLIENT
+};
 enum km_role {
     KM_ROLE_SECADMIN = 1,
     KM_ROLE_OPERATOR = 2,
@@ -37,7 +43,8 @@ enum km_role {
     KM_ROLE_SYSTEM = 32,
     KM_ROLE_ANYONE = 64,
     KM_ROLE_PARTNER = 128,
-    KM_ROLE_OFFICER = 256
+    KM_ROLE_OFFICER = 256,
+    KM_ROLE_CLIENT = 512
 };
 enum km_right {
 #define KM_RIGHT(name, text, roles) name,
@@ -53,6 +60,8 @@ struct km_actor {
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
+    const char *group;       /* of a client of KMIP: its device group; or NULL */
+    bool may_destroy;        /* and whether that lets its clients destroy objects (enableKMIPDelete) */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -368,6 +377,11 @@ struct km_call {
     const char *text;       /* one line for the operator, or NULL */
 
     /* Between the steps */
+    struct st_view *view;      /* the store as km_view shows it: of the call */
+    struct st_view *draft;     /* or of its batch, borrowed */
+    bool batched;              /* it is one of a batch (keymgr/object.h), which ends it */
+    struct km_call *also;      /* the next of those that the writer carries out with this one or not at all */
+    void (*release)(struct km_call *call); /* frees what the request and its answer hold beside the pool; set by who fills it */
     struct klm_buf more; /* further events of this call, each with its length before it (km_more) */
     size_t more_at;      /* so much of them stands in the outbox already */
     uint64_t untold;     /* changes that more has no room for */
@@ -413,6 +427,8 @@ klm_rc km_call_set(struct km_call *call, const char *name, const char *value, st
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out: done is called once, later or before this returns. The call belongs to km_run until then. */
 void km_run(struct km_call *call);
+/* The door could not fill the request in (call->rc and call->diag say why): it is refused and audited as others are; done is called. */
+void km_refused(struct km_call *call);
 /* Carry out and wait; not on a loop's thread. Returns call->rc. */
 klm_rc km_run_wait(struct km_call *call);
 

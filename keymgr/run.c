@@ -168,7 +168,7 @@ void km_answer(struct km_call *call)
     }
 }
 
-static klm_rc admit(struct km_call *call)
+klm_rc km_admit(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
 
@@ -189,7 +189,7 @@ static klm_rc admit(struct km_call *call)
 void km_run(struct km_call *call)
 {
     call->task.run = deliver_task;
-    call->rc = admit(call);
+    call->rc = km_admit(call);
     if (call->rc != KLM_OK) {
         km_finish(call);
         return;
@@ -203,6 +203,12 @@ void km_run(struct km_call *call)
         return;
     }
     prepare(call);
+}
+
+void km_refused(struct km_call *call)
+{
+    call->task.run = deliver_task;
+    km_finish(call);
 }
 
 struct waiter {

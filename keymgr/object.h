@@ -1,0 +1,190 @@
+/* Requests and answers of the verbs on managed objects (KMIP). Attributes travel as metadata/attr.h has them, numbers are KMIP's. A request ends with what its
+ * answer is: filled in by the verb, in the call's pool.
+ *
+ * The verbs keep to one pattern. prepare does what computes (keys, wrapping); apply, on the writer, reads the object, checks whose it is and its state, and puts; so that a call
+ * may be carried out twice: on a draft of the store inside a batch (batch.c), and then for real. A reading verb's prepare reads what km_view shows, which is that draft inside a batch. */
+#ifndef KEYMGR_OBJECT_H
+#define KEYMGR_OBJECT_H
+
+#include "keyring/crypto.h"
+#include "keymgr/km.h"
+#include "metadata/object.h"
+
+/* Create, Create Key Pair, Register, Re-key, Re-key Key Pair, Certify, Re-certify: KM_OBJECT_CREATE, _PAIR, _REGISTER, _REKEY, _REKEY_PAIR, _CERTIFY, _RECERTIFY */
+struct km_object_make {
+    int version;                   /* of the request, KMIP_V */
+    uint32_t type;                 /* KMIP_ObjectType_... */
+    const char *uid;               /* what is renewed or certified; of a pair its private key */
+    struct md_attrs attrs;         /* of the object; of a pair those of both */
+    struct md_attrs private_attrs, public_attrs;
+    const char *const *templates;  /* 1.x: names of templates for attrs, in order; NULL: none */
+    const char *const *private_templates, *const *public_templates;
+    struct kr_material *material;  /* Register; freed with the call */
+    const struct kmip_node *wrapping; /* Register of a wrapped key: its Key Wrapping Data; NULL */
+    int64_t offset;                /* Re-key: seconds from Initial Date to Activation Date */
+    bool has_offset;
+    struct klm_slice request;      /* certificate request, or empty */
+    uint32_t request_type;         /* KMIP_CertificateRequestType_... */
+    /* Answer: what was made; of a pair the private key is first */
+    char made[2][MD_UID_MAX];
+};
+
+/* How a key is to be wrapped (Key Wrapping Specification; KMIP 2.1, 7.17). */
+struct km_wrap {
+    uint32_t method;               /* KMIP_WrappingMethod_... */
+    const char *key_uid, *mac_uid; /* NULL: none */
+    const struct kmip_node *key_parameters, *mac_parameters; /* Cryptographic Parameters as they came; NULL */
+    uint32_t encoding;             /* KMIP_EncodingOption_...; 0: not given */
+    const struct kmip_node *spec;  /* as it came: names of attributes to be wrapped too */
+};
+struct km_object_get { /* KM_OBJECT_GET */
+    int version;
+    const char *uid;
+    uint32_t format, compression, wrap_type; /* 0: as it is */
+    const struct km_wrap *wrap;              /* NULL: none */
+    /* Answer */
+    struct md_object object;
+    const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
+};
+
+/* Get Attributes, Get Attribute List: KM_OBJECT_ATTRS */
+struct km_object_attrs {
+    int version;
+    const char *uid;
+    const struct kmip_node *const *names; /* attributes asked for: an item of its tag, or a vendor's structure, its value ignored; n 0: all */
+    size_t n;
+    struct md_object object; /* answer: with the attributes asked for alone, as they are now */
+};
+
+/* Add, Modify, Set, Delete Attribute: KM_ATTR_ADD, _MODIFY, _SET, _DELETE */
+struct km_attr_change {
+    int version;
+    const char *uid;
+    const struct kmip_node *value;   /* new value; Delete: names the attribute; its value counts if by_value */
+    const struct kmip_node *current; /* 2.x: the instance that is meant (Current Attribute); NULL */
+    int64_t index;                   /* 1.x: Attribute Index; -1: not given */
+    bool by_reference;               /* Delete of 2.x by Attribute Reference: all instances */
+    struct md_attr attr;             /* answer: the instance, as it is or was */
+};
+
+struct km_object_state { /* KM_OBJECT_ACTIVATE, _REVOKE, _DESTROY, _ARCHIVE, _RECOVER */
+    int version;
+    const char *uid;
+    uint32_t reason;     /* Revoke: KMIP_RevocationReasonCode_... */
+    const char *message; /* or NULL */
+    int64_t date;        /* Compromise Occurrence Date, seconds; has_date */
+    bool has_date;
+};
+
+struct km_locate { /* KM_OBJECT_LOCATE */
+    int version;
+    struct md_locate what; /* group and now are filled in by the verb */
+    /* Answer */
+    const char **uid;
+    size_t n;
+    uint64_t total;
+};
+
+struct km_object_check { /* KM_OBJECT_CHECK, KM_OBJECT_LEASE, KM_OBJECT_ALLOCATE */
+    int version;
+    const char *uid;
+    int64_t count, lease; /* -1: not given */
+    uint32_t mask;
+    bool has_mask;
+    /* Answer: what does not allow it (-1, 0: does) of a check; time and date of a lease */
+    int64_t no_count, no_lease;
+    uint32_t no_mask;
+    bool has_no_mask;
+    int64_t lease_time, last_change;
+};
+
+/* Encrypt, Decrypt, Sign, Signature Verify, MAC, MAC Verify, Hash: KM_OBJECT_ENCRYPT, _DECRYPT, _SIGN, _VERIFY, _MAC, _MAC_VERIFY, KM_HASH */
+struct km_crypt {
+    int version;
+    const char *uid;
+    const struct kmip_node *parameters; /* Cryptographic Parameters, or NULL: those of the object */
+    struct kr_cipher_in in;
+    struct klm_slice check; /* signature or MAC to verify */
+    bool digested, init, final, streaming;
+    struct klm_slice correlation; /* value of a stream that goes on, or empty */
+    /* Answer */
+    struct kr_cipher_out out;
+    struct klm_slice new_correlation;
+    bool valid;
+    bool has_data; /* out.data counts, even when it is empty */
+};
+
+struct km_random { /* KM_RANDOM_GET, KM_RANDOM_SEED */
+    int version;
+    int64_t length;
+    struct klm_slice data;
+    int64_t taken; /* answer of seed */
+};
+
+struct km_kmip_query { /* KM_KMIP_QUERY, KM_KMIP_DISCOVER: the door answers; a verb, so that rights and audit are those of all others */
+    int version;
+};
+
+/* ---- Several calls as one change (KMIP batches; design 3). They are carried out one after the other on a draft of the store, each seeing what those before it did; then what they
+ * change is put in force at once, and only then is anything answered. */
+enum km_batch_option { KM_BATCH_STOP, KM_BATCH_CONTINUE, KM_BATCH_UNDO };
+enum km_batch_fate {
+    KM_FATE_WAITS,  /* not reached: an item before it failed */
+    KM_FATE_DONE,   /* call->rc tells */
+    KM_FATE_UNDONE  /* was done, and taken back because a later one failed */
+};
+struct km_batch_item {
+    struct km_call *call; /* NULL: fill is asked all the same, and the item has failed or succeeded with it */
+    enum km_batch_fate fate;
+    klm_rc rc; /* of one without a call */
+};
+#define KM_BATCH_CHANGES 100 /* changes of one batch, at most: their audit events share a row */
+struct km_batch {
+    struct km_server *server;
+    enum km_batch_option option;
+    struct km_batch_item *item;
+    size_t n;
+    /* On a worker, in order: fill in the request of item i, with what earlier items answered; a failure (with call->diag) is the item's. */
+    klm_rc (*fill)(void *arg, size_t i);
+    /* Item i succeeded: remember what later ones need. */
+    void (*ended)(void *arg, size_t i);
+    /* On the loop, once. The calls are still the caller's to free. */
+    void (*done)(void *arg);
+    void *arg;
+    struct klm_loop *loop;
+    /* batch.c's */
+    struct klm_job job;
+    struct klm_task task;
+};
+/* Carry it out; it stays where it is until done. */
+void km_batch_run(struct km_batch *batch);
+
+/* ---- For the verbs' files and those that fill requests */
+/* The store as a call is to see it: a snapshot of its own, or the draft of its batch. Borrowed. */
+klm_rc km_view(struct km_call *call, struct st_view **out) KLM_MUST_USE;
+/* The object, if it is there and the asker's; what is another group's is not there (KLM_E_NOTFOUND, with its message). uid NULL: no identifier was given (KLM_E_INVALID). */
+klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
+                      struct md_object *out) KLM_MUST_USE;
+/* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
+klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,
+                          struct kr_material **out) KLM_MUST_USE;
+/* The object with its material as the payload of Get has it: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3). In the call's pool. */
+klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
+                   const struct kr_material *material, const struct kmip_node **out) KLM_MUST_USE;
+/* For verbs that make objects. Object number place (0 or 1) is made of attributes (the server's own are added, by kmip/registry) and material (NULL: none): it gets its identifier,
+ * which goes to the answer (struct km_object_make) too, and its material is sealed. On any thread but the writer's. */
+klm_rc km_made(struct km_call *call, uint32_t type, const struct md_attrs *attrs,
+               const struct kr_material *material, size_t place) KLM_MUST_USE;
+/* It, to be added to before it is put. */
+struct md_object *km_made_object(struct km_call *call, size_t place);
+/* In apply: put all that was made. */
+klm_rc km_made_put(struct km_call *call, struct st_change *change) KLM_MUST_USE;
+/* Put an object back after a change: Last Change Date is set. */
+klm_rc km_object_change(struct km_call *call, struct st_change *change, struct md_object *object)
+    KLM_MUST_USE;
+/* Seconds since 1970 at which the call happens: the same in both of its runs. */
+int64_t km_call_seconds(struct km_call *call);
+/* The device group whose objects the asker works with; NULL: all (operators). */
+const char *km_call_group(const struct km_call *call);
+
+#endif
