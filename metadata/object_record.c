@@ -21,7 +21,9 @@ static bool text_ok(const char *text, size_t cap)
 {
     const size_t n = strnlen(text, cap);
 
-    return n < cap && klm_utf8_printable(KLM_SLICE(text, n));
+    /* Nearly all are ASCII, and this is on the way of every get. */
+    return n < cap && (klm_ascii_run((const uint8_t *)text, n, "") == n ||
+                       klm_utf8_printable(KLM_SLICE(text, n)));
 }
 
 static bool type_ok(uint32_t type)

@@ -27,10 +27,23 @@ static uint64_t next_time(klm_time now, uint16_t random)
     return next;
 }
 
+/* 8, 4, 4, 4 and 12 digits (RFC 9562, 4). */
+static void put_text(const uint8_t p[16], char out[MD_UID_MAX])
+{
+    char hex[33];
+
+    klm_hex(p, 16, hex);
+    memset(out, '-', MD_UID_MAX);
+    memcpy(out, hex, 8);
+    memcpy(out + 9, hex + 8, 4);
+    memcpy(out + 14, hex + 12, 4);
+    memcpy(out + 19, hex + 16, 4);
+    memcpy(out + 24, hex + 20, 13);
+}
+
 klm_rc md_uid_new(char out[MD_UID_MAX])
 {
     uint8_t p[16];
-    char hex[33];
     uint64_t time;
 
     KLM_TRY(klm_random(p + 6, 10));
@@ -41,9 +54,7 @@ klm_rc md_uid_new(char out[MD_UID_MAX])
     p[6] = (uint8_t)(0x70 | (time >> 8 & 0x0f)); /* version */
     p[7] = (uint8_t)time;
     p[8] = (uint8_t)(0x80 | (p[8] & 0x3f)); /* variant */
-    klm_hex(p, sizeof p, hex);
-    snprintf(out, MD_UID_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-             hex + 20);
+    put_text(p, out);
     return KLM_OK;
 }
 
