@@ -44,7 +44,7 @@ klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *ui
     if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && group && strcmp(group, out->group) != 0)) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
-    return rc == KLM_OK ? rc : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_DAMAGED, uid, klm_rc_text(rc));
+    return rc == KLM_OK ? rc : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
 }
 
 klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,
@@ -64,7 +64,7 @@ klm_rc km_object_material(struct km_call *call, struct st_view *view, const stru
     }
     return rc == KLM_OK
                ? rc
-               : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_DAMAGED, object->uid, klm_rc_text(rc));
+               : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, object->uid, klm_rc_text(rc));
 }
 
 klm_rc km_object_change(struct km_call *call, struct st_change *change, struct md_object *object)

@@ -96,7 +96,7 @@ static struct kmip_node *answer_header(struct kmop_message *msg, size_t items)
     return root;
 }
 
-static void encode(const struct kmop_message *msg, const struct kmip_node *root, struct klm_buf *out)
+static void encode(struct kmop_message *msg, const struct kmip_node *root, struct klm_buf *out)
 {
     klm_buf_init_wiping(out, ANSWER_MAX);
     switch (msg->req.encoding) {
@@ -104,10 +104,10 @@ static void encode(const struct kmop_message *msg, const struct kmip_node *root,
         kmip_ttlv_encode(root, msg->version, out);
         break;
     case KMOP_XML:
-        kmip_xml_encode(root, msg->version, out);
+        kmip_xml_encode(root, msg->version, msg->pool, out);
         break;
     case KMOP_JSON:
-        kmip_json_encode(root, msg->version, out);
+        kmip_json_encode(root, msg->version, msg->pool, out);
         break;
     }
 }
