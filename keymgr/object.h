@@ -187,6 +187,17 @@ klm_rc km_made(struct km_call *call, uint32_t type, const struct md_attrs *attrs
                const struct kr_material *material, size_t place) KLM_MUST_USE;
 /* It, to be added to before it is put. */
 struct md_object *km_made_object(struct km_call *call, size_t place);
+/* object_template.c: add what templates of these names say (NULL: none) to a list that does not say it itself. KLM_E_NOTFOUND: there is none of that name. */
+klm_rc km_templates_add(struct km_call *call, const char *const *names, struct md_attrs *to)
+    KLM_MUST_USE;
+/* object_make.c: add attributes of both keys of a pair to those of one. Make the pair that the request's private_attrs and public_attrs describe, with links. */
+klm_rc km_attrs_merge(struct md_attrs *own, const struct md_attrs *common) KLM_MUST_USE;
+klm_rc km_pair_made(struct km_call *call) KLM_MUST_USE;
+/* object_cert.c: what a certificate says of itself, as attributes; nothing for other objects. */
+klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
+                            const struct kr_material *material) KLM_MUST_USE;
+/* object_wrap.c: the Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
+klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
 /* In apply: put all that was made. */
 klm_rc km_made_put(struct km_call *call, struct st_change *change) KLM_MUST_USE;
 /* Put an object back after a change: Last Change Date is set. */
