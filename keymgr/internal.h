@@ -163,6 +163,7 @@ struct km_server {
     void *refreshed_arg;
     struct km_drills drills;
     struct km_secondary secondary;
+    struct km_streams *streams; /* KMIP operations in parts */
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;

@@ -1,6 +1,7 @@
 /* Opening and closing the server behind the doors, in the order that makes each failure clear: configuration, master key (before the store, whose records are
  * checked with a key derived from it), store, journal, events left over from a crash, drive table, rings, threads. */
 #include "keymgr/internal.h"
+#include "keymgr/streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,7 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     KLM_TRY(dt_contacts_new(&server->contacts));
+    KLM_TRY(km_streams_new(&server->streams));
     if (server->options.offline) {
         return km_writer_start(server);
     }
@@ -321,6 +323,7 @@ void km_close(struct km_server **server)
     }
     km_sinks_close(s);
     smf_journal_close(&s->journal);
+    km_streams_free(&s->streams);
     dt_contacts_free(&s->contacts);
     dt_table_free(&s->drives);
     pr_set_free(&s->profiles);

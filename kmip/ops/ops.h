@@ -35,7 +35,4 @@ struct kmop_request {
 /* Carry out one message. Everything of it is copied or done with when done is called. */
 void kmop_run(const struct kmop_request *request);
 
-/* Streams under way (Correlation Value) belong to a connection's certificate; end those that nobody continued. Called by the door's timer, each minute. */
-void kmop_sweep(struct km_server *server);
-
 #endif
