@@ -19,8 +19,7 @@ struct km_object_make {
     struct md_attrs private_attrs, public_attrs;
     const char *const *templates;  /* 1.x: names of templates for attrs, in order; NULL: none */
     const char *const *private_templates, *const *public_templates;
-    struct kr_material *material;  /* Register; freed with the call */
-    const struct kmip_node *wrapping; /* Register of a wrapped key: its Key Wrapping Data; NULL */
+    const struct kmip_node *item;  /* Register: the object as it stands in the payload; NULL: none */
     int64_t offset;                /* Re-key: seconds from Initial Date to Activation Date */
     bool has_offset;
     struct klm_slice request;      /* certificate request, or empty */
@@ -29,19 +28,11 @@ struct km_object_make {
     char made[2][MD_UID_MAX];
 };
 
-/* How a key is to be wrapped (Key Wrapping Specification; KMIP 2.1, 7.17). */
-struct km_wrap {
-    uint32_t method;               /* KMIP_WrappingMethod_... */
-    const char *key_uid, *mac_uid; /* NULL: none */
-    const struct kmip_node *key_parameters, *mac_parameters; /* Cryptographic Parameters as they came; NULL */
-    uint32_t encoding;             /* KMIP_EncodingOption_...; 0: not given */
-    const struct kmip_node *spec;  /* as it came: names of attributes to be wrapped too */
-};
 struct km_object_get { /* KM_OBJECT_GET */
     int version;
     const char *uid;
     uint32_t format, compression, wrap_type; /* 0: as it is */
-    const struct km_wrap *wrap;              /* NULL: none */
+    const struct kmip_node *wrapping;        /* Key Wrapping Specification as it came (KMIP 2.1, 7.17); NULL: none */
     /* Answer */
     struct md_object object;
     const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
@@ -168,15 +159,45 @@ klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *ui
 /* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
 klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,
                           struct kr_material **out) KLM_MUST_USE;
-/* The object with its material as the payload of Get has it: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3). In the call's pool. */
+/* Objects as they stand in payloads: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3).
+ * keyblock_read.c: take one apart. What stands beside the material and is no attribute (Secret Data Type, Key Wrapping Data, ...) is added to extras under its own tag; it is kept with the
+ * attributes and never listed. *material is the caller's; NULL: the object came without its key value. KLM_E_INVALID with a message. */
+klm_rc km_keyblock_read(struct km_call *call, uint32_t type, const struct kmip_node *item,
+                        struct md_attrs *extras, struct kr_material **material) KLM_MUST_USE;
+/* keyblock.c: the way back, with the material as it is. In the call's pool. */
 klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
                    const struct kr_material *material, const struct kmip_node **out) KLM_MUST_USE;
+/* Its Key Value structure alone (wrapping encodes it). */
+klm_rc km_key_value(struct km_call *call, const struct kr_material *material,
+                    struct kmip_node *parent, struct kmip_node **out) KLM_MUST_USE;
+/* object_rules.c: what a client may give a new object of the type (kmip/registry/attributes.def). KLM_E_DENIED, KLM_E_INVALID with a message that names the attribute. */
+klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32_t type)
+    KLM_MUST_USE;
+/* In apply: is a name of the object another one's, in its device group (KMIP 1.4, 3.2; 2.1, 4.32)? Names of destroyed objects are free. KLM_E_EXISTS with a message. */
+klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object)
+    KLM_MUST_USE;
+/* Add a Link of a type to an object, or replace the one there is. */
+klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t type, const char *uid)
+    KLM_MUST_USE;
+/* The object that a Link of the type points to; NULL: none. In the pool. */
+const char *km_link_find(const struct md_object *object, struct klm_pool *pool, uint32_t type);
 /* For verbs that make objects. Object number place (0 or 1) is made of attributes (the server's own are added, by kmip/registry) and material (NULL: none): it gets its identifier,
  * which goes to the answer (struct km_object_make) too, and its material is sealed. On any thread but the writer's. */
 klm_rc km_made(struct km_call *call, uint32_t type, const struct md_attrs *attrs,
                const struct kr_material *material, size_t place) KLM_MUST_USE;
 /* It, to be added to before it is put. */
 struct md_object *km_made_object(struct km_call *call, size_t place);
+/* object_template.c: add what templates of these names say (NULL: none) to a list that does not say it itself. KLM_E_NOTFOUND: there is none of that name. */
+klm_rc km_templates_add(struct km_call *call, const char *const *names, struct md_attrs *to)
+    KLM_MUST_USE;
+/* object_make.c: add attributes of both keys of a pair to those of one. Make the pair that the request's private_attrs and public_attrs describe, with links. */
+klm_rc km_attrs_merge(struct md_attrs *own, const struct md_attrs *common) KLM_MUST_USE;
+klm_rc km_pair_made(struct km_call *call) KLM_MUST_USE;
+/* object_cert.c: what a certificate says of itself, as attributes; nothing for other objects. */
+klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
+                            const struct kr_material *material) KLM_MUST_USE;
+/* object_wrap.c: the Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
+klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
 /* In apply: put all that was made. */
 klm_rc km_made_put(struct km_call *call, struct st_change *change) KLM_MUST_USE;
 /* Put an object back after a change: Last Change Date is set. */

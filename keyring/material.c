@@ -65,7 +65,7 @@ const struct kr_material_spec *kr_material_spec(const struct kr_material *materi
 
 /* ---- Looking at what came */
 
-/* KMIP 2.1, 4.16, Cryptographic Length: DES and DES3 count the bits that are key; some clients count those of parity too. */
+/* KMIP 2.1, 4.15, Cryptographic Length: DES and DES3 count the bits that are key; some clients count those of parity too. */
 static uint32_t raw_bits(uint32_t algorithm, size_t n)
 {
     if (algorithm == KMIP_CryptographicAlgorithm_DES && n == 8) {
@@ -99,7 +99,6 @@ static klm_rc check_symmetric(struct kr_material_spec *spec, struct klm_slice by
 {
     switch (spec->format) {
     case KMIP_KeyFormatType_Raw:
-    case KMIP_KeyFormatType_TransparentSymmetricKey:
         return check_raw(spec, bytes);
     case KMIP_KeyFormatType_Opaque:
         return KLM_OK;
@@ -130,6 +129,9 @@ static klm_rc check_asymmetric(struct kr_material *material)
     if (rc == KLM_OK && pkey) {
         rc = kr_pkey_fit(pkey, &material->spec);
     }
+    if (rc == KLM_OK && pkey && material->spec.object != KMIP_ObjectType_Certificate) {
+        rc = kr_pkey_check(pkey, material->spec.object == KMIP_ObjectType_PrivateKey);
+    }
     if (rc == KLM_OK) {
         atomic_store(&material->pkey, pkey);
     } else {
@@ -158,15 +160,21 @@ klm_rc kr_material_check(struct kr_material *material)
     }
 }
 
+klm_rc kr_material_symmetric(const struct kr_material_spec *spec, struct klm_slice key,
+                             struct kr_material **out)
+{
+    struct kr_material_spec said = *spec;
+
+    if (key.n > KR_MATERIAL_MAX) {
+        return KLM_E_LIMIT;
+    }
+    KLM_TRY(key.n ? check_raw(&said, key) : KLM_E_INVALID);
+    return kr_material_copy(&said, key, out);
+}
+
 static bool may_be_empty(uint32_t object)
 {
     return object == KMIP_ObjectType_OpaqueObject || object == KMIP_ObjectType_SecretData;
-}
-
-static bool is_transparent(uint32_t format)
-{
-    return format >= KMIP_KeyFormatType_TransparentSymmetricKey &&
-           format <= KMIP_KeyFormatType_TransparentECPublicKey;
 }
 
 klm_rc kr_material_new(const struct kr_material_spec *spec, struct klm_slice bytes,
@@ -180,7 +188,7 @@ klm_rc kr_material_new(const struct kr_material_spec *spec, struct klm_slice byt
     if (bytes.n == 0 && !may_be_empty(spec->object)) {
         return KLM_E_INVALID;
     }
-    if (!spec->wrapped && is_transparent(spec->format)) {
+    if (!spec->wrapped && kr_is_transparent(spec->format)) {
         return KLM_E_UNSUPPORTED;
     }
     KLM_TRY(kr_material_copy(spec, bytes, &material));
@@ -197,7 +205,7 @@ klm_rc kr_material_new(const struct kr_material_spec *spec, struct klm_slice byt
 klm_rc kr_material_bytes(const struct kr_material *material, struct klm_pool *wiping,
                          struct klm_slice *out)
 {
-    if (!material->spec.wrapped && is_transparent(material->spec.format)) {
+    if (!material->spec.wrapped && kr_is_transparent(material->spec.format)) {
         return KLM_E_UNSUPPORTED;
     }
     return klm_pool_slice(wiping, KLM_SLICE(material->bytes.p, material->bytes.n), out);
@@ -217,6 +225,18 @@ klm_rc kr_material_raw(const struct kr_material *material, struct klm_slice *out
     default:
         return KLM_E_UNSUPPORTED;
     }
+}
+
+static klm_rc make_pkey(const struct kr_material *material, EVP_PKEY **out)
+{
+    const struct klm_slice bytes = KLM_SLICE(material->bytes.p, material->bytes.n);
+    struct kr_parts parts;
+
+    if (!kr_is_transparent(material->spec.format)) {
+        return kr_format_decode(&material->spec, bytes, out);
+    }
+    KLM_TRY(kr_parts_unpack(&material->spec, bytes, &parts));
+    return kr_parts_pkey(&material->spec, &parts, out);
 }
 
 /* Two threads may make it at the same time: the second one's goes. */
@@ -242,8 +262,7 @@ klm_rc kr_material_pkey(const struct kr_material *material, EVP_PKEY **out)
     if (!pkey) {
         EVP_PKEY *made = NULL;
 
-        KLM_TRY(kr_format_decode(&material->spec, KLM_SLICE(material->bytes.p, material->bytes.n),
-                                 &made));
+        KLM_TRY(make_pkey(material, &made));
         if (!made) {
             return KLM_E_UNSUPPORTED;
         }

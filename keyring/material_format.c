@@ -44,7 +44,7 @@ static klm_rc decode(const char *structure, const char *type, int selection, str
 
     OSSL_DECODER_CTX_free(ctx);
     if (!ok) {
-        return kr_quiet(KLM_E_INVALID);
+        return kr_failed(KLM_E_INVALID);
     }
     ERR_clear_error(); /* decoders that tried before the right one */
     *out = pkey;
@@ -74,12 +74,14 @@ static klm_rc public_info(struct klm_slice bytes, EVP_PKEY **out)
     ASN1_OBJECT *algorithm = NULL;
     X509_PUBKEY *info = NULL;
     bool foreign;
+    klm_rc rc;
 
     if (!has_shape(bytes, SEQUENCE, BIT_STRING)) {
         return KLM_E_INVALID;
     }
-    if (decode("SubjectPublicKeyInfo", NULL, EVP_PKEY_PUBLIC_KEY, bytes, out) == KLM_OK) {
-        return KLM_OK;
+    rc = decode("SubjectPublicKeyInfo", NULL, EVP_PKEY_PUBLIC_KEY, bytes, out);
+    if (rc != KLM_E_INVALID) {
+        return rc;
     }
     info = d2i_X509_PUBKEY(NULL, &p, (long)bytes.n);
     foreign = info && p == bytes.p + bytes.n &&
@@ -95,12 +97,17 @@ static klm_rc private_info(struct klm_slice bytes, EVP_PKEY **out)
     const ASN1_OBJECT *algorithm = NULL;
     PKCS8_PRIV_KEY_INFO *info = NULL;
     bool foreign;
+    klm_rc rc;
 
+    if (has_shape(bytes, SEQUENCE, OCTET_STRING)) {
+        return KLM_OK; /* RFC 5208, 6: EncryptedPrivateKeyInfo, which nobody opens here */
+    }
     if (!has_shape(bytes, INTEGER, SEQUENCE)) {
         return KLM_E_INVALID;
     }
-    if (decode("PrivateKeyInfo", NULL, PRIVATE, bytes, out) == KLM_OK) {
-        return KLM_OK;
+    rc = decode("PrivateKeyInfo", NULL, PRIVATE, bytes, out);
+    if (rc != KLM_E_INVALID) {
+        return rc;
     }
     info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)bytes.n);
     foreign = info && p == bytes.p + bytes.n &&

@@ -107,7 +107,7 @@ static klm_rc make_dsa(const struct kr_material_spec *spec, EVP_PKEY **out)
     return run_keygen(ctx, out);
 }
 
-/* KMIP 2.1, 4.16: without Recommended Curve the length chooses among the curves of NIST. */
+/* KMIP 2.1, 6.1.5: without Recommended Curve the length chooses among the curves of NIST. */
 static uint32_t curve_by_bits(uint32_t bits)
 {
     static const uint32_t nist[] = {KMIP_RecommendedCurve_P_192, KMIP_RecommendedCurve_P_224,

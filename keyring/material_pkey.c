@@ -1,6 +1,8 @@
 /* What OpenSSL's keys are in KMIP's numbers: algorithm, length, curve. */
 #include "keyring/material_int.h"
 
+#include "base/secret.h"
+
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/objects.h>
@@ -177,4 +179,50 @@ klm_rc kr_pkey_number(const EVP_PKEY *pkey, const char *name, struct kr_secret *
     memcpy(made.p, wide.p + zeros, made.n);
     *out = made;
     return KLM_OK;
+}
+
+static klm_rc check_rsa(EVP_PKEY *pkey)
+{
+    const struct kr_material_spec spec = {.format = KMIP_KeyFormatType_TransparentRSAPrivateKey};
+    KLM_AUTO(kr_secret_done) struct kr_secret bytes = {0};
+    KLM_AUTO(kr_secret_done) struct kr_secret block = {0};
+    struct kr_parts parts = {0}, all;
+
+    KLM_TRY(kr_parts_of_pkey(pkey, spec.format, &bytes));
+    KLM_TRY(kr_parts_unpack(&spec, KLM_SLICE(bytes.p, bytes.n), &parts));
+    return kr_rsa_complete(&parts, &block, &all);
+}
+
+static klm_rc check_ec(EVP_PKEY *pkey, bool is_private)
+{
+    KLM_AUTO(kr_done_pctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+
+    if (!ctx || (is_private ? EVP_PKEY_check(ctx) : EVP_PKEY_public_check_quick(ctx)) != 1) {
+        return kr_failed(KLM_E_INVALID);
+    }
+    return KLM_OK;
+}
+
+klm_rc kr_pkey_check(EVP_PKEY *pkey, bool is_private)
+{
+    if (EVP_PKEY_is_a(pkey, "EC") || EVP_PKEY_is_a(pkey, "SM2")) {
+        return check_ec(pkey, is_private);
+    }
+    return is_private && (EVP_PKEY_is_a(pkey, "RSA") || EVP_PKEY_is_a(pkey, "RSA-PSS"))
+               ? check_rsa(pkey)
+               : KLM_OK;
+}
+
+#define PROBE 16384
+
+klm_rc kr_failed(klm_rc rc)
+{
+    void *probe = klm_secret_alloc(PROBE);
+
+    ERR_clear_error();
+    if (!probe) {
+        return KLM_E_NOMEM;
+    }
+    klm_secret_free(probe, PROBE);
+    return rc;
 }

@@ -1,5 +1,5 @@
 /* Attributes of a managed object, as KMIP 2.x has them: an item of the attribute's tag, whatever the version of the client. A vendor's
- * attribute is the structure Attribute (Vendor Identification, Attribute Name, Attribute Value; KMIP 2.1, 4.58); the custom attribute
+ * attribute is the structure Attribute (Vendor Identification, Attribute Name, Attribute Value; KMIP 2.1, 4.60); the custom attribute
  * "x-ID" of 1.x is vendor "x", name "ID". Attributes that only 1.x has (Operation Policy Name) keep their own tags. The idea: values
  * stay item trees, so that all sixty attributes are one piece of code and what they mean stands in kmip/registry. */
 #ifndef METADATA_ATTR_H

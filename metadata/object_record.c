@@ -31,7 +31,7 @@ static bool type_ok(uint32_t type)
     return kmip_value_name(KMIP_E_ObjectType, type) != NULL;
 }
 
-/* A vendor's attribute has all three parts (KMIP 2.1, 4.7), so that one is told from another. */
+/* A vendor's attribute has all three parts (KMIP 2.1, 4.60), so that one is told from another. */
 static bool vendor_ok(const struct kmip_node *value)
 {
     const struct kmip_node *vendor = kmip_child(value, KMIP_TAG_VendorIdentification),

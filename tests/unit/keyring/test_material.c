@@ -1,22 +1,5 @@
 /* Key material: what is taken, what is made, and what is refused. */
-#include "help.h"
-
-#include "keyring/material.h"
-
-#define PRIVATE_KEY KMIP_ObjectType_PrivateKey
-#define PUBLIC_KEY KMIP_ObjectType_PublicKey
-#define SYMMETRIC KMIP_ObjectType_SymmetricKey
-#define FORMAT(name) KMIP_KeyFormatType_##name
-#define ALG(name) KMIP_CryptographicAlgorithm_##name
-#define CURVE(name) KMIP_RecommendedCurve_##name
-
-static struct klm_slice bytes_of(const struct kr_material *material)
-{
-    struct klm_slice out = {0};
-
-    REQUIRE_OK(kr_material_bytes(material, test_pool(), &out));
-    return out;
-}
+#include "matter.h"
 
 static klm_rc take(const struct kr_material_spec *spec, struct klm_slice bytes,
                    struct kr_material_spec *what)

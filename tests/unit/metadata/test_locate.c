@@ -416,7 +416,7 @@ static size_t cost(struct st_store *store, struct md_locate search,
 #define COST(store, search, want, ...)                                                             \
     cost(store, search, FILTERS(__VA_ARGS__), KLM_COUNT(FILTERS(__VA_ARGS__)), want)
 
-/* A store of n objects of one group, all of one type, Object Group and vendor's value; ten have another value of it. */
+/* A store of n objects of one group, all of one type, one name, Object Group and vendor's value; ten have another value of it. */
 static struct st_store *store_of(unsigned n)
 {
     static struct st_driver_ops ops;
@@ -429,6 +429,7 @@ static struct st_store *store_of(unsigned n)
 
         snprintf(name, sizeof name, "key %u", i);
         o = help_key("G", name, KMIP_State_Active);
+        REQUIRE_OK(md_attr_add(&o.attrs, help_name("same")));
         REQUIRE_OK(md_attr_set_text(&o.attrs, KMIP_TAG_ObjectGroup, "all"));
         REQUIRE_OK(md_attr_add(&o.attrs, help_vendor("x", "few", i < 10 ? "few" : "others")));
         REQUIRE_OK(md_object_add(change, &o));
@@ -447,7 +448,7 @@ static struct st_store *store_of(unsigned n)
 }
 
 struct costs {
-    size_t name, name_and_all, few, first, newest, uid, all_groups;
+    size_t name, name_and_all, few, namesakes, first, newest, uid, all_groups;
 };
 
 static struct costs costs_of(unsigned n)
@@ -464,6 +465,7 @@ static struct costs costs_of(unsigned n)
     costs.name = COST(store, in("G"), 1, help_name("key 7"));
     costs.name_and_all = COST(store, in("G"), 1, type, all, help_name("key 7"));
     costs.few = COST(store, in("G"), 10, type, all, help_vendor("x", "few", "few"));
+    costs.namesakes = COST(store, in("G"), 10, help_name("same"), help_vendor("x", "few", "few"));
     costs.first = COST(store, one, 1, type, all);
     costs.newest = COST(store, newest, 1, type);
     costs.uid = COST(store, in("G"), 0, help_text(NULL, KMIP_TAG_UniqueIdentifier, "x"));
@@ -481,6 +483,7 @@ TEST(a_search_costs_what_it_finds_whatever_else_is_there)
     CHECK(few.name <= 3 && lots.name <= 3); /* a row, its end, the record */
     CHECK(lots.name_and_all <= few.name_and_all + 1);
     CHECK(lots.few <= 100);
+    CHECK(lots.namesakes <= 150);
     CHECK(lots.first <= 300);
     CHECK(lots.newest <= 20);
     CHECK_INT(lots.uid, 1);
