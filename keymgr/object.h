@@ -209,7 +209,15 @@ klm_rc km_pair_made(struct km_call *call) KLM_MUST_USE;
 /* object_cert.c: what a certificate says of itself, as attributes; nothing for other objects. */
 klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
                             const struct kr_material *material) KLM_MUST_USE;
-/* object_wrap.c: the Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
+/* object_renew.c, in apply: an object hands its names over to the one that replaces it, and points to it. */
+klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
+                         const char *by) KLM_MUST_USE;
+/* object_get.c: neither archived nor destroyed. */
+klm_rc km_object_usable(struct km_call *call, const struct md_object *object) KLM_MUST_USE;
+/* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */
+klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
+                      const struct kr_material *material) KLM_MUST_USE;
+/* The Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
 klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
 /* In apply: put all that was made. */
 klm_rc km_made_put(struct km_call *call, struct st_change *change) KLM_MUST_USE;

@@ -2,6 +2,8 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
+#include "base/digest.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +98,7 @@ static klm_rc set_short_id(struct km_call *call, struct md_object *object)
     uint8_t hash[32];
 
     /* KMIP 2.1, 4.56: a compact identifier, for messages to devices with little room */
-    KLM_TRY(klm_sha256(klm_slice_str(object->uid), hash));
+    KLM_TRY(klm_sha256(&(struct klm_slice){(const uint8_t *)object->uid, strlen(object->uid)}, 1, hash));
     if (!id || klm_pool_slice(call->pool, KLM_SLICE(hash, 16), &id->bytes) != KLM_OK) {
         return KLM_E_NOMEM;
     }

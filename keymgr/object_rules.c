@@ -112,7 +112,7 @@ klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct m
         const struct md_locate what = {.group = object->group,
                                        .filter = &filter,
                                        .filters = 1,
-                                       .storage = KMIP_StorageStatusMask_OnlineStorage |
+                                       .storage = KMIP_StorageStatusMask_OnLineStorage |
                                                   KMIP_StorageStatusMask_ArchivalStorage,
                                        .now = klm_clock()};
         struct name_check check = {object->uid, false};

@@ -129,6 +129,8 @@ enum kr_op { KR_OP_ENCRYPT, KR_OP_DECRYPT, KR_OP_DERIVE };
 klm_rc kr_thread_get(struct kr_thread **out) KLM_MUST_USE;
 /* Secret scratch memory of KR_SCRATCH bytes; wipe what was put there. */
 uint8_t *kr_thread_scratch(struct kr_thread *thread);
+/* The thread's context for ciphers, empty. Borrowed; reset it after use, so that no key schedule stays. */
+EVP_CIPHER_CTX *kr_thread_cipher(struct kr_thread *thread);
 /* An OpenSSL context for this key and operation; OAEP contexts already carry the context as
  * their label. Borrowed. */
 klm_rc kr_thread_ctx(struct kr_thread *thread, EVP_PKEY *pkey, enum kr_op op,

@@ -274,37 +274,3 @@ klm_rc kr_material_pkey(const struct kr_material *material, EVP_PKEY **out)
     *out = pkey;
     return KLM_OK;
 }
-
-const EVP_MD *kr_md(uint32_t hash)
-{
-    switch (hash) {
-    case KMIP_HashingAlgorithm_MD5:
-        return EVP_md5();
-    case KMIP_HashingAlgorithm_SHA_1:
-        return EVP_sha1();
-    case KMIP_HashingAlgorithm_SHA_224:
-        return EVP_sha224();
-    case KMIP_HashingAlgorithm_SHA_256:
-        return EVP_sha256();
-    case KMIP_HashingAlgorithm_SHA_384:
-        return EVP_sha384();
-    case KMIP_HashingAlgorithm_SHA_512:
-        return EVP_sha512();
-    case KMIP_HashingAlgorithm_RIPEMD_160:
-        return EVP_ripemd160();
-    case KMIP_HashingAlgorithm_SHA_512_224:
-        return EVP_sha512_224();
-    case KMIP_HashingAlgorithm_SHA_512_256:
-        return EVP_sha512_256();
-    case KMIP_HashingAlgorithm_SHA3_224:
-        return EVP_sha3_224();
-    case KMIP_HashingAlgorithm_SHA3_256:
-        return EVP_sha3_256();
-    case KMIP_HashingAlgorithm_SHA3_384:
-        return EVP_sha3_384();
-    case KMIP_HashingAlgorithm_SHA3_512:
-        return EVP_sha3_512();
-    default:
-        return NULL;
-    }
-}

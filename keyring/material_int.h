@@ -19,7 +19,7 @@ klm_rc kr_material_raw(const struct kr_material *material, struct klm_slice *out
 /* An asymmetric key as OpenSSL has it, given to the caller (EVP_PKEY_free); of a certificate its public key. Made once and kept with the material, so whoever
  * keeps a material for its next use keeps that too. KLM_E_UNSUPPORTED: no such key, or none that OpenSSL knows; KLM_E_STATE: it is wrapped. */
 klm_rc kr_material_pkey(const struct kr_material *material, EVP_PKEY **out) KLM_MUST_USE;
-/* A digest of KMIP's by its number (KMIP_HashingAlgorithm_...), or NULL: not here. */
+/* A digest of KMIP's by its number (KMIP_HashingAlgorithm_...), fetched once, or NULL: not here (crypto_table.c). */
 const EVP_MD *kr_md(uint32_t hash);
 
 /* ---- Making materials: nothing is looked at. */

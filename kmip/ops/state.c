@@ -1,7 +1,7 @@
-/* Activate, Revoke, Destroy, Archive, Recover (KMIP 1.4, 4.19 to 4.23; 2.1, 6.1). */
+/* Activate, Revoke, Destroy (KMIP 1.4, 4.19 to 4.21; 2.1, 6.1). */
 #include "kmip/ops/ops_int.h"
 
-klm_rc kmop_activate_fill(struct kmop_item *item)
+klm_rc kmop_state_fill(struct kmop_item *item)
 {
     struct km_object_state *req = item->call->req;
 
@@ -9,9 +9,20 @@ klm_rc kmop_activate_fill(struct kmop_item *item)
     return kmop_object(item, &req->uid);
 }
 
-klm_rc kmop_destroy_fill(struct kmop_item *item)
+klm_rc kmop_revoke_fill(struct kmop_item *item)
 {
-    return kmop_activate_fill(item);
+    struct km_object_state *req = item->call->req;
+    const struct kmip_node *reason = NULL;
+
+    KLM_TRY(kmop_state_fill(item));
+    KLM_TRY(kmop_part(item, item->payload, KMIP_TAG_RevocationReason, &reason));
+    if (!reason) {
+        return kmop_bad_field(item, KMIP_TAG_RevocationReason);
+    }
+    KLM_TRY(kmop_enum(item, reason, KMIP_TAG_RevocationReasonCode, &req->reason));
+    KLM_TRY(kmop_text(item, reason, KMIP_TAG_RevocationMessage, &req->message));
+    req->has_date = kmip_child(item->payload, KMIP_TAG_CompromiseOccurrenceDate) != NULL;
+    return kmop_number(item, item->payload, KMIP_TAG_CompromiseOccurrenceDate, &req->date);
 }
 
 klm_rc kmop_state_answer(struct kmop_item *item, struct kmip_node *payload)
