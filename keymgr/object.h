@@ -153,9 +153,12 @@ void km_batch_run(struct km_batch *batch);
 /* ---- For the verbs' files and those that fill requests */
 /* The store as a call is to see it: a snapshot of its own, or the draft of its batch. Borrowed. */
 klm_rc km_view(struct km_call *call, struct st_view **out) KLM_MUST_USE;
-/* The object, if it is there and the asker's; what is another group's is not there (KLM_E_NOTFOUND, with its message). uid NULL: no identifier was given (KLM_E_INVALID). */
+/* The object, if it is there and the asker's; what is another group's is not there (KLM_E_NOTFOUND, with its message). uid NULL: no identifier was given (KLM_E_INVALID). An archived
+ * object is refused (KLM_E_STATE, KLM_MSG_OBJECT_ARCHIVED), but by km_object_find_any. */
 klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
                       struct md_object *out) KLM_MUST_USE;
+klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
+                          struct md_object *out) KLM_MUST_USE;
 /* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
 klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,
                           struct kr_material **out) KLM_MUST_USE;
@@ -173,6 +176,16 @@ klm_rc km_key_value(struct km_call *call, const struct kr_material *material,
 /* object_rules.c: what a client may give a new object of the type (kmip/registry/attributes.def). KLM_E_DENIED, KLM_E_INVALID with a message that names the attribute. */
 klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32_t type)
     KLM_MUST_USE;
+/* The order in which the dates of an object have to be. KLM_E_INVALID with a message. */
+klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs) KLM_MUST_USE;
+/* object_attr_value.c: what a value that a client gives has to be like, beyond its type. KLM_E_INVALID, KLM_E_UNSUPPORTED with a message. */
+klm_rc km_attr_value_check(struct km_call *call, const struct kmip_node *value, int version)
+    KLM_MUST_USE;
+/* Usage Limits as they are kept, of which nothing is used, made of what a client gives (checked before). In the pool. */
+klm_rc km_usage_limits(struct klm_pool *pool, const struct kmip_node *given,
+                       const struct kmip_node **out) KLM_MUST_USE;
+/* The attribute's name for messages ("Cryptographic Length", "x-ID"). In the call's pool, or NULL. */
+const char *km_attr_name(struct km_call *call, const struct kmip_node *value);
 /* In apply: is a name of the object another one's, in its device group (KMIP 1.4, 3.2; 2.1, 4.32)? Names of destroyed objects are free. KLM_E_EXISTS with a message. */
 klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object)
     KLM_MUST_USE;

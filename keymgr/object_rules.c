@@ -66,7 +66,7 @@ static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
 }
 
 /* KMIP 1.4, 3.24 to 3.27: the dates of an object come in this order. */
-static klm_rc check_dates(struct km_call *call, const struct md_attrs *attrs)
+klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs)
 {
     static const uint32_t order[] = {KMIP_TAG_ActivationDate, KMIP_TAG_ProcessStartDate,
                                      KMIP_TAG_ProtectStopDate, KMIP_TAG_DeactivationDate};
@@ -88,7 +88,7 @@ klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32
     for (size_t i = 0; i < attrs->n; i++) {
         KLM_TRY(check_one(call, attrs, &attrs->at[i], type));
     }
-    return check_dates(call, attrs);
+    return km_dates_check(call, attrs);
 }
 
 struct name_check {

@@ -32,8 +32,8 @@ const char *km_call_group(const struct km_call *call)
     return call->actor.kind == KM_ACTOR_CLIENT ? call->actor.group ? call->actor.group : "" : NULL;
 }
 
-klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
-                      struct md_object *out)
+klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
+                          struct md_object *out)
 {
     const char *group = km_call_group(call);
     klm_rc rc;
@@ -46,6 +46,13 @@ klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *ui
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
     return rc == KLM_OK ? rc : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+}
+
+klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
+                      struct md_object *out)
+{
+    KLM_TRY(km_object_find_any(call, view, uid, out));
+    return out->archived ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_ARCHIVED, out->uid) : KLM_OK;
 }
 
 klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,

@@ -160,12 +160,15 @@ static void keep_within(struct kmop_message *msg, struct klm_buf *out)
     encode_items(msg, out);
 }
 
+/* The message lies in its own pool. */
 static void let_go(struct kmop_message *msg)
 {
+    struct klm_pool *pool = msg->pool;
+
     for (size_t i = 0; i < msg->n; i++) {
         km_call_free(&msg->item[i].call);
     }
-    klm_pool_free(&msg->pool);
+    klm_pool_free(&pool);
 }
 
 static void deliver(struct kmop_message *msg, struct klm_buf *out, bool close)
@@ -177,7 +180,7 @@ static void deliver(struct kmop_message *msg, struct klm_buf *out, bool close)
         klm_buf_init_wiping(out, 0);
         close = true;
     }
-    let_go(msg); /* msg is in its own pool */
+    let_go(msg);
     req.done(req.arg, out, close);
 }
 
