@@ -6,15 +6,15 @@
 #include <string.h>
 
 #define FACT_CHANGED                                                                               \
-    "backup.changed" /* number of the last change of keys, rings, drives, clients, groups, profiles */
+    "backup.changed" /* number of the last change of keys, objects, rings, drives, clients, groups, profiles */
 #define FACT_LAST "backup.last" /* the last good backup */
 #define LAST_VERSION 1
 
 /* Tables whose loss no cartridge forgives, or that people filled by hand; the others follow from use, or can be made again. Of key
  * groups it is what they hold: whose turn it is changes with each cartridge. */
-static const enum st_table needing[] = {ST_TOKEN, ST_CERT,      ST_RING,
-                                        ST_DRIVE, ST_GROUP_RUN, ST_PROFILE,
-                                        ST_CLIENT, ST_DEVICE_GROUP};
+static const enum st_table needing[] = {ST_TOKEN,  ST_CERT,      ST_RING,
+                                        ST_DRIVE,  ST_GROUP_RUN, ST_PROFILE,
+                                        ST_OBJECT, ST_CLIENT,    ST_DEVICE_GROUP};
 
 void km_backup_init(struct km_backup *backup)
 {

@@ -1,6 +1,8 @@
 /* Restores: into the server that made the backup, into an empty one, into another; what needs consent; what is damaged; undoing one. */
 #include "backup/bk_help.h"
 
+#include "metadata/object.h"
+
 static struct house house, other;
 static char file[400];
 
@@ -74,6 +76,57 @@ TEST(a_lost_store_comes_back_whole_without_consent_and_the_journal_goes_on)
     {
     }
     CHECK(strstr(text_of(house.table), SERIAL) != NULL);
+    close_house(&house);
+}
+
+/* A managed object of KMIP of this name. */
+static void add_object(const char *name, char uid[MD_UID_MAX])
+{
+    struct md_object object = {.type = KMIP_ObjectType_SymmetricKey, .group = "TAPES"};
+    struct klm_pool *pool = NULL;
+    struct st_change *change = NULL;
+
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    REQUIRE_OK(md_uid_new(object.uid));
+    memcpy(uid, object.uid, MD_UID_MAX);
+    md_attrs_init(&object.attrs, pool);
+    REQUIRE_OK(md_attr_set_text(&object.attrs, KMIP_TAG_ObjectGroup, name));
+    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    REQUIRE_OK(md_object_add(change, &object));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    klm_pool_free(&pool);
+}
+
+static klm_rc same_object(void *arg, const struct md_object *object)
+{
+    CHECK_STR(object->uid, arg);
+    return KLM_OK;
+}
+
+TEST(managed_objects_come_back_and_are_found_by_what_they_are_called)
+{
+    const struct kmip_node called = {
+        .tag = KMIP_TAG_ObjectGroup, .type = KMIP_TEXT, .bytes = KLM_SLICE("cartridges", 10)};
+    const struct kmip_node *const filter[] = {&called};
+    const struct md_locate search = {.group = "TAPES", .filter = filter, .filters = 1};
+    struct st_view *view = NULL;
+    char uid[MD_UID_MAX], later[MD_UID_MAX], store[400];
+    uint64_t total;
+
+    start_house(&house, "objects", "");
+    add_object("cartridges", uid);
+    snprintf(file, sizeof file, "%s/backup", house.dir);
+    make_backup(&house, file);
+    add_object("cartridges", later);
+    close_house(&house);
+    snprintf(store, sizeof store, "%s/store", house.dir);
+    SPAWN("rm", "-r", store);
+    RESTORED(&house, file, 0);
+    open_house(&house, false);
+    REQUIRE_OK(st_view_open(km_store(house.server), &view));
+    REQUIRE_OK(md_locate(view, &search, same_object, uid, &total));
+    CHECK_INT(total, 1);
+    st_view_close(&view);
     close_house(&house);
 }
 
