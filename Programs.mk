@@ -1,7 +1,7 @@
 # Programs: each has a main of its own under programs/ and the folders it is linked from.
 PROGRAMS :=
 PROGRAM_MAINS := $(wildcard programs/*.c)
-ALL_FOLDERS := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
+ALL_FOLDERS := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store kmip/codec kmip/registry base
 
 PROGRAMS += klmsrv oper racf racdcert keyxfer
 klmsrv_MAIN   := programs/klmsrv.c

@@ -195,6 +195,8 @@ static klm_rc delete_one(struct km_call *call, struct st_change *change,
         return close_client(call, change, client);
     }
     KLM_TRY(km_delete_forget(change, 'C', client->name));
+    call->text = klm_pool_printf(call->pool, "Client %s is deleted%s", client->name,
+                                 objects ? "; the objects it made stay in its device group" : "");
     return km_client_put(call, change, client, NULL);
 }
 

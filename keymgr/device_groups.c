@@ -224,6 +224,7 @@ klm_rc km_device_group_delete_apply(struct km_call *call, struct st_change *chan
         return close_group(call, change, work);
     }
     KLM_TRY(km_delete_forget(change, 'G', req->name));
+    call->text = klm_pool_printf(call->pool, "Device group %s is deleted", req->name);
     return dt_device_group_delete(change, req->name);
 }
 
