@@ -358,7 +358,11 @@ klm_rc km_master_finish_apply(struct km_call *call, struct st_change *change)
 
 bool km_stays_here(enum st_table table, struct klm_slice key)
 {
-    return table == ST_META && klm_slice_equal(key, klm_slice_str(RECORD));
+    static const char deletes[] = KM_DELETE_PREFIX;
+    const size_t n = sizeof deletes - 1;
+
+    return table == ST_META && (klm_slice_equal(key, klm_slice_str(RECORD)) ||
+                                (key.n > n && memcmp(key.p, deletes, n) == 0));
 }
 
 klm_rc km_master_resume(struct km_server *server, struct klm_diag *diag)

@@ -37,6 +37,7 @@ static klm_rc store_rows(struct km_call *call)
 
     dt_table_free(&drives);
     KLM_TRY(rc);
+    KLM_TRY(km_clients_rows(call));
     kr_master_vp(server->master, vp);
     KLM_TRY(pair(call, "Master key verification pattern", vp));
     KLM_TRY(pair(call, "Master key escrow",

@@ -64,6 +64,12 @@ klm_rc kr_key_from_clear(enum kr_type type, struct klm_slice clear, struct kr_ke
     KLM_MUST_USE;
 #define KR_CLEAR_MAX 4096 /* bytes of a clear form: RSA-4096 needs 2,350 */
 
+/* 32 bytes of a password by scrypt (backup.h has the costs). KLM_E_LIMIT: a cost out of range; KLM_E_NOMEM. */
+#define KR_SALT 16
+struct kr_scrypt;
+klm_rc kr_stretch(const struct kr_scrypt *cost, struct klm_slice password,
+                  const uint8_t salt[KR_SALT], struct kr_secret *out) KLM_MUST_USE;
+
 /* HKDF-SHA256 (RFC 5869) of a 32-byte key to 32 bytes. */
 klm_rc kr_hkdf(const uint8_t key[32], struct klm_slice salt, const char *info, uint8_t out[32])
     KLM_MUST_USE;
