@@ -5,7 +5,7 @@ ALL_FOLDERS := keymgr exchange keyring keyring/p11 profile drivetable metadata s
 
 PROGRAMS += klmsrv oper racf racdcert keyxfer
 klmsrv_MAIN   := programs/klmsrv.c
-klmsrv_USES   := klmsrv backup replication console programs/lib $(ALL_FOLDERS)
+klmsrv_USES   := klmsrv kmip/ops kmip/codec kmip/registry backup replication console programs/lib $(ALL_FOLDERS)
 oper_MAIN     := programs/oper.c
 oper_USES     := console programs/lib $(ALL_FOLDERS)
 racdcert_MAIN := programs/racdcert.c
