@@ -206,9 +206,6 @@ void km_partner_unload(struct km_state *state);
 /* state.c: a ring by the value of its property. */
 klm_rc km_state_ring(struct km_server *server, struct st_view *view, const char *value,
                      struct klm_diag *diag, struct kr_open_ring **out) KLM_MUST_USE;
-/* The CA certificates that a ring has with usage CERTAUTH, at most KM_CHAIN_MAX, borrowed; how many. */
-#define KM_CHAIN_MAX 64
-size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out);
 
 /* server.c, state.c */
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,

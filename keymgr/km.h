@@ -33,7 +33,7 @@ enum km_actor_kind {
     KM_ACTOR_OPERATOR,
     KM_ACTOR_DRIVE,
     KM_ACTOR_PARTNER,
-    KM_ACTOR_CLIENT
+    KM_ACTOR_CLIENT /* of KMIP */
 };
 enum km_role {
     KM_ROLE_SECADMIN = 1,
@@ -501,6 +501,9 @@ struct km_state {
 };
 struct km_state *km_state_get(struct km_server *server); /* referenced */
 void km_state_put(struct km_state **state);
+/* The CA certificates that a ring has with usage CERTAUTH, at most KM_CHAIN_MAX, borrowed; how many. */
+#define KM_CHAIN_MAX 64
+size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out);
 
 /* How the configuration names its PKCS#11 token; texts are the configuration's. KLM_E_NOTFOUND: it names none; KLM_E_INVALID with a message. */
 struct p11_options;
@@ -649,6 +652,14 @@ struct km_task_info {
     const char *state; /* "running", "starting", "stopping", "stopped" */
     unsigned tcp_port, ssl_port;
     unsigned sessions;
+    struct km_kmip_info {
+        unsigned ttlv_port, https_port; /* 0: not open */
+        unsigned sessions;
+        uint64_t requests;
+        uint64_t probes;  /* connections that ended without a request, and without a fault */
+        uint64_t failed;  /* TLS handshakes that failed or took too long */
+        uint64_t refused; /* connections beyond a limit */
+    } kmip;
 };
 typedef void km_task_info_fn(void *arg, struct km_task_info *out);
 void km_task_set(struct km_server *server, km_task_info_fn *fn, void *arg);
