@@ -842,6 +842,31 @@ static struct km_call *drives_take_bad(void)
     return take(KM_SYNC_DRIVES_TAKE, klm_slice_str("no table"));
 }
 
+static struct km_call *groups_give_ok(void)
+{
+    return RUN(KM_SYNC_GROUPS_GIVE, NULL);
+}
+
+static struct km_call *groups_check_ok(void)
+{
+    return take(KM_SYNC_GROUPS_CHECK, klm_slice_str("<keyGroups format=\"1\"/>"));
+}
+
+static struct km_call *groups_check_bad(void)
+{
+    return take(KM_SYNC_GROUPS_CHECK, klm_slice_str("<keyGroups format=\"2\"/>"));
+}
+
+static struct km_call *groups_take_ok(void)
+{
+    return take(KM_SYNC_GROUPS_TAKE, klm_slice_str("<keyGroups format=\"1\"/>"));
+}
+
+static struct km_call *groups_take_bad(void)
+{
+    return take(KM_SYNC_GROUPS_TAKE, klm_slice_str("<keyGroups format=\"2\"/>"));
+}
+
 /* ---- Profiles */
 static struct km_call *define_ok(void)
 {
@@ -1293,6 +1318,9 @@ static const struct row {
     {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
     {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
     {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},
+    {KM_SYNC_GROUPS_GIVE, groups_give_ok, NULL, "it has no parameter"},
+    {KM_SYNC_GROUPS_CHECK, groups_check_ok, groups_check_bad, NULL},
+    {KM_SYNC_GROUPS_TAKE, groups_take_ok, groups_take_bad, NULL},
     {KM_SYNC_USAGE_GIVE, usage_give_ok, NULL, "its partner is only a name"},
     {KM_SYNC_USAGE_CHECK, usage_check_ok, usage_check_bad, NULL},
     {KM_SYNC_USAGE_TAKE, usage_take_ok, usage_take_bad, NULL},
