@@ -283,6 +283,11 @@ struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from 
     bool overwrite;
 };
 
+struct km_keyset_req { /* KM_KEYSET_WRITE (out to a file), KM_KEYSET_READ (in from a file) */
+    const char *after; /* alias behind which to begin; NULL: all */
+    struct klm_slice bytes;
+};
+
 struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key server */
     struct klm_slice cert;  /* DER shown in TLS */
     int64_t version_min, version_max;

@@ -98,6 +98,9 @@ klm_rc md_key_used_there(struct st_change *change, const char *alias, const char
     if (rc != KLM_OK && rc != KLM_E_NOTFOUND) {
         return rc;
     }
+    if (rc == KLM_OK && here.last == when && strcmp(here.volser, volser) == 0) {
+        return KLM_OK; /* known already */
+    }
     if (rc == KLM_E_NOTFOUND || here.last <= when) {
         return mark(change, alias, volser, when, &use);
     }
