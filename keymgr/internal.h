@@ -542,6 +542,9 @@ klm_rc km_key_there(struct st_view *view, const char *alias) KLM_MUST_USE;
 /* Stored keys may be made, and given out for writes: requireHardwareProtectionForSymmetricKeys. */
 klm_rc km_key_hardware(struct km_call *call, const char *alias) KLM_MUST_USE;
 
+/* tokens.c: no other stored key has the key identifier of this label. */
+klm_rc km_key_twin(struct km_call *call, struct st_view *view, const char *label) KLM_MUST_USE;
+
 /* key_stored.c: say which names of symmetricKeySet lead nowhere. */
 void km_keyset_look(struct km_server *server, const struct parm_config *config);
 

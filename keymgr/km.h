@@ -316,6 +316,11 @@ struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from 
     bool overwrite;
 };
 
+struct km_keyset_req { /* KM_KEYSET_WRITE (out to a file), KM_KEYSET_READ (in from a file) */
+    const char *after; /* alias behind which to begin; NULL: all */
+    struct klm_slice bytes;
+};
+
 struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key server */
     struct klm_slice cert;  /* DER shown in TLS */
     int64_t version_min, version_max;
@@ -360,7 +365,7 @@ struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof
 };
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
-    bool all, config, drivetab, usage, home, merge, rewrite;
+    bool all, config, drivetab, keygroups, usage, home, merge, rewrite;
 };
 struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
     const char *file, *password;

@@ -99,6 +99,8 @@ void kr_key_free(struct kr_key **key);
 struct kr_spec kr_key_spec(const struct kr_key *key);
 /* The OpenSSL key of an RSA or EC key, borrowed: for TLS contexts and signing. */
 struct evp_pkey_st *kr_key_pkey(struct kr_key *key);
+/* Are these the same AES key? In constant time. */
+bool kr_key_same(const struct kr_key *a, const struct kr_key *b);
 /* Is the private key in a PKCS#11 token? Then kr_key_pkey has its public half only, and the key can be used but not moved. */
 bool kr_key_in_token(const struct kr_key *key);
 /* The key itself, for TLS: one more holder of it, or, when it is kept sealed until each use (strict master key), the key opened. KLM_E_UNSUPPORTED: it is
@@ -435,5 +437,22 @@ klm_rc kr_xfer_encode(const char *label, struct klm_slice token, struct klm_buf 
 klm_rc kr_xfer_decode(struct klm_slice file, struct klm_pool *pool, const char **label,
                       struct klm_slice *token, char vp[KR_VP_MAX], struct klm_diag *diag)
     KLM_MUST_USE;
+/* Sets of them: a head with their number, then that many. */
+#define KR_XFER_KEYS 16384          /* keys of a set, at most */
+#define KR_XFER_SET_MAX (32u << 20) /* and its bytes, as they are written */
+struct kr_xfer_item {
+    const char *label;
+    struct klm_slice token;
+    char vp[KR_VP_MAX]; /* of decode */
+    char given[7];      /* volume that a stored key was given for last, "": none */
+    int64_t when;       /* microseconds since 1970 */
+};
+void kr_xfer_set_head(size_t n, struct klm_buf *out);
+klm_rc kr_xfer_set_put(const struct kr_xfer_item *item, struct klm_buf *out) KLM_MUST_USE;
+/* Calls fn for each; what it keeps lives in the pool. Fails as kr_xfer_decode, also when it holds fewer or more than its head says, which may be
+ * found after fn was called for some. */
+typedef klm_rc kr_xfer_fn(void *arg, const struct kr_xfer_item *item);
+klm_rc kr_xfer_set_decode(struct klm_slice file, struct klm_pool *pool, kr_xfer_fn *fn, void *arg,
+                          struct klm_diag *diag) KLM_MUST_USE;
 
 #endif

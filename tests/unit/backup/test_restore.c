@@ -131,6 +131,47 @@ TEST(managed_objects_come_back_and_are_found_by_what_they_are_called)
     close_house(&house);
 }
 
+TEST(what_edits_of_the_views_are_compared_with_comes_back_with_the_store)
+{
+    static const char *const bases[] = {"filedrive.base", "keygroups.base"};
+    char more[500], path[2][500];
+    uint8_t *before[2];
+    size_t n[2];
+
+    make_house(&house, "bases", "");
+    snprintf(more, sizeof more, "config.keygroup.xml.file=FILE\\:%s/keygroups.xml\n", house.dir);
+    write_config(&house, more);
+    open_house(&house, true);
+    furnish(&house);
+    close_house(&house);
+    open_house(&house, false);
+    DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL);
+    DO(&house, KM_GROUP_ADD, &admin, "groupID", "TAPES");
+    close_house(&house); /* the views are written */
+    open_house(&house, true);
+    snprintf(file, sizeof file, "%s/backup", house.dir);
+    make_backup(&house, file);
+    close_house(&house);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/store/%s", house.dir, bases[i]);
+        before[i] = bytes_of(path[i], &n[i]);
+    }
+    before[1][n[1]] = '\0';
+    CHECK(strstr((char *)before[1], "TAPES") != NULL);
+    snprintf(more, sizeof more, "%s/store", house.dir);
+    SPAWN("rm", "-r", more);
+    RESTORED(&house, file, 0);
+    for (int i = 0; i < 2; i++) {
+        size_t now_n;
+        uint8_t *now = bytes_of(path[i], &now_n);
+
+        CHECK_INT(now_n, n[i]);
+        CHECK_MEM(now, before[i], n[i]);
+        free(now);
+        free(before[i]);
+    }
+}
+
 TEST(a_backup_that_is_older_needs_consent_and_keeps_the_state_before)
 {
     struct klm_diag diag;
