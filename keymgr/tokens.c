@@ -14,8 +14,8 @@ klm_rc km_token_write_prepare(struct km_call *call)
     KLM_TRY(st_view_open(call->server->store, &view));
     rc = kr_token_get(view, req->label, call->pool, &token);
     st_view_close(&view);
-    if (rc == KLM_E_NOTFOUND) {
-        return KM_REFUSE(call, rc, 0, KLM_MSG_TOKEN_NOT_FOUND, req->label);
+    if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && kr_token_is_material(token))) {
+        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_TOKEN_NOT_FOUND, req->label);
     }
     KLM_TRY(rc);
     if (kr_token_refers(token)) {

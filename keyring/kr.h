@@ -120,7 +120,8 @@ klm_rc kr_key_remove_in_token(const struct kr_master *master, const char *label,
 klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key,
                      struct klm_buf *out) KLM_MUST_USE;
 /* KLM_E_WRONGKEY: made under another master key (by its pattern); KLM_E_CORRUPT: damaged or of
- * another label; KLM_E_UNSUPPORTED: a version of another release. */
+ * another label; KLM_E_UNSUPPORTED: a version of another release; KLM_E_NOTFOUND: there is no key in it but the material of a
+ * managed object (kr_token_is_material, keyring/material.h). */
 klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice token,
                      struct kr_key **out) KLM_MUST_USE;
 /* As kr_token_open, for a key that is kept for use: with a strict master key only the sealed form is kept, and each use opens it. */
@@ -142,7 +143,9 @@ klm_rc kr_purpose_open(const struct kr_master *master, const char *label, struct
 bool kr_token_refers(struct klm_slice token);
 /* Verification pattern of the master key a token was made under, without opening it. */
 klm_rc kr_token_vp(struct klm_slice token, char out[KR_VP_MAX]) KLM_MUST_USE;
-/* Type and size of the key in a token, without opening it. KLM_E_CORRUPT. */
+/* Does a token hold the material of a managed object? It is moved and backed up as others are, and is no key of a ring, a group or a list of keys. */
+bool kr_token_is_material(struct klm_slice token);
+/* Type and size of the key in a token, without opening it. KLM_E_CORRUPT; KLM_E_NOTFOUND: it holds the material of a managed object. */
 klm_rc kr_token_spec(struct klm_slice token, struct kr_spec *out) KLM_MUST_USE;
 
 /* A token from the store. KLM_E_NOTFOUND. */
@@ -150,7 +153,7 @@ klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *po
                     struct klm_slice *token) KLM_MUST_USE;
 /* KLM_OK when there is a token of that label, damaged or not. KLM_E_NOTFOUND. */
 klm_rc kr_token_exists(struct st_view *view, const char *label) KLM_MUST_USE;
-/* Put a token there. KLM_E_EXISTS unless overwrite; KLM_E_CORRUPT: it is no token. */
+/* Put a token there. KLM_E_EXISTS unless overwrite, or when one is a key and the other the material of a managed object; KLM_E_CORRUPT: it is no token. */
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite) KLM_MUST_USE;
 typedef klm_rc kr_token_fn(void *arg, const char *label, const struct kr_spec *spec);

@@ -107,4 +107,9 @@ klm_rc kr_rsa_complete(const struct kr_parts *known, struct kr_secret *block, st
 /* A failure, which was KLM_E_NOMEM instead when the secret memory is used up: OpenSSL does not always tell. Empties OpenSSL's error queue. */
 klm_rc kr_failed(klm_rc rc);
 
+/* ---- RSAES-PKCS1-v1_5 (pkcs1.c) */
+/* The message in data that was encrypted for a private RSA key. Bad padding is no failure: then it is a message of random looks and length, always the same for the same data, so that
+ * nobody learns from the outcome; who finds that it makes no sense must answer as for KLM_E_CRYPTO. KLM_E_CRYPTO: data is no number of this key. */
+klm_rc kr_pkcs1_open(EVP_PKEY *pkey, struct klm_slice data, struct kr_secret *out) KLM_MUST_USE;
+
 #endif
