@@ -1098,6 +1098,11 @@ static struct km_call *device_group_delete_ok(void)
     return RUN(KM_DEVICE_GROUP_DELETE, "name", "COVER2");
 }
 
+static struct km_call *device_group_delete_bad(void)
+{
+    return RUN(KM_DEVICE_GROUP_DELETE, "name", "COVER"); /* it has a client by then */
+}
+
 static struct km_call *client_add_ok(void)
 {
     return with_cert(KM_CLIENT_ADD, KLM_SLICE(drive.der, drive.n));
@@ -1158,10 +1163,12 @@ static struct km_call *client_reject_ok(void)
     static char fingerprint[65] = "0000000000000000";
 
     if (!bare) {
+        static uint8_t bytes[8192];
         struct km_call *l2 =
             RUN(KM_CERT_EXPORT, "owner", OWNER, "label", "L2", "format", "CERTDER");
-        struct klm_slice der = keep(l2->bytes);
+        struct klm_slice der = KLM_SLICE(bytes, l2->bytes.n);
 
+        memcpy(bytes, l2->bytes.p, der.n);
         km_call_free(&l2);
         fingerprint_of(der.p, der.n, fingerprint);
         expect(with_cert(KM_CLIENT_CONTACT, der), KLM_OK, KLM_MSG_CLIENT_WAITS, __FILE__, __LINE__);
@@ -1485,8 +1492,8 @@ static const struct row {
     {KM_DEVICE_GROUP_ADD, device_group_add_ok, device_group_add_ok, NULL},
     {KM_DEVICE_GROUP_MODIFY, device_group_modify_ok, device_group_modify_bad, NULL},
     {KM_DEVICE_GROUP_LIST, device_group_list_ok, device_group_list_bad, NULL},
-    {KM_DEVICE_GROUP_DELETE, device_group_delete_ok, device_group_delete_ok, NULL},
     {KM_CLIENT_ADD, client_add_ok, client_add_ok, NULL},
+    {KM_DEVICE_GROUP_DELETE, device_group_delete_ok, device_group_delete_bad, NULL},
     {KM_CLIENT_LIST, client_list_ok, client_list_bad, NULL},
     {KM_CLIENT_MODIFY, client_modify_ok, client_modify_bad, NULL},
     {KM_CLIENT_CONTACT, client_contact_ok, client_contact_bad, NULL},
