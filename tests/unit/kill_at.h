@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <dlfcn.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -74,6 +75,22 @@ int fdatasync(int fd)
     (void)fd;
     return 0;
 }
+
+/* Run a program that has to succeed. */
+static void kill_spawn(const char *const *argv)
+{
+    extern char **environ;
+    const union {
+        const char *const *in;
+        char *const *out;
+    } plain = {argv};
+    int status = -1;
+    pid_t pid;
+
+    REQUIRE(posix_spawnp(&pid, argv[0], NULL, NULL, plain.out, environ) == 0);
+    REQUIRE(waitpid(pid, &status, 0) == pid && status == 0);
+}
+#define SPAWN(...) kill_spawn((const char *const[]){__VA_ARGS__, NULL})
 
 /* Run work in a child that ends at call n, counted from when it says kill_begin. True: it came through. What it returns has to be 0. */
 static long kill_child_at = -1; /* of the parent: never */

@@ -122,10 +122,8 @@ static void unlock(uint8_t key[32])
 
 static void copy(const char *from, const char *to)
 {
-    char command[9000];
-
-    snprintf(command, sizeof command, "rm -rf '%s' && cp -a '%s' '%s'", to, from, to);
-    REQUIRE(system(command) == 0);
+    SPAWN("rm", "-rf", to);
+    SPAWN("cp", "-a", from, to);
 }
 
 /* Kill it at each call, from the same beginning; the last run comes through, and its state stays. */

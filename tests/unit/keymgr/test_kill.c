@@ -16,10 +16,8 @@ static char kept[400];
 
 static void copy_house(const char *from, const char *to)
 {
-    char command[1000];
-
-    snprintf(command, sizeof command, "rm -rf '%s' && cp -a '%s' '%s'", to, from, to);
-    REQUIRE(system(command) == 0);
+    SPAWN("rm", "-rf", to);
+    SPAWN("cp", "-a", from, to);
 }
 
 /* The house as it is now is where each run begins. */
