@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEASE_SECONDS 3600
-
 struct made {
     struct md_object object[2];
     struct klm_slice token[2]; /* p NULL: no material */
@@ -114,7 +112,7 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
     if (object->type == KMIP_ObjectType_Template) {
         return KLM_OK;
     }
-    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LeaseTime, LEASE_SECONDS));
+    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LeaseTime, km_lease_seconds(call)));
     if (call->id != KM_OBJECT_REGISTER) {
         KLM_TRY(set_default(object, KMIP_TAG_OriginalCreationDate, now));
     }
