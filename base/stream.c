@@ -368,6 +368,12 @@ void klm_stream_message_done(struct klm_stream *stream)
     }
 }
 
+void klm_stream_idle(struct klm_stream *stream, uint32_t idle_ms)
+{
+    stream->cfg.idle_ms = idle_ms;
+    klm_stream_update_(stream);
+}
+
 void klm_stream_pause(struct klm_stream *stream, bool pause)
 {
     if (stream->paused == pause) {
@@ -398,6 +404,11 @@ void klm_stream_close(struct klm_stream *stream)
         klm_stream_flush_(stream);
         klm_stream_update_(stream);
     }
+}
+
+bool klm_stream_waits(const struct klm_stream *stream)
+{
+    return !stream->busy;
 }
 
 struct ssl_st *klm_stream_ssl(struct klm_stream *stream)

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/msg.h"
 #include "base/pool.h"
+#include "drivetable/clients.h"
 #include "drivetable/dt.h"
 #include "exchange/kx.h"
 #include "keyring/kr.h"
@@ -32,7 +33,7 @@ enum km_actor_kind {
     KM_ACTOR_OPERATOR,
     KM_ACTOR_DRIVE,
     KM_ACTOR_PARTNER,
-    KM_ACTOR_CLIENT
+    KM_ACTOR_CLIENT /* of KMIP */
 };
 enum km_role {
     KM_ROLE_SECADMIN = 1,
@@ -55,13 +56,13 @@ enum km_right {
 struct km_actor {
     enum km_actor_kind kind;
     unsigned roles;          /* km_role bits */
-    const char *name;        /* user, drive serial number, label of a partner, "ISKLM" */
+    const char *name;        /* user, drive serial number, label of a partner, name of a client, "ISKLM" */
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
-    const char *group;       /* of a client of KMIP: its device group; or NULL */
-    bool may_destroy;        /* and whether that lets its clients destroy objects (enableKMIPDelete) */
+    const char *group;       /* of a client: the device group that it and its objects belong to; or NULL */
+    bool may_destroy;        /* of a client: its group lets it destroy objects (enableKMIPDelete) */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -218,6 +219,29 @@ struct km_group_req { /* KM_GROUP_... */
     const char *password; /* createkeygroup has it; nothing here is kept under it */
     bool wrap, nowrap, verbose;
 };
+struct km_client_req { /* KM_CLIENT_LIST, _ADD, _MODIFY, _DELETE, KM_CLIENT_PENDING_... */
+    const char *name, *newname;
+    const char *group; /* NULL: none, or of a change: as it is; "none": a group of its own */
+    const char *label, *owner; /* its certificate stands in the store under these */
+    struct klm_slice cert;     /* or it is this one, DER or PEM */
+    const char *fingerprint;   /* of one that waits: its beginning, colons do not count */
+    const char *user, *device; /* credentials that its messages have to carry; "": no longer */
+    const char *password;      /* to be kept as a verifier */
+    bool nopassword, replace, confirm, verbose;
+    int64_t limit;
+};
+struct km_client_contact { /* KM_CLIENT_CONTACT */
+    struct klm_slice cert; /* DER shown in TLS */
+};
+struct km_device_group_req { /* KM_DEVICE_GROUP_... */
+    const char *name;
+    const char *prefix, *kmip_delete;
+    const char *attributes; /* "{enableKMIPDelete true}" */
+    bool confirm;
+};
+struct km_purge_req { /* KM_CLIENT_PURGE: what is closed */
+    const char *client, *group;
+};
 struct km_verify { /* KM_DRIVE_VERIFY */
     const char *serial;
 };
@@ -292,6 +316,11 @@ struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from 
     bool overwrite;
 };
 
+struct km_keyset_req { /* KM_KEYSET_WRITE (out to a file), KM_KEYSET_READ (in from a file) */
+    const char *after; /* alias behind which to begin; NULL: all */
+    struct klm_slice bytes;
+};
+
 struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key server */
     struct klm_slice cert;  /* DER shown in TLS */
     int64_t version_min, version_max;
@@ -336,7 +365,7 @@ struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof
 };
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
-    bool all, config, drivetab, usage, home, merge, rewrite;
+    bool all, config, drivetab, keygroups, usage, home, merge, rewrite;
 };
 struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
     const char *file, *password;
@@ -391,6 +420,7 @@ struct km_call {
         struct km_call *
             call); /* a last step, on a worker: after the change is on disk, before the answer leaves. Set by apply */
     bool no_apply;              /* prepare found that nothing needs to change */
+    bool quiet; /* with no_apply: prepare found that this was told a moment ago, so that a caller cannot fill the audit: no event */
     struct kr_key *data_key;    /* freed with the call */
     struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
     struct pr_set
@@ -477,6 +507,9 @@ struct km_state {
 };
 struct km_state *km_state_get(struct km_server *server); /* referenced */
 void km_state_put(struct km_state **state);
+/* The CA certificates that a ring has with usage CERTAUTH, at most KM_CHAIN_MAX, borrowed; how many. */
+#define KM_CHAIN_MAX 64
+size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out);
 
 /* How the configuration names its PKCS#11 token; texts are the configuration's. KLM_E_NOTFOUND: it names none; KLM_E_INVALID with a message. */
 struct p11_options;
@@ -489,12 +522,33 @@ struct st_store *km_store(struct km_server *server);
  * KLM_E_CORRUPT, KLM_E_IO with a message: it lies beside the store, since the master key was changed, and does not open. */
 klm_rc km_store_key(struct km_server *server, const char *folder, uint8_t key[32],
                     struct klm_diag *diag) KLM_MUST_USE;
-/* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way. */
+/* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way, requests to delete. */
 bool km_stays_here(enum st_table table, struct klm_slice key);
 struct kr_master *km_master(struct km_server *server);
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */
 struct dt_table *km_drives(struct km_server *server);
+/* The clients of KMIP now; referenced. */
+struct dt_clients *km_clients(struct km_server *server);
+/* Who calls, by the certificate of the connection: name, role, group and what that allows, borrowed from the snapshot. address and session are the door's.
+ * KLM_E_NOTFOUND: no client (run KM_CLIENT_CONTACT); KLM_E_DENIED with a message: it is being deleted, or its certificate is not valid now. */
+klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,
+                       const char *address, const char *session, struct klm_diag *diag,
+                       struct km_actor *out) KLM_MUST_USE;
+/* It was served now. Any thread; never waits. */
+void km_client_seen(struct km_server *server, const char *fingerprint);
+/* Credentials that a message carried (p NULL: it carried none): of a user name and password, of a device. */
+struct km_credential {
+    struct klm_slice user, password, device;
+};
+/* Did it carry what the client was registered with? What was not asked for is not looked at. KLM_E_DENIED with a message: no. A password is found right by
+ * scrypt, which takes a quarter of a second: on a worker. It is remembered for some minutes, as a hash under a key of this process. */
+klm_rc km_client_credential(struct km_server *server, const struct dt_client *client,
+                            const struct km_credential *shown, struct klm_diag *diag) KLM_MUST_USE;
+/* The same without computing, on any thread. KLM_E_AGAIN: the password is not remembered, ask on a worker. */
+klm_rc km_client_credential_known(struct km_server *server, const struct dt_client *client,
+                                  const struct km_credential *shown,
+                                  struct klm_diag *diag) KLM_MUST_USE;
 /* ---- Partners: other key servers (replication/) */
 #define KM_PARTNER_VERSION 1 /* of the protocol, replication/PROTOCOL.md */
 /* Is this the certificate of a partner: connected to the ring of partners, with the role, valid, chained, and among the pinned ones
@@ -604,6 +658,14 @@ struct km_task_info {
     const char *state; /* "running", "starting", "stopping", "stopped" */
     unsigned tcp_port, ssl_port;
     unsigned sessions;
+    struct km_kmip_info {
+        unsigned ttlv_port, https_port; /* 0: not open */
+        unsigned sessions;
+        uint64_t requests;
+        uint64_t probes;  /* connections that ended without a request, and without a fault */
+        uint64_t failed;  /* TLS handshakes that failed or took too long */
+        uint64_t refused; /* connections beyond a limit */
+    } kmip;
 };
 typedef void km_task_info_fn(void *arg, struct km_task_info *out);
 void km_task_set(struct km_server *server, km_task_info_fn *fn, void *arg);

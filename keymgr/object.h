@@ -214,6 +214,10 @@ klm_rc km_pair_made(struct km_call *call) KLM_MUST_USE;
 /* object_cert.c: what a certificate says of itself, as attributes; nothing for other objects. */
 klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
                             const struct kr_material *material) KLM_MUST_USE;
+/* object_usage.c: take one use of so many bytes from the usage limits of a key that is about to be put. KLM_E_LIMIT. */
+klm_rc km_usage_take(struct km_call *call, struct md_object *key, size_t bytes) KLM_MUST_USE;
+/* End streams that nobody goes on with. */
+void km_objects_sweep(struct km_server *server);
 /* object_renew.c, in apply: an object hands its names over to the one that replaces it, and points to it. */
 klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
                          const char *by) KLM_MUST_USE;

@@ -1,6 +1,7 @@
 /* What all verbs on managed objects do: see the store as the call is to see it, find the object and whose it is, open its material, put it back. */
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/streams.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,4 +87,9 @@ klm_rc km_object_change(struct km_call *call, struct st_change *change, struct m
 void km_object_published(struct km_call *call)
 {
     (void)call; /* nothing of objects is kept in memory */
+}
+
+void km_objects_sweep(struct km_server *server)
+{
+    (void)km_streams_sweep(server->streams);
 }

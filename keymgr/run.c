@@ -99,7 +99,7 @@ void km_finish(struct km_call *call)
     klm_rc rc = KLM_E_STATE;
 
     explain(call);
-    if (queued(call)) {
+    if ((call->quiet && call->rc == KLM_OK) || queued(call)) {
         km_deliver(call);
         return;
     }

@@ -88,11 +88,8 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
         klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
     call->actor.session = klm_pool_str(call->pool, actor->session ? actor->session : "");
     call->actor.groups = klm_pool_str(call->pool, actor->groups ? actor->groups : "");
-    call->actor.group = klm_pool_str(call->pool, actor->group);
-    if (actor->group && !call->actor.group) {
-        return KLM_E_NOMEM;
-    }
-    return call->actor.name && call->actor.address && call->actor.groups &&
+    call->actor.group = klm_pool_str(call->pool, actor->group ? actor->group : "");
+    return call->actor.name && call->actor.address && call->actor.groups && call->actor.group &&
                    call->actor.fingerprint && call->actor.session
                ? KLM_OK
                : KLM_E_NOMEM;

@@ -237,7 +237,7 @@ static void idle_work(struct km_server *server)
     struct km_writer *writer = &server->writer;
     struct st_change *change;
     uint64_t left = 0, now = klm_clock_mono_ms();
-    size_t contacts = 0, purged = 0;
+    size_t contacts = 0, clients = 0, purged = 0;
 
     writer->last_idle = now;
     if (ready(server) != KLM_OK || st_change_open(server->store, &change) != KLM_OK) {
@@ -245,7 +245,8 @@ static void idle_work(struct km_server *server)
     }
     if (md_index(change, INDEX_MAX, &left) == KLM_OK &&
         (now - writer->last_flush < FLUSH_MS ||
-         dt_contacts_flush(server->contacts, change, CONTACTS_MAX, &contacts) == KLM_OK) &&
+         (dt_contacts_flush(server->contacts, change, CONTACTS_MAX, &contacts) == KLM_OK &&
+          dt_seen_flush(server->seen, change, CONTACTS_MAX, &clients) == KLM_OK)) &&
         km_outbox_purge(server, change, &purged) == KLM_OK && st_change_size(change) > 0 &&
         st_change_commit_lazy(&change, NULL) == KLM_OK) {
         km_outbox_purged(server, purged);

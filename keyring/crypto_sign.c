@@ -164,8 +164,8 @@ static bool pad(EVP_PKEY_CTX *ctx, const struct kr_scheme *scheme, const EVP_MD 
     if (!scheme->padding) {
         return true; /* DSA and ECDSA take any digest, cut to their size */
     }
-    return EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) == 1 &&
-           EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) == 1 &&
+    return EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) == 1 &&
+           EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) == 1 &&
            (scheme->padding != RSA_PKCS1_PSS_PADDING ||
             (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mask) == 1 &&
              EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, scheme->salt) == 1));

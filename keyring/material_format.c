@@ -1,4 +1,5 @@
-/* Keys in the formats that say what is in them: PKCS #1 (RFC 8017, A.1), PKCS #8 (RFC 5208), ECPrivateKey (RFC 5915), SubjectPublicKeyInfo (X.509), certificates. */
+/* Keys in the formats that say what is in them: PKCS #1 (RFC 8017, A.1), PKCS #8 (RFC 5208), ECPrivateKey (RFC 5915), SubjectPublicKeyInfo (X.509),
+ * certificates. */
 #include "keyring/der.h"
 #include "keyring/material_int.h"
 
@@ -8,7 +9,8 @@
 
 #define PRIVATE (OSSL_KEYMGMT_SELECT_PRIVATE_KEY | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS)
 
-/* Is it a SEQUENCE whose first elements have these tags? OpenSSL's decoders take the structure they are given for a hint, and so one format for another. */
+/* Is it a SEQUENCE whose first elements have these tags? OpenSSL's decoders take the structure they are given for a hint, and so one format for
+ * another. */
 static bool has_shape(struct klm_slice bytes, uint8_t first, uint8_t second)
 {
     struct klm_slice content = {0}, element;

@@ -70,7 +70,8 @@ static bool take_factor(struct rsa *rsa, const BIGNUM *x)
     return true;
 }
 
-/* One base of NIST SP 800-56B Revision 2, Appendix C.1: y becomes base^r, and is squared up to t times until it is a root of 1 that is neither 1 nor -1. */
+/* One base of NIST SP 800-56B Revision 2, Appendix C.1: y becomes base^r, and is squared up to t times until it is a root of 1 that is neither 1 nor
+ * -1. */
 static bool try_base(struct rsa *rsa, BIGNUM *y, const BIGNUM *r, int t, const BIGNUM *minus_one)
 {
     if (!BN_mod_exp(y, y, r, rsa->n, rsa->ctx)) {

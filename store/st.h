@@ -80,6 +80,8 @@ struct st_range {
     struct klm_slice after;  /* only keys beyond it in the direction of the scan; p NULL: all */
     bool reverse;            /* from the highest key down */
     size_t limit;            /* most records visited; 0: no limit */
+    bool
+        ahead; /* all of a long scan: another thread reads ahead, while this one checks MACs and visits. The visitor leaves the view alone */
 };
 /* Called for each record in key order; damaged is true when its MAC is wrong (record is then
  * empty). Any outcome but KLM_OK ends the scan and is returned. */

@@ -52,6 +52,8 @@ $(B)/plugins/tested: FORCE | $(call deps,CHECK)
 	$(Q)+$(MAKE) --no-print-directory $(B)/plugins/evtlog.so
 TEST_TOOLS := $(B)/plugins/tested $(B)/tools/gendocs $(B)/power/record.so $(B)/power/sample $(B)/kill/kxwriter $(B)/kill/checkstore $(B)/peers/secrets $(B)/nosync/bin/klmsrv
 
+include tests/conformance/conformance.mk
+
 # ---- Tests
 check: all units $(TEST_TOOLS) | $(call deps,CHECK) ## build and run every test
 	@$(RUN) $(UNITS) $(SCENARIOS)
@@ -102,8 +104,8 @@ coverage: | $(call deps,COVERAGE) ## run every test and print which lines they r
 	@cat $(B)/cov/report/lines.txt
 
 # ---- What the sources must be like
-C_SOURCES  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/golden tests/fuzz tests/bench tools,$(wildcard $(f)/*.c)) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
-C_HEADERS  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/fuzz tests/bench tools tests/unit,$(wildcard $(f)/*.h))
+C_SOURCES  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/conformance tests/golden tests/fuzz tests/bench tools,$(wildcard $(f)/*.c)) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
+C_HEADERS  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/conformance tests/fuzz tests/bench tools tests/unit,$(wildcard $(f)/*.h))
 SCRIPTS    = .ci/run tools/deps tools/foreign-root packaging/install.sh packaging/klmsrv.bash-completion $(wildcard programs/*.sh tools/*.sh tests/*/*.sh examples/*.sh)
 LINT_FILES ?= $(C_SOURCES)
 

@@ -200,6 +200,20 @@ static void refuse(struct kmop_message *msg, klm_rc rc, const struct klm_diag *d
     deliver(msg, &out, close);
 }
 
+/* A caller who is not who he says: recorded as an authentication that failed. */
+static void refuse_caller(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag)
+{
+    const struct km_news news = {.what = KM_HAP_KMIP_REFUSED,
+                                 .failed = true,
+                                 .actor = &msg->actor,
+                                 .object = msg->actor.name,
+                                 .auth_type = "credential",
+                                 .why = diag};
+
+    km_happened(msg->req.config->server, &news);
+    refuse(msg, rc, diag, false);
+}
+
 /* ---- Carrying it out */
 
 static klm_rc fill(void *arg, size_t i)
@@ -484,8 +498,65 @@ static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool
     }
     KLM_TRY(read_version(msg, diag));
     KLM_TRY(read_header(msg, header, diag));
-    KLM_TRY(read_items(msg, diag));
-    return kmop_caller(msg);
+    return read_items(msg, diag);
+}
+
+static void start(struct kmop_message *msg)
+{
+    klm_rc rc = new_calls(msg);
+
+    if (rc != KLM_OK) {
+        refuse(msg, rc, &msg->why, false);
+    } else if (msg->n == 1) {
+        run_single(msg);
+    } else {
+        run_batch(msg);
+    }
+}
+
+/* ---- Passwords take a worker's time. */
+
+static struct kmop_message *of_job(struct klm_job *job)
+{
+    return (struct kmop_message *)(void *)((char *)job - offsetof(struct kmop_message, job));
+}
+
+static void check_password(struct klm_job *job)
+{
+    struct kmop_message *msg = of_job(job);
+
+    msg->rc = kmop_caller_password(msg, &msg->why);
+}
+
+static void password_checked(struct klm_job *job)
+{
+    struct kmop_message *msg = of_job(job);
+
+    if (msg->rc == KLM_OK) {
+        start(msg);
+    } else {
+        refuse_caller(msg, msg->rc, &msg->why);
+    }
+}
+
+static void identify(struct kmop_message *msg)
+{
+    struct klm_diag diag = {0};
+    klm_rc rc = kmop_caller(msg, &diag);
+
+    if (rc == KLM_E_AGAIN) {
+        msg->job = (struct klm_job){
+            .run = check_password, .done = password_checked, .loop = msg->req.config->loop};
+        rc = klm_workers_submit(km_workers(msg->req.config->server), &msg->job);
+        if (rc == KLM_OK) {
+            return;
+        }
+    }
+    if (rc == KLM_OK) {
+        start(msg);
+    } else {
+        refuse_caller(msg, rc, &diag);
+    }
 }
 
 void kmop_run(const struct kmop_request *request)
@@ -510,13 +581,13 @@ void kmop_run(const struct kmop_request *request)
     msg->version = KMIP_V_FIRST;
     rc = read_message(msg, &diag, &readable);
     if (rc == KLM_OK) {
-        rc = new_calls(msg);
-    }
-    if (rc != KLM_OK) {
-        refuse(msg, rc, &diag, !readable);
-    } else if (msg->n == 1) {
-        run_single(msg);
+        identify(msg);
     } else {
-        run_batch(msg);
+        refuse(msg, rc, &diag, !readable);
     }
+}
+
+void kmop_sweep(struct km_server *server)
+{
+    km_objects_sweep(server);
 }

@@ -35,7 +35,7 @@ struct kmop_request {
 /* Carry out one message. Everything of it is copied or done with when done is called. */
 void kmop_run(const struct kmop_request *request);
 
-/* Streams under way (Correlation Value) belong to a connection's certificate; end those that nobody continued. Called by the door's timer, each minute. */
+/* Operations in parts that nobody goes on with are ended. The door calls it now and then. */
 void kmop_sweep(struct km_server *server);
 
 #endif

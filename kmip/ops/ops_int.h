@@ -42,6 +42,11 @@ struct kmop_message {
     int version;
     struct km_actor actor;
     bool registered;             /* the certificate belongs to a client */
+    struct dt_clients *clients;  /* the snapshot that actor borrows from */
+    struct km_credential credential; /* that the message carries */
+    struct klm_diag why;         /* message that says why it is not, or what is wrong with all of it */
+    klm_rc rc;
+    struct klm_job job;
     struct kmop_item *item;
     size_t n;
     const char *placeholder;     /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
@@ -113,8 +118,10 @@ bool kmop_attr_known(const struct kmop_item *item, const struct md_attr *attr);
 /* ---- reasons.c: Result Reason of a failed item by message, outcome and version (KMIP 1.4, 11; 2.1, 6.1 and 11.49). */
 uint32_t kmop_reason(const struct kmop_item *item);
 
-/* ---- caller.c: who asks. Fills in actor and registered. */
-klm_rc kmop_caller(struct kmop_message *msg) KLM_MUST_USE;
+/* ---- caller.c: who asks. Fills in actor and registered; a stranger is one too. KLM_E_AGAIN: a password is to be checked, on a worker. KLM_E_DENIED, KLM_E_INVALID with a
+ * message. */
+klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag) KLM_MUST_USE;
+klm_rc kmop_caller_password(struct kmop_message *msg, struct klm_diag *diag) KLM_MUST_USE;
 
 /* The steps named in ops.def. */
 #define KMOP_OP(operation, verb, fill, answer)                                                     \

@@ -14,7 +14,7 @@
 static struct house house;
 static struct drive drive, stranger;
 static struct klm_slice table, eedk[2], cert, token;
-static uint8_t room[8][8192];
+static uint8_t room[16][8192];
 static bool bare; /* rows do nothing but their own call, on what is there */
 
 /* What an answer gave, kept after its call. */
@@ -842,6 +842,84 @@ static struct km_call *drives_take_bad(void)
     return take(KM_SYNC_DRIVES_TAKE, klm_slice_str("no table"));
 }
 
+static struct klm_slice keyset;
+
+static struct km_call *keyset_write_ok(void)
+{
+    struct km_call *call = RUN(KM_KEYSET_WRITE, NULL);
+
+    keyset = call->rc == KLM_OK ? keep(call->bytes) : keyset;
+    return call;
+}
+
+static struct km_call *keyset_read(struct klm_slice bytes)
+{
+    struct km_call *call = new_call(&house, KM_KEYSET_READ, &admin);
+
+    ((struct km_keyset_req *)call->req)->bytes = bytes;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *keyset_read_ok(void)
+{
+    return keyset_read(keyset);
+}
+
+static struct km_call *keyset_read_bad(void)
+{
+    return keyset_read(klm_slice_str("no set"));
+}
+
+static struct km_call *groups_write_ok(void)
+{
+    return RUN(KM_GROUPS_WRITE, NULL);
+}
+
+static struct km_call *groups_read(const char *text)
+{
+    struct km_call *call = new_call(&house, KM_GROUPS_READ, &admin);
+
+    ((struct km_file_req *)call->req)->bytes = klm_slice_str(text);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *groups_read_ok(void)
+{
+    return groups_read("<keyGroups format=\"1\"/>");
+}
+
+static struct km_call *groups_read_bad(void)
+{
+    return groups_read("<keyGroups format=\"2\"/>");
+}
+
+static struct km_call *groups_give_ok(void)
+{
+    return RUN(KM_SYNC_GROUPS_GIVE, NULL);
+}
+
+static struct km_call *groups_check_ok(void)
+{
+    return take(KM_SYNC_GROUPS_CHECK, klm_slice_str("<keyGroups format=\"1\"/>"));
+}
+
+static struct km_call *groups_check_bad(void)
+{
+    return take(KM_SYNC_GROUPS_CHECK, klm_slice_str("<keyGroups format=\"2\"/>"));
+}
+
+static struct km_call *groups_take_ok(void)
+{
+    return take(KM_SYNC_GROUPS_TAKE, klm_slice_str("<keyGroups format=\"1\"/>"));
+}
+
+static struct km_call *groups_take_bad(void)
+{
+    return take(KM_SYNC_GROUPS_TAKE, klm_slice_str("<keyGroups format=\"2\"/>"));
+}
+
 /* ---- Profiles */
 static struct km_call *define_ok(void)
 {
@@ -1286,6 +1364,10 @@ static const struct row {
     {KM_CERT_DELETE, cert_delete_ok, cert_delete_ok, NULL},
     {KM_TOKEN_WRITE, token_write_ok, token_write_bad, NULL},
     {KM_TOKEN_READ, token_read_ok, token_read_bad, NULL},
+    {KM_KEYSET_WRITE, keyset_write_ok, NULL, "it writes what there is, perhaps nothing"},
+    {KM_KEYSET_READ, keyset_read_ok, keyset_read_bad, NULL},
+    {KM_GROUPS_WRITE, groups_write_ok, NULL, "it has no parameter"},
+    {KM_GROUPS_READ, groups_read_ok, groups_read_bad, NULL},
     {KM_PARTNER_CONTACT, meet_ok, meet_bad, NULL},
     {KM_SYNC, sync_ok, sync_bad, NULL},
     {KM_DRILL, drill_ok, NULL, "it only hands the call to the task here"},
@@ -1293,6 +1375,9 @@ static const struct row {
     {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
     {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
     {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},
+    {KM_SYNC_GROUPS_GIVE, groups_give_ok, NULL, "it has no parameter"},
+    {KM_SYNC_GROUPS_CHECK, groups_check_ok, groups_check_bad, NULL},
+    {KM_SYNC_GROUPS_TAKE, groups_take_ok, groups_take_bad, NULL},
     {KM_SYNC_USAGE_GIVE, usage_give_ok, NULL, "its partner is only a name"},
     {KM_SYNC_USAGE_CHECK, usage_check_ok, usage_check_bad, NULL},
     {KM_SYNC_USAGE_TAKE, usage_take_ok, usage_take_bad, NULL},

@@ -244,6 +244,8 @@ TEST(pairs_are_made_that_openssl_reads)
          FORMAT(PKCS_8),
          FORMAT(X_509),
          "X25519"},
+        {{.algorithm = ALG(DH), .bits = 2048}, FORMAT(PKCS_8), FORMAT(X_509), "2048 bit"},
+        {{.algorithm = ALG(SM2)}, FORMAT(PKCS_8), FORMAT(X_509), "SM2"},
         {{.algorithm = ALG(DSA), .bits = 1024}, FORMAT(PKCS_8), FORMAT(X_509), "1024 bit"},
     };
 
@@ -278,6 +280,7 @@ TEST(pairs_of_other_sizes_are_refused)
         {{.algorithm = ALG(RSA), .bits = 512}, KLM_E_LIMIT},
         {{.algorithm = ALG(RSA), .bits = 8192}, KLM_E_LIMIT},
         {{.algorithm = ALG(DSA), .bits = 512}, KLM_E_LIMIT},
+        {{.algorithm = ALG(DH), .bits = 1024}, KLM_E_LIMIT},
         {{.algorithm = ALG(EC)}, KLM_E_LIMIT},
         {{.algorithm = ALG(EC), .bits = 250}, KLM_E_LIMIT},
         {{.algorithm = ALG(EC), .bits = 384, .curve = CURVE(P_256)}, KLM_E_LIMIT},
