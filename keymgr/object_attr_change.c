@@ -187,8 +187,7 @@ static klm_rc may_add(const struct edit *edit)
     if (!(edit->row->flags & KMIP_A_CLIENT_SETS) || edit->vendors) {
         return refuse(edit, KLM_E_DENIED, KLM_MSG_ATTR_READ_ONLY);
     }
-    if (object->type != KMIP_ObjectType_Template &&
-        !(edit->row->objects & KMIP_FOR(object->type))) {
+    if (!km_attr_applies(edit->row, object->type, edit->req->version)) {
         return refuse(edit, KLM_E_DENIED, KLM_MSG_ATTR_UNFIT);
     }
     if (!(edit->row->flags & KMIP_A_MULTI) && md_attr_like(&object->attrs, edit->req->value)) {

@@ -141,6 +141,19 @@ static klm_rc set_generator(struct km_call *call, struct md_object *object)
     return md_attr_set(&object->attrs, rng);
 }
 
+/* KMIP 2.1, 4.59: the count SHALL be ignored when an object is made; a new key begins with all of its total. */
+static klm_rc set_limits(struct km_call *call, struct md_object *object)
+{
+    struct md_attr *limits = md_attr_find(&object->attrs, KMIP_TAG_UsageLimits);
+    const struct kmip_node *value = NULL;
+
+    if (!limits) {
+        return KLM_OK;
+    }
+    KLM_TRY(km_usage_limits(call->pool, limits->value, &value));
+    return md_attr_replace(&object->attrs, limits, value);
+}
+
 static klm_rc set_all(struct km_call *call, struct md_object *object,
                       const struct kr_material *material)
 {
@@ -152,6 +165,7 @@ static klm_rc set_all(struct km_call *call, struct md_object *object,
     KLM_TRY(set_default(object, KMIP_TAG_ProtectionStorageMask,
                         KMIP_ProtectionStorageMask_Software));
     KLM_TRY(set_generator(call, object));
+    KLM_TRY(set_limits(call, object));
     KLM_TRY(set_secrecy(object));
     return material ? of_material(call, object, material) : KLM_OK;
 }
