@@ -223,6 +223,9 @@ void km_objects_sweep(struct km_server *server);
 /* object_renew.c, in apply: an object hands its names over to the one that replaces it, and points to it. */
 klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
                          const char *by) KLM_MUST_USE;
+/* Attributes of a new object that replaces another: what is given for it in own, then those of the old one, but for what belongs to each object alone; dates are moved by the request's offset. */
+klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
+    KLM_MUST_USE;
 /* object_get.c: neither archived nor destroyed. */
 klm_rc km_object_usable(struct km_call *call, const struct md_object *object) KLM_MUST_USE;
 /* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */

@@ -15,7 +15,7 @@ static const uint32_t not_taken[] = {
     KMIP_TAG_Fresh,           KMIP_TAG_LeaseTime,
     KMIP_TAG_ArchiveDate,     KMIP_TAG_KeyWrappingData,
     KMIP_TAG_KeyValuePresent, KMIP_TAG_KeyValueLocation,
-    KMIP_TAG_KeyFormatType,
+    KMIP_TAG_KeyFormatType,   KMIP_TAG_CertificateLength,
 };
 
 static const uint32_t dates[] = {KMIP_TAG_ActivationDate, KMIP_TAG_ProcessStartDate,
@@ -92,8 +92,7 @@ static klm_rc whole_limits(struct km_call *call, struct md_attrs *to)
     return md_attr_set(to, copy);
 }
 
-/* Attributes of the new object: what is given for it, then those of the old one. */
-static klm_rc inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
+klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
 {
     KLM_TRY(check_offset(call, old, own));
     for (size_t i = 0; i < old->attrs.n; i++) {
@@ -164,7 +163,7 @@ klm_rc km_object_rekey_prepare(struct km_call *call)
     KLM_TRY(find(call, view, req->uid, KMIP_ObjectType_SymmetricKey, &old));
     KLM_TRY(km_templates_add(call, req->templates, &req->attrs));
     KLM_TRY(km_attrs_check(call, &req->attrs, KMIP_ObjectType_SymmetricKey));
-    KLM_TRY(inherit(call, &old, &req->attrs));
+    KLM_TRY(km_object_inherit(call, &old, &req->attrs));
     KLM_TRY(number_of(call, &req->attrs, KMIP_TAG_CryptographicAlgorithm, &algorithm));
     KLM_TRY(number_of(call, &req->attrs, KMIP_TAG_CryptographicLength, &bits));
     rc = kr_material_generate(algorithm, bits, &material);
@@ -220,8 +219,8 @@ klm_rc km_object_rekey_pair_prepare(struct km_call *call)
     KLM_TRY(km_attrs_merge(&req->public_attrs, &req->attrs));
     KLM_TRY(km_attrs_check(call, &req->private_attrs, KMIP_ObjectType_PrivateKey));
     KLM_TRY(km_attrs_check(call, &req->public_attrs, KMIP_ObjectType_PublicKey));
-    KLM_TRY(inherit(call, &old.private_key, &req->private_attrs));
-    KLM_TRY(inherit(call, &old.public_key, &req->public_attrs));
+    KLM_TRY(km_object_inherit(call, &old.private_key, &req->private_attrs));
+    KLM_TRY(km_object_inherit(call, &old.public_key, &req->public_attrs));
     KLM_TRY(km_pair_made(call));
     KLM_TRY(km_link_set(km_made_object(call, 0), call->pool, KMIP_LinkType_ReplacedObjectLink,
                         old.private_key.uid));

@@ -104,7 +104,7 @@ klm_rc kr_mac_start(const struct kr_material *key, const struct kr_crypt *how, E
         params[0] = OSSL_PARAM_construct_utf8_string(choice.param, name, 0);
     }
     if (EVP_MAC_init(ctx, raw.p, raw.n, params) != 1) {
-        return kr_quiet(KLM_E_INVALID); /* a key of a length that it does not take */
+        return kr_failed(KLM_E_INVALID); /* a key of a length that it does not take */
     }
     *out = ctx;
     ctx = NULL;

@@ -1,16 +1,8 @@
-/* Encryption with RSA (RFC 8017): OAEP, and PKCS #1 v1.5, whose padding must not show in a decryption's outcome or time. OpenSSL keeps that promise from 3.2 on
- * only, so the padding is taken away here: where it is wrong, the answer is bytes that the ciphertext and the private key determine and that look like any message. */
+/* Encryption with RSA (RFC 8017): OAEP, and PKCS #1 v1.5, whose decryption does not tell whether its padding was right (pkcs1.c). */
 #include "keyring/crypto_int.h"
 
-#include "base/secret.h"
-
-#include <openssl/core_names.h>
-#include <openssl/hmac.h>
 #include <openssl/rsa.h>
 #include <string.h>
-
-#define RSA_BYTES_MAX (KR_PKEY_BITS_MAX / 8)
-#define HASH_BYTES 32 /* of SHA-256 */
 
 bool kr_is_asymmetric(const struct kr_material *key)
 {
@@ -42,6 +34,9 @@ static klm_rc oaep(struct rsa *rsa, const struct kr_crypt *how)
 
     if (how->mask && how->mask != KMIP_MaskGenerator_MGF1) {
         return KLM_E_UNSUPPORTED;
+    }
+    if (how->p_source.n > KR_CRYPT_MAX) {
+        return KLM_E_LIMIT;
     }
     rsa->oaep = true;
     rsa->label = how->p_source;
@@ -79,7 +74,7 @@ static klm_rc choose(const struct kr_material *key, const struct kr_crypt *how, 
         return KLM_E_UNSUPPORTED;
     }
     rsa->n = (size_t)EVP_PKEY_get_size(rsa->pkey);
-    return rsa->n <= RSA_BYTES_MAX ? KLM_OK : KLM_E_LIMIT;
+    return KLM_OK;
 }
 
 klm_rc kr_rsa_check(const struct kr_material *key, const struct kr_crypt *how, bool encrypt)
@@ -106,87 +101,6 @@ static bool set_oaep(EVP_PKEY_CTX *ctx, const struct rsa *rsa, const EVP_MD *mas
     return true;
 }
 
-/* ---- PKCS #1 v1.5 without a word about its padding */
-
-/* Bytes that nobody can tell from a message without the private key: HMAC-SHA256 keyed with a digest of that, over the ciphertext, then a counter. */
-static klm_rc substitute(const struct kr_material *key, struct klm_slice data, uint8_t *out,
-                         size_t n)
-{
-    uint8_t secret[HASH_BYTES], seed[HASH_BYTES], part[HASH_BYTES];
-    unsigned len = 0;
-    klm_rc rc = KLM_OK;
-
-    if (EVP_Digest(key->bytes.p, key->bytes.n, secret, &len, EVP_sha256(), NULL) != 1 ||
-        !HMAC(EVP_sha256(), secret, sizeof secret, data.p, data.n, seed, &len)) {
-        rc = kr_quiet(KLM_E_CRYPTO);
-    }
-    for (size_t at = 0; rc == KLM_OK && at < n; at += sizeof part) {
-        uint8_t count[2] = {(uint8_t)(at >> 8), (uint8_t)at};
-        size_t take = n - at < sizeof part ? n - at : sizeof part;
-
-        if (!HMAC(EVP_sha256(), seed, sizeof seed, count, sizeof count, part, &len)) {
-            rc = kr_quiet(KLM_E_CRYPTO);
-            break;
-        }
-        memcpy(out + at, part, take);
-    }
-    klm_wipe(secret, sizeof secret);
-    klm_wipe(seed, sizeof seed);
-    klm_wipe(part, sizeof part);
-    return rc;
-}
-
-/* All ones when v is 0, else 0; when a < b, else 0. */
-static uint32_t mask_zero(uint32_t v)
-{
-    return 0 - ((~v & (v - 1)) >> 31);
-}
-
-static uint32_t mask_less(uint32_t a, uint32_t b)
-{
-    return 0 - ((a - b) >> 31); /* both are small */
-}
-
-static uint32_t pick(uint32_t mask, uint32_t a, uint32_t b)
-{
-    return (mask & a) | (~mask & b);
-}
-
-/* A length for the substitute, evenly spread over what a message may have: the last of many candidates that is not too long. */
-static uint32_t substitute_length(const uint8_t candidates[2 * 64], uint32_t most)
-{
-    uint32_t bits = most, length = 0;
-
-    for (uint32_t i = 1; i < 16; i *= 2) {
-        bits |= bits >> i;
-    }
-    for (size_t i = 0; i < 64; i++) {
-        uint32_t v = ((uint32_t)candidates[2 * i] << 8 | candidates[2 * i + 1]) & bits;
-
-        length = pick(mask_less(v, most + 1), v, length);
-    }
-    return length;
-}
-
-/* RFC 8017, 7.2.2: 00 02, eight bytes or more that are not 0, 00, the message. em has k bytes, other k + 128; which of the two counts shows in nothing but the bytes. */
-static void unpad(uint8_t *em, const uint8_t *other, uint32_t k, struct klm_slice *message)
-{
-    uint32_t good = mask_zero(em[0]) & mask_zero(em[1] ^ 2u), zero = 0, found = 0, at;
-
-    for (uint32_t i = 2; i < k; i++) {
-        uint32_t is_first = mask_zero(em[i]) & ~found;
-
-        zero = pick(is_first, i, zero);
-        found |= is_first;
-    }
-    good &= found & ~mask_less(zero, 10);
-    at = pick(good, zero + 1, k - substitute_length(other + k, k - 11));
-    for (uint32_t i = 0; i < k; i++) {
-        em[i] = (uint8_t)pick(good, em[i], other[i]);
-    }
-    *message = KLM_SLICE(em + at, k - at);
-}
-
 /* ---- The operations */
 
 static klm_rc encrypt_with(const struct rsa *rsa, struct klm_slice data, uint8_t *out)
@@ -202,7 +116,7 @@ static klm_rc encrypt_with(const struct rsa *rsa, struct klm_slice data, uint8_t
         (rsa->oaep ? !set_oaep(ctx, rsa, rsa->mask)
                    : EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1) ||
         EVP_PKEY_encrypt(ctx, out, &n, data.p, data.n) != 1 || n != rsa->n) {
-        return kr_quiet(KLM_E_CRYPTO);
+        return kr_failed(KLM_E_CRYPTO);
     }
     return KLM_OK;
 }
@@ -215,49 +129,35 @@ static klm_rc decrypt_oaep(const struct rsa *rsa, const EVP_MD *mask, struct klm
 
     if (!ctx || EVP_PKEY_decrypt_init(ctx) != 1 || !set_oaep(ctx, rsa, mask) ||
         EVP_PKEY_decrypt(ctx, out, &got, data.p, data.n) != 1) {
-        return kr_quiet(KLM_E_CRYPTO);
+        return kr_failed(KLM_E_CRYPTO);
     }
     *n = got;
     return KLM_OK;
 }
 
-static klm_rc decrypt_pkcs1(const struct rsa *rsa, const struct kr_material *key,
-                            struct klm_slice data, uint8_t *out, struct klm_slice *message)
+static klm_rc decrypt_pkcs1(const struct rsa *rsa, struct klm_slice data, uint8_t *out, size_t *n)
 {
-    KLM_AUTO(kr_done_pctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, rsa->pkey, NULL);
-    uint8_t other[RSA_BYTES_MAX + 2 * 64];
-    size_t n = rsa->n;
+    KLM_AUTO(kr_secret_done) struct kr_secret message = {0};
 
-    KLM_TRY(substitute(key, data, other, rsa->n + 2 * 64));
-    if (!ctx || EVP_PKEY_decrypt_init(ctx) != 1 ||
-        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
-        EVP_PKEY_decrypt(ctx, out, &n, data.p, data.n) != 1 || n != rsa->n) {
-        return kr_quiet(KLM_E_CRYPTO); /* a number that is not below the modulus */
-    }
-    unpad(out, other, (uint32_t)n, message);
-    klm_wipe(other, sizeof other);
+    KLM_TRY(kr_pkcs1_open(rsa->pkey, data, &message));
+    memcpy(out, message.p, message.n);
+    *n = message.n;
     return KLM_OK;
 }
 
-static klm_rc decrypt_with(const struct rsa *rsa, const struct kr_material *key,
-                           struct klm_slice data, uint8_t *out, struct klm_slice *message)
+static klm_rc decrypt_with(const struct rsa *rsa, struct klm_slice data, uint8_t *out, size_t *n)
 {
-    size_t n = 0;
     klm_rc rc;
 
     if (data.n != rsa->n) {
         return KLM_E_INVALID;
     }
     if (!rsa->oaep) {
-        return rsa->n > RSA_PKCS1_PADDING_SIZE ? decrypt_pkcs1(rsa, key, data, out, message)
-                                               : KLM_E_INVALID;
+        return decrypt_pkcs1(rsa, data, out, n);
     }
-    rc = decrypt_oaep(rsa, rsa->mask, data, out, &n);
-    if (rc != KLM_OK && rsa->mask_too) {
-        rc = decrypt_oaep(rsa, rsa->mask_too, data, out, &n);
-    }
-    if (rc == KLM_OK) {
-        *message = KLM_SLICE(out, n);
+    rc = decrypt_oaep(rsa, rsa->mask, data, out, n);
+    if (rc == KLM_E_CRYPTO && rsa->mask_too) {
+        rc = decrypt_oaep(rsa, rsa->mask_too, data, out, n);
     }
     return rc;
 }
@@ -267,17 +167,16 @@ klm_rc kr_rsa_crypt(const struct kr_material *key, const struct kr_crypt *how,
                     struct klm_slice *out)
 {
     KLM_AUTO(rsa_done) struct rsa rsa = {.pkey = NULL};
+    size_t n;
     uint8_t *p;
 
     KLM_TRY(choose(key, how, encrypt, &rsa));
-    p = klm_pool_alloc(wiping, rsa.n);
+    n = rsa.n;
+    p = klm_pool_alloc(wiping, n);
     if (!p) {
         return KLM_E_NOMEM;
     }
-    if (!encrypt) {
-        return decrypt_with(&rsa, key, data, p, out);
-    }
-    KLM_TRY(encrypt_with(&rsa, data, p));
-    *out = KLM_SLICE(p, rsa.n);
+    KLM_TRY(encrypt ? encrypt_with(&rsa, data, p) : decrypt_with(&rsa, data, p, &n));
+    *out = KLM_SLICE(p, n);
     return KLM_OK;
 }

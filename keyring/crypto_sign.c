@@ -181,7 +181,7 @@ static klm_rc sign_pure(const struct kr_scheme *scheme, struct klm_slice data, u
     }
     if (EVP_DigestSignInit(md, NULL, NULL, NULL, scheme->pkey) != 1 ||
         EVP_DigestSign(md, out, n, data.p, data.n) != 1) {
-        return kr_quiet(KLM_E_CRYPTO);
+        return kr_failed(KLM_E_CRYPTO);
     }
     return KLM_OK;
 }
@@ -192,14 +192,14 @@ static klm_rc sign_digest(const struct kr_scheme *scheme, struct klm_slice diges
     KLM_AUTO(kr_done_pctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, scheme->pkey, NULL);
 
     if (!ctx || EVP_PKEY_sign_init(ctx) != 1) {
-        return kr_quiet(KLM_E_CRYPTO);
+        return kr_failed(KLM_E_CRYPTO);
     }
     if (!pad(ctx, scheme, scheme->mask)) {
         return kr_quiet(
             KLM_E_UNSUPPORTED); /* X9.31 has no number for that hash, a PSS key has its own */
     }
     if (EVP_PKEY_sign(ctx, out, n, digest.p, digest.n) != 1) {
-        return kr_quiet(KLM_E_INVALID); /* digest and salt are longer than the key */
+        return kr_failed(KLM_E_INVALID); /* digest and salt are longer than the key */
     }
     return KLM_OK;
 }

@@ -282,8 +282,8 @@ def hashes_and_macs():
             line("mac", "-", name, key, stuff("data", 37), hmac.new(key, stuff("data", 37), ours).digest())
             if not name.startswith(("RIPEMD", "SHA_512_")):
                 line("mac", "HMAC_" + name.replace("SHA_", "SHA"), "-", key, stuff("data", 37), hmac.new(key, stuff("data", 37), ours).digest())
-    for algorithm, n, name, _ in FAMILIES:
-        key, size = stuff(f"{algorithm} {n}", n), 8 if algorithm in ("DES", "DES3", "Blowfish", "CAST5") else 16
+    for algorithm, n, name, _ in FAMILIES[:-4]:
+        key, size = stuff(f"{algorithm} {n}", n), 8 if algorithm == "DES3" else 16
         for part in (stuff("data", 37), stuff("data", 32), b""):
             line("mac", algorithm, "-", key, part, cmac(cipher_of(name, key), size, part))
     line("mac", "Poly1305", "-", stuff("poly", 32), stuff("data", 37), poly1305(stuff("poly", 32), stuff("data", 37)))
@@ -302,6 +302,10 @@ class Files:
         return path
 
 
+def pkcs8(pem):
+    return openssl("pkcs8", "-topk8", "-nocrypt", "-outform", "DER", data=pem)
+
+
 def keys(files):
     made = {"rsa": openssl("rsa", "-in", "tests/golden/keyring/rsa2048.der", "-inform", "DER", "-traditional", "-outform", "DER")}
     line("key", "rsa", "PKCS_1", made["rsa"])
@@ -309,10 +313,10 @@ def keys(files):
                        ("ec384", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]), ("ec521", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]),
                        ("k256", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]),
                        ("bp256", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"]), ("ed25519", ["-algorithm", "ED25519"]), ("ed448", ["-algorithm", "ED448"])):
-        made[name] = openssl("genpkey", *args, "-outform", "DER")
+        made[name] = pkcs8(openssl("genpkey", *args))
         line("key", name, "PKCS_8", made[name])
     domain = files.put("dsa.pem", openssl("genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:2048", "-pkeyopt", "dsa_paramgen_q_bits:256"))
-    made["dsa"] = openssl("genpkey", "-paramfile", domain, "-outform", "DER")
+    made["dsa"] = pkcs8(openssl("genpkey", "-paramfile", domain))
     line("key", "dsa", "PKCS_8", made["dsa"])
     return {name: files.put(name, der) for name, der in made.items()}
 
