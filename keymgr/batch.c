@@ -58,14 +58,15 @@ static klm_rc carry_out(struct km_batch *batch, size_t i, struct st_change *draf
     return rc;
 }
 
+/* KMIP 1.4, 11.43: items that had been processed are undone, whether or not they changed anything. */
 static void undo_before(struct km_batch *batch, size_t failed)
 {
     for (size_t i = 0; i < failed; i++) {
         struct km_call *call = batch->item[i].call;
 
-        if (batch->item[i].fate == KM_FATE_DONE && call && changes(call)) {
+        batch->item[i].fate = KM_FATE_UNDONE;
+        if (call && changes(call)) {
             call->rc = KM_REFUSE(call, KLM_E_CANCELLED, 0, KLM_MSG_BATCH_UNDONE);
-            batch->item[i].fate = KM_FATE_UNDONE;
         }
     }
 }

@@ -42,7 +42,7 @@ struct km_object_get { /* KM_OBJECT_GET */
 struct km_object_attrs {
     int version;
     const char *uid;
-    const struct kmip_node *const *names; /* attributes asked for: an item of its tag, or a vendor's structure, its value ignored; n 0: all */
+    const struct kmip_node *const *names; /* attributes asked for: an item of its tag, or a vendor's structure, its value ignored; NULL: all */
     size_t n;
     struct md_object object; /* answer: with the attributes asked for alone, as they are now */
 };
@@ -69,12 +69,15 @@ struct km_object_state { /* KM_OBJECT_ACTIVATE, _REVOKE, _DESTROY, _ARCHIVE, _RE
 
 struct km_locate { /* KM_OBJECT_LOCATE */
     int version;
-    struct md_locate what; /* group and now are filled in by the verb */
+    struct md_locate what; /* group and now are filled in by the verb; max is within its own limit */
+    bool counts;           /* total is wanted, which costs a look at all that match */
     /* Answer */
     const char **uid;
     size_t n;
     uint64_t total;
 };
+/* May the search take long, so that it is better not done on a loop (km_call.slow)? */
+bool km_locate_slow(const struct km_locate *req);
 
 struct km_object_check { /* KM_OBJECT_CHECK, KM_OBJECT_LEASE, KM_OBJECT_ALLOCATE */
     int version;
@@ -82,12 +85,11 @@ struct km_object_check { /* KM_OBJECT_CHECK, KM_OBJECT_LEASE, KM_OBJECT_ALLOCATE
     int64_t count, lease; /* -1: not given */
     uint32_t mask;
     bool has_mask;
-    /* Answer: what does not allow it (-1, 0: does) of a check; time and date of a lease */
-    int64_t no_count, no_lease;
-    uint32_t no_mask;
-    bool has_no_mask;
+    /* Answer of a lease */
     int64_t lease_time, last_change;
 };
+/* How long leases are, in seconds (kmip.lease.time); 0: no limit. */
+int64_t km_lease_seconds(const struct km_call *call);
 
 /* Encrypt, Decrypt, Sign, Signature Verify, MAC, MAC Verify, Hash: KM_OBJECT_ENCRYPT, _DECRYPT, _SIGN, _VERIFY, _MAC, _MAC_VERIFY, KM_HASH */
 struct km_crypt {
@@ -112,9 +114,12 @@ struct km_random { /* KM_RANDOM_GET, KM_RANDOM_SEED */
     int64_t taken; /* answer of seed */
 };
 
-struct km_kmip_query { /* KM_KMIP_QUERY, KM_KMIP_DISCOVER: the door answers; a verb, so that rights and audit are those of all others */
+struct km_kmip_query { /* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others */
     int version;
 };
+
+/* Is Interop answered (kmip.interop)? */
+bool km_interop(const struct km_call *call);
 
 /* ---- Several calls as one change (KMIP batches; design 3). They are carried out one after the other on a draft of the store, each seeing what those before it did; then what they
  * change is put in force at once, and only then is anything answered. */
@@ -176,6 +181,8 @@ klm_rc km_key_value(struct km_call *call, const struct kr_material *material,
 /* object_rules.c: what a client may give a new object of the type (kmip/registry/attributes.def). KLM_E_DENIED, KLM_E_INVALID with a message that names the attribute. */
 klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32_t type)
     KLM_MUST_USE;
+/* Is the attribute for objects of the type? */
+bool km_attr_applies(const struct kmip_attr_row *row, uint32_t type, int version);
 /* The order in which the dates of an object have to be. KLM_E_INVALID with a message. */
 klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs) KLM_MUST_USE;
 /* object_attr_value.c: what a value that a client gives has to be like, beyond its type. KLM_E_INVALID, KLM_E_UNSUPPORTED with a message. */

@@ -11,7 +11,7 @@ struct edit {
     struct md_object object;
     const struct kmip_attr_row *row; /* a vendor's attribute: that of its kind */
     const char *name;                /* of the attribute, for messages */
-    bool vendors;                    /* KMIP 1.4, 3.39; 2.1, 4.60: one of vendor y, which is the server's */
+    bool vendors; /* KMIP 1.4, 3.39; 2.1, 4.60: one of vendor y, which is the server's */
 };
 
 static klm_rc refuse(const struct edit *edit, klm_rc rc, enum klm_msg_id msg)
@@ -33,8 +33,8 @@ static klm_rc begin(struct edit *edit, struct km_call *call, struct st_change *c
 
     *edit = (struct edit){.call = call, .req = req, .change = change};
     KLM_TRY(km_object_find(call, st_change_view(change), req->uid, &edit->object));
-    edit->row =
-        kmip_attr(req->value->tag == KMIP_TAG_Attribute ? KMIP_TAG_CustomAttribute : req->value->tag);
+    edit->row = kmip_attr(req->value->tag == KMIP_TAG_Attribute ? KMIP_TAG_CustomAttribute
+                                                                : req->value->tag);
     edit->name = km_attr_name(call, req->value);
     edit->vendors = of_server(req->value);
     return edit->row ? KLM_OK
@@ -107,9 +107,8 @@ static klm_rc check_name(struct edit *edit, const struct md_attr *attr)
         }
     }
     rc = km_names_check(edit->call, st_change_view(edit->change), &edit->object);
-    return rc == KLM_E_EXISTS
-               ? KM_REFUSE(edit->call, rc, 0, KLM_MSG_ATTR_NAME, edit->object.uid)
-               : rc;
+    return rc == KLM_E_EXISTS ? KM_REFUSE(edit->call, rc, 0, KLM_MSG_ATTR_NAME, edit->object.uid)
+                              : rc;
 }
 
 /* KMIP 2.1, 4.3 and 4.33: what was ever false has not always been true. */
@@ -170,7 +169,8 @@ static klm_rc new_value(struct edit *edit, const struct kmip_node **out)
 
     KLM_TRY(km_attr_value_check(edit->call, value, edit->req->version));
     *out = value;
-    return value->tag == KMIP_TAG_UsageLimits ? km_usage_limits(edit->call->pool, value, out) : KLM_OK;
+    return value->tag == KMIP_TAG_UsageLimits ? km_usage_limits(edit->call->pool, value, out)
+                                              : KLM_OK;
 }
 
 /* ---- Add (KMIP 2.1, 6.1.2; 1.4, 4.14) */
@@ -187,7 +187,7 @@ static klm_rc may_add(const struct edit *edit)
     if (!(edit->row->flags & KMIP_A_CLIENT_SETS) || edit->vendors) {
         return refuse(edit, KLM_E_DENIED, KLM_MSG_ATTR_READ_ONLY);
     }
-    if (object->type != KMIP_ObjectType_Template && !(edit->row->objects & KMIP_FOR(object->type))) {
+    if (!km_attr_applies(edit->row, object->type, edit->req->version)) {
         return refuse(edit, KLM_E_DENIED, KLM_MSG_ATTR_UNFIT);
     }
     if (!(edit->row->flags & KMIP_A_MULTI) && md_attr_like(&object->attrs, edit->req->value)) {
@@ -323,9 +323,8 @@ static klm_rc delete_all(struct edit *edit)
 static klm_rc delete_one(struct edit *edit)
 {
     const struct km_attr_change *req = edit->req;
-    struct md_attr *attr = req->version < KMIP_V(2, 0)
-                               ? meant(edit)
-                               : md_attr_equal(&edit->object.attrs, req->value);
+    struct md_attr *attr =
+        req->version < KMIP_V(2, 0) ? meant(edit) : md_attr_equal(&edit->object.attrs, req->value);
 
     if (!attr) {
         return refuse(edit, KLM_E_NOTFOUND, KLM_MSG_ATTR_INSTANCE);

@@ -150,6 +150,7 @@ const char *km_attr_name(struct km_call *call, const struct kmip_node *value)
     if (row || !vendor || !name) {
         return row ? row->name : "of an unknown tag";
     }
-    return klm_pool_printf(call->pool, "%.*s-%.*s", (int)vendor->bytes.n, (const char *)vendor->bytes.p,
-                           (int)name->bytes.n, (const char *)name->bytes.p);
+    return klm_pool_printf(call->pool, "%.*s-%.*s", (int)vendor->bytes.n,
+                           (const char *)vendor->bytes.p, (int)name->bytes.n,
+                           (const char *)name->bytes.p);
 }

@@ -75,7 +75,7 @@ klm_rc km_object_attrs_prepare(struct km_call *call)
     (void)km_call_seconds(call);
     KLM_TRY(md_object_attrs_now(&req->object, call->event.time, call->pool, &all));
     md_attrs_init(&out, call->pool);
-    if (req->n == 0) {
+    if (!req->names) {
         KLM_TRY(take_all(&out, &all));
     }
     for (size_t i = 0; i < req->n; i++) {

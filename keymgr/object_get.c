@@ -2,18 +2,11 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
-static klm_rc check_archive(struct km_call *call, const struct md_object *object)
-{
-    return object->archived ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_ARCHIVED, object->uid)
-                            : KLM_OK;
-}
-
 /* KMIP 1.4, 3.22: a destroyed object has no key material. */
 klm_rc km_object_usable(struct km_call *call, const struct md_object *object)
 {
     const uint32_t state = md_object_state(object, klm_clock());
 
-    KLM_TRY(check_archive(call, object));
     if (state == KMIP_State_Destroyed || state == KMIP_State_DestroyedCompromised) {
         return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_DESTROYED, object->uid);
     }

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEASE_SECONDS 3600
-
 struct made {
     struct md_object object[2];
     struct klm_slice token[2]; /* p NULL: no material */
@@ -114,7 +112,7 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
     if (object->type == KMIP_ObjectType_Template) {
         return KLM_OK;
     }
-    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LeaseTime, LEASE_SECONDS));
+    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LeaseTime, km_lease_seconds(call)));
     if (call->id != KM_OBJECT_REGISTER) {
         KLM_TRY(set_default(object, KMIP_TAG_OriginalCreationDate, now));
     }
@@ -143,6 +141,19 @@ static klm_rc set_generator(struct km_call *call, struct md_object *object)
     return md_attr_set(&object->attrs, rng);
 }
 
+/* KMIP 2.1, 4.59: the count SHALL be ignored when an object is made; a new key begins with all of its total. */
+static klm_rc set_limits(struct km_call *call, struct md_object *object)
+{
+    struct md_attr *limits = md_attr_find(&object->attrs, KMIP_TAG_UsageLimits);
+    const struct kmip_node *value = NULL;
+
+    if (!limits) {
+        return KLM_OK;
+    }
+    KLM_TRY(km_usage_limits(call->pool, limits->value, &value));
+    return md_attr_replace(&object->attrs, limits, value);
+}
+
 static klm_rc set_all(struct km_call *call, struct md_object *object,
                       const struct kr_material *material)
 {
@@ -154,6 +165,7 @@ static klm_rc set_all(struct km_call *call, struct md_object *object,
     KLM_TRY(set_default(object, KMIP_TAG_ProtectionStorageMask,
                         KMIP_ProtectionStorageMask_Software));
     KLM_TRY(set_generator(call, object));
+    KLM_TRY(set_limits(call, object));
     KLM_TRY(set_secrecy(object));
     return material ? of_material(call, object, material) : KLM_OK;
 }

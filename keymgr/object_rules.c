@@ -42,11 +42,25 @@ static klm_rc check_vendor(struct km_call *call, const struct kmip_node *value)
                : KLM_OK;
 }
 
+/* A template is for objects of any type. In 2.x almost all attributes are for all objects, where 1.x has lists; what is for certificates alone, say, is so in both. */
+bool km_attr_applies(const struct kmip_attr_row *row, uint32_t type, int version)
+{
+    return type == KMIP_ObjectType_Template || (row->objects & KMIP_FOR(type)) ||
+           (version >= KMIP_V(2, 0) && (row->objects & KMIP_FOR_SYMMETRIC));
+}
+
+/* All verbs that make objects have one request. */
+static int version_of(const struct km_call *call)
+{
+    return ((const struct km_object_make *)call->req)->version;
+}
+
 static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
                         const struct md_attr *attr, uint32_t type)
 {
     const struct kmip_attr_row *row = kmip_attr(attr->tag);
 
+    KLM_TRY(km_attr_value_check(call, attr->value, version_of(call)));
     if (attr->tag == KMIP_TAG_Attribute) {
         return check_vendor(call, attr->value);
     }
@@ -56,7 +70,7 @@ static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
     if (!(row->flags & KMIP_A_CLIENT_SETS) && !given_by_maker(attr->tag)) {
         return refuse(call, KLM_E_DENIED, KLM_MSG_ATTR_SERVERS, attr->tag);
     }
-    if (type != KMIP_ObjectType_Template && !(row->objects & KMIP_FOR(type))) {
+    if (!km_attr_applies(row, type, version_of(call))) {
         return refuse(call, KLM_E_INVALID, KLM_MSG_ATTR_NOT_FOR, attr->tag);
     }
     if (!(row->flags & KMIP_A_MULTI) && md_attr_next(attrs, attr)) {

@@ -14,9 +14,6 @@ static klm_rc find(struct km_call *call, struct st_change *change, struct md_obj
     const struct km_object_state *req = call->req;
 
     KLM_TRY(km_object_find(call, st_change_view(change), req->uid, object));
-    if (object->archived && call->id != KM_OBJECT_RECOVER) {
-        return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_ARCHIVED, object->uid);
-    }
     *state = md_object_state(object, call->event.time);
     return KLM_OK;
 }
@@ -164,18 +161,31 @@ klm_rc km_object_destroy_apply(struct km_call *call, struct st_change *change)
     return km_object_change(call, change, &object);
 }
 
-/* ---- Archive, Recover */
+/* ---- Archive and Recover (KMIP 2.1, 6.1.4 and 6.1.42; 1.4, 4.22 and 4.23). The archive is the store itself: an object in it is there to be recovered, and for nothing else. */
 
 klm_rc km_object_archive_apply(struct km_call *call, struct st_change *change)
 {
-    (void)call;
-    (void)change;
-    return KLM_E_UNSUPPORTED;
+    const int64_t now = km_call_seconds(call);
+    struct md_object object;
+    uint32_t state;
+
+    KLM_TRY(find(call, change, &object, &state));
+    object.archived = true;
+    KLM_TRY(md_attr_set_number(&object.attrs, KMIP_TAG_ArchiveDate, now));
+    return km_object_change(call, change, &object);
 }
 
+/* KMIP 2.1, 4.5: the server SHALL delete the Archive Date whenever a Recover operation is performed. An object that is not archived stays as it is. */
 klm_rc km_object_recover_apply(struct km_call *call, struct st_change *change)
 {
-    (void)call;
-    (void)change;
-    return KLM_E_UNSUPPORTED;
+    const struct km_object_state *req = call->req;
+    struct md_object object;
+
+    KLM_TRY(km_object_find_any(call, st_change_view(change), req->uid, &object));
+    if (!object.archived) {
+        return KLM_OK;
+    }
+    object.archived = false;
+    md_attr_remove_all(&object.attrs, KMIP_TAG_ArchiveDate);
+    return km_object_change(call, change, &object);
 }

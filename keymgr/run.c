@@ -194,7 +194,7 @@ void km_run(struct km_call *call)
         km_finish(call);
         return;
     }
-    if ((km_verb(call->id)->flags & KM_WORKER) && !call->server->options.offline) {
+    if ((call->slow || (km_verb(call->id)->flags & KM_WORKER)) && !call->server->options.offline) {
         call->job = (struct klm_job){.run = prepare_job};
         if (klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
             call->rc = KM_REFUSE(call, KLM_E_LIMIT, 0xEE0F, KLM_MSG_BUSY);

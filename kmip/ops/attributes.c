@@ -36,6 +36,13 @@ static const struct kmip_attr_row *known(const struct kmop_item *item, struct kl
     return row && item->msg->version >= row->since && item->msg->version <= row->until ? row : NULL;
 }
 
+bool kmop_attr_name_known(const struct kmop_item *item, struct klm_slice name)
+{
+    struct klm_slice vendor, rest;
+
+    return custom(name, &vendor, &rest) || known(item, name);
+}
+
 /* The value of the tag's type, as the registry has it; KMIP_ANY takes all. */
 static bool fits(uint32_t tag, const struct kmip_node *value)
 {
@@ -44,12 +51,22 @@ static bool fits(uint32_t tag, const struct kmip_node *value)
     return row && (row->type == KMIP_ANY || row->type == value->type);
 }
 
+/* A vendor's attribute; value NULL: its name alone. */
 static klm_rc custom_in(struct kmop_item *item, struct klm_slice vendor, struct klm_slice name,
                         const struct kmip_node *value, const struct kmip_node **out)
 {
+    struct klm_pool *pool = item->msg->pool;
     struct kmip_node *made = NULL;
 
-    KLM_TRY(md_vendor_attr(item->msg->pool, vendor, name, value, &made));
+    if (value) {
+        KLM_TRY(md_vendor_attr(pool, vendor, name, value, &made));
+    } else {
+        made = kmip_root(pool, KMIP_TAG_Attribute);
+        kmip_put_bytes(pool, made, KMIP_TAG_VendorIdentification, KMIP_TEXT, vendor);
+        if (!kmip_put_bytes(pool, made, KMIP_TAG_AttributeName, KMIP_TEXT, name)) {
+            return KLM_E_NOMEM;
+        }
+    }
     *out = made;
     return KLM_OK;
 }
@@ -225,9 +242,14 @@ static klm_rc name2_in(struct kmop_item *item, const struct kmip_node *in,
                                kmip_child(in, KMIP_TAG_AttributeName)->bytes, NULL, out)
                    : kmop_bad_field(item, KMIP_TAG_AttributeReference);
     }
-    row = in->type == KMIP_ENUMERATION ? kmip_attr((uint32_t)in->number) : NULL;
-    if (!row || item->msg->version < row->since || item->msg->version > row->until) {
+    if (in->type != KMIP_ENUMERATION) {
         return kmop_bad_field(item, KMIP_TAG_AttributeReference);
+    }
+    row = kmip_attr((uint32_t)in->number);
+    if (!row || item->msg->version < row->since || item->msg->version > row->until) {
+        const struct kmip_tag_row *tag = kmip_tag((uint32_t)in->number);
+
+        return bad_attribute(item, klm_slice_str(tag ? tag->name : "of an unknown tag"));
     }
     *out = kmip_item(item->msg->pool, NULL, row->tag, KMIP_STRUCTURE);
     return *out ? KLM_OK : KLM_E_NOMEM;

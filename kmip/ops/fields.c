@@ -19,6 +19,11 @@ klm_rc kmop_bad_field(struct kmop_item *item, uint32_t tag)
     return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_FIELD, row ? row->name : "A field");
 }
 
+klm_rc kmop_missing(struct kmop_item *item, uint32_t tag)
+{
+    return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_MISSING, kmip_tag(tag)->name);
+}
+
 klm_rc kmop_number(struct kmop_item *item, const struct kmip_node *in, uint32_t tag, int64_t *out)
 {
     const struct kmip_node *node = kmip_child(in, tag);

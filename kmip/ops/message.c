@@ -58,15 +58,14 @@ static struct kmip_node *new_item(struct kmop_item *item, uint32_t status)
     return to;
 }
 
+/* An item that was undone has the payload that it would have had (KMIP 1.4, 11.43: their responses are returned with Undone result status). */
 static struct kmip_node *answer_item(struct kmop_item *item)
 {
     struct kmip_node *to;
 
-    if (item->fate == KM_FATE_UNDONE) {
-        return new_item(item, KMIP_ResultStatus_OperationUndone);
-    }
-    if (item->rc == KLM_OK) {
-        to = new_item(item, KMIP_ResultStatus_Success);
+    if (item->fate == KM_FATE_UNDONE || item->rc == KLM_OK) {
+        to = new_item(item, item->fate == KM_FATE_UNDONE ? KMIP_ResultStatus_OperationUndone
+                                                         : KMIP_ResultStatus_Success);
         item->rc = put_payload(item, to);
         if (item->rc == KLM_OK) {
             return to;
@@ -247,6 +246,8 @@ static const char *made_by(const struct kmop_item *item)
         return ((const struct km_object_make *)item->call->req)->made[0];
     case KM_OBJECT_LOCATE: /* only if exactly one was found */
         return found->n == 1 ? found->uid[0] : NULL;
+    case KM_OBJECT_CHECK: /* gone, if it was not allowed */
+        return item->placeholder;
     case KM_OBJECT_RECOVER:
         return ((const struct km_object_state *)item->call->req)->uid;
     default:

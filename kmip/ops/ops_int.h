@@ -29,6 +29,7 @@ struct kmop_item {
     uint32_t operation;
     struct klm_slice id; /* Unique Batch Item ID; p NULL: none */
     struct km_call *call;
+    const char *placeholder; /* of Check: ID Placeholder before it */
     enum km_batch_fate fate;
     klm_rc rc;            /* how it ended, */
     struct klm_diag diag; /* and why, when there is no call or it could not be filled */
@@ -61,6 +62,8 @@ klm_rc kmop_fail_(struct kmop_item *item, klm_rc rc, enum klm_msg_id msg, const 
 #define KMOP_FAIL_PICK_(item, rc, msg, ...) kmop_fail_(item, rc, msg, (const char *const[]){__VA_ARGS__})
 /* "Cryptographic Parameters is missing, or not as it has to be": KLM_E_INVALID. */
 klm_rc kmop_bad_field(struct kmop_item *item, uint32_t tag);
+/* "RequestPayload has no UsageLimitsCount": KLM_E_INVALID; a message that lacks what its operation cannot do without is no valid message (KMIP 1.4, 11). */
+klm_rc kmop_missing(struct kmop_item *item, uint32_t tag);
 /* A field of a structure. Each is left as it was (and KLM_OK) when it is not there; KLM_E_INVALID with a message when it is of another type. */
 klm_rc kmop_number(struct kmop_item *item, const struct kmip_node *in, uint32_t tag, int64_t *out)
     KLM_MUST_USE;
@@ -101,6 +104,8 @@ klm_rc kmop_attr_in(struct kmop_item *item, const struct kmip_node *in, const st
 /* A name of an attribute as an item without a value: Attribute Name of 1.x (text), Attribute Reference of 2.x (enumeration of a tag, or the structure of a vendor's). */
 klm_rc kmop_attr_name_in(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **out) KLM_MUST_USE;
+/* Is the text a name of an attribute in the 1.x of the message: a custom one (x-, y-), or one of the version's? */
+bool kmop_attr_name_known(const struct kmop_item *item, struct klm_slice name);
 /* Back: an Attribute of 1.x, or the item itself, at the end of parent. An attribute that the version does not know is left out. */
 klm_rc kmop_attr_out(struct kmop_item *item, const struct md_attr *attr, struct kmip_node *parent)
     KLM_MUST_USE;

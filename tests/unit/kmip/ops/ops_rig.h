@@ -22,14 +22,20 @@
 #define RIG_UIDS 1000
 #define RIG_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 #define RIG_NEAR 100000000 /* seconds */
-#define RIG_CLIENT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define RIG_OTHER "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
+
+/* A client: its certificate, and what it is found by. */
+struct rig_client {
+    uint8_t der[1024];
+    size_t n;
+    char fingerprint[65];
+};
 
 struct rig {
     struct house house;
     struct kmop_config config;
-    const char *who; /* fingerprint of the certificate shown; "": none */
-    int64_t now;     /* what the clock shows, seconds */
+    struct rig_client mine, others, stranger; /* of groups RIGS and OTHERS; not registered */
+    const struct rig_client *who;             /* whose certificate is shown; NULL: none */
+    int64_t now;                              /* what the clock shows, seconds */
     char uid[RIG_UIDS][MD_UID_MAX];
     size_t uids;
     struct klm_pool
@@ -44,10 +50,53 @@ static UNUSED void rig_clock(struct rig *rig, int64_t seconds)
     klm_clock_set(seconds * 1000000);
 }
 
+/* A key pair and the certificate that it signed for itself. */
+static UNUSED void rig_certificate(struct rig_client *client, const char *name)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    uint8_t *to = client->der;
+    int n;
+
+    REQUIRE(key && cert && X509_set_version(cert, X509_VERSION_3));
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), name[0]);
+    ASN1_TIME_set(X509_getm_notBefore(cert), RIG_NOW - 86400);
+    ASN1_TIME_set(X509_getm_notAfter(cert), RIG_NOW + 10 * (time_t)RIG_NEAR);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8,
+                               (const uint8_t *)name, -1, -1, 0);
+    X509_set_issuer_name(cert, X509_get_subject_name(cert));
+    X509_set_pubkey(cert, key);
+    REQUIRE(X509_sign(cert, key, EVP_sha256()) > 0);
+    n = i2d_X509(cert, NULL);
+    REQUIRE(n > 0 && (size_t)n <= sizeof client->der);
+    client->n = (size_t)i2d_X509(cert, &to);
+    fingerprint_of(client->der, client->n, client->fingerprint);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static UNUSED void rig_register(struct rig *rig, struct rig_client *client, const char *name,
+                                const char *group)
+{
+    struct km_call *call = new_call(&rig->house, KM_CLIENT_ADD, &admin);
+    struct km_client_req *req = call->req;
+
+    rig_certificate(client, name);
+    DO(&rig->house, KM_DEVICE_GROUP_ADD, &admin, "name", group, "enableKMIPDelete", "true");
+    req->name = name;
+    req->group = group;
+    req->cert = KLM_SLICE(client->der, client->n);
+    if (km_run_wait(call) != KLM_OK) {
+        fprintf(stderr, "# %s\n", call->diag.text);
+    }
+    REQUIRE_OK(call->rc);
+    km_call_free(&call);
+}
+
 /* A server in a folder of its own; requests are carried out before rig_ask returns. more: properties. */
 static UNUSED void rig_open(struct rig *rig, const char *name, const char *more)
 {
-    *rig = (struct rig){.who = RIG_CLIENT};
+    *rig = (struct rig){0};
     listen_now();
     rig_clock(rig, RIG_NOW);
     make_house(&rig->house, name, more);
@@ -58,6 +107,10 @@ static UNUSED void rig_open(struct rig *rig, const char *name, const char *more)
                                        .vendor = "klmsrv test",
                                        .server_name = "TEST"};
     klm_buf_init_wiping(&rig->answer, 0);
+    rig_register(rig, &rig->mine, "ALPHA", "RIGS");
+    rig_register(rig, &rig->others, "BETA", "OTHERS");
+    rig_certificate(&rig->stranger, "GAMMA");
+    rig->who = &rig->mine;
 }
 
 static UNUSED void rig_close(struct rig *rig)
@@ -85,7 +138,9 @@ static UNUSED struct klm_slice rig_bytes(struct rig *rig, enum kmop_encoding enc
     const struct kmop_request request = {.config = &rig->config,
                                          .encoding = encoding,
                                          .message = message,
-                                         .fingerprint = rig->who,
+                                         .fingerprint = rig->who ? rig->who->fingerprint : "",
+                                         .cert = rig->who ? KLM_SLICE(rig->who->der, rig->who->n)
+                                                          : KLM_SLICE(NULL, 0),
                                          .address = "192.0.2.7:40022",
                                          .session = "1",
                                          .done = rig_done,

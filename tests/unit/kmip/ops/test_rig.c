@@ -28,7 +28,7 @@ TEST(a_batch_in_short_form_uses_the_identifier_placeholder_and_shows_identifiers
     serving();
     RIG_EXPECT(&rig, KMIP_V(2, 1),
                "Create{ObjectType=SymmetricKey Attributes{CryptographicAlgorithm=AES "
-               "CryptographicLength=256}} Activate{}",
+               "CryptographicLength=256 CryptographicUsageMask=Encrypt}} Activate{}",
                "Create Success{ObjectType=SymmetricKey UniqueIdentifier='$1'}\n"
                "Activate Success{UniqueIdentifier='$1'}\n");
     RIG_EXPECT(&rig, KMIP_V(1, 0), "Activate{UniqueIdentifier='nothing'}",
