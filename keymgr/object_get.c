@@ -103,6 +103,11 @@ klm_rc km_object_get_prepare(struct km_call *call)
         return give_template(req);
     }
     KLM_TRY(may_leave(call, req));
+    if (!md_attr_number(&req->object.attrs, KMIP_TAG_KeyValuePresent, 1)) {
+        return req->wrapping || req->format
+                   ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, req->object.uid)
+                   : km_keyblock(call, &req->object, NULL, &req->item);
+    }
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);

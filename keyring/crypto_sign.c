@@ -7,7 +7,7 @@
 
 #define H(name) KMIP_HashingAlgorithm_##name
 #define P(name) KMIP_PaddingMethod_##name
-#define ANY_DIGEST_MIN 20 /* of digested data whose hash nobody named: SHA-1's */
+#define ANY_DIGEST_MIN 16 /* of digested data whose hash nobody named: MD5's, the shortest */
 
 enum kind { KIND_RSA, KIND_DSA, KIND_EC, KIND_ED };
 
