@@ -148,6 +148,7 @@ void klm_stream_read_(struct klm_stream *s)
         }
     }
     if (s->in.n == before) {
+        shrink(s);
         return;
     }
     s->activity = klm_clock_mono_ms();

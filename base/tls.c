@@ -71,10 +71,20 @@ static klm_rc set_protocol(SSL_CTX *ssl, const struct klm_tls_config *cfg, struc
     if (cfg->suites13 && SSL_CTX_set_ciphersuites(ssl, cfg->suites13) != 1) {
         return refused(diag, "cipher suites");
     }
-    if (cfg->groups && SSL_CTX_set1_groups_list(ssl, cfg->groups) != 1) {
+    return KLM_OK;
+}
+
+/* OpenSSL wants these lists in memory that it may change, by its types. */
+static klm_rc set_curves(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
+{
+    char list[128];
+
+    snprintf(list, sizeof list, "%s", cfg->groups ? cfg->groups : "");
+    if (cfg->groups && SSL_CTX_set1_groups_list(ssl, list) != 1) {
         return refused(diag, "groups");
     }
-    if (cfg->sigalgs && SSL_CTX_set1_sigalgs_list(ssl, cfg->sigalgs) != 1) {
+    snprintf(list, sizeof list, "%s", cfg->sigalgs ? cfg->sigalgs : "");
+    if (cfg->sigalgs && SSL_CTX_set1_sigalgs_list(ssl, list) != 1) {
         return refused(diag, "signature algorithms");
     }
     return KLM_OK;
@@ -232,6 +242,7 @@ static klm_rc set_behaviour(SSL_CTX *ssl, const struct klm_tls_config *cfg, stru
 static klm_rc set_all(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
 {
     KLM_TRY(set_protocol(ssl, cfg, diag));
+    KLM_TRY(set_curves(ssl, cfg, diag));
     KLM_TRY(set_own(ssl, cfg, diag));
     KLM_TRY(set_peer(ssl, cfg, diag));
     return set_behaviour(ssl, cfg, diag);

@@ -133,11 +133,20 @@ static klm_rc options(struct con_run *run, const struct command *command, struct
     return KLM_OK;
 }
 
+static void finish(struct con_run *run, const struct command *command, struct km_call **call)
+{
+    size_t before = run->out->n;
+
+    con_finish(run, call);
+    if (run->status == 0 && run->out->n == before) { /* an operator wants to see that it was done */
+        con_line(run, klm_pool_printf(run->pool, "%s processed", command->name));
+    }
+}
+
 static void run_verb(struct con_run *run, const struct command *command, const char **words,
                      size_t n)
 {
     struct klm_diag diag = {0};
-    size_t before = run->out->n;
     struct km_call *call;
     klm_rc rc;
 
@@ -158,10 +167,7 @@ static void run_verb(struct con_run *run, const struct command *command, const c
         km_call_free(&call);
         return;
     }
-    con_finish(run, &call);
-    if (run->status == 0 && run->out->n == before) { /* an operator wants to see that it was done */
-        con_line(run, klm_pool_printf(run->pool, "%s processed", command->name));
-    }
+    finish(run, command, &call);
 }
 
 /* ---- Commands that are more than their verb */
@@ -296,7 +302,7 @@ static void run_with_secret(struct con_run *run, const struct command *command,
         km_call_free(&call);
         return;
     }
-    con_finish(run, &call);
+    finish(run, command, &call);
 }
 
 /* Without a word about it, the password is that of the file of the configuration, where it names one. */

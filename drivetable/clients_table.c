@@ -110,7 +110,9 @@ klm_rc dt_clients_with(const struct dt_clients *clients, const struct dt_client 
 
     KLM_TRY(clients_new(clients, &new));
     if (before) {
-        new->count--;
+        if (new->count-- == 0) {
+            return KLM_E_NOTFOUND;
+        }
         if (before->fingerprint[0]) {
             KLM_TRY(dt_trie_remove(&new->trie, before->fingerprint));
         }

@@ -117,7 +117,7 @@ klm_rc km_client_contact_prepare(struct km_call *call)
     memcpy(pending->fingerprint, info.fingerprint, sizeof pending->fingerprint);
     call->event.field[SMF_F_CLIENT] = pending->fingerprint;
     if (is_client(call->server, pending->fingerprint)) { /* somebody accepted it just now */
-        call->quiet = call->no_apply = true;
+        call->no_apply = true;
         return KLM_OK;
     }
     km_host_of(call->actor.address, pending->address, sizeof pending->address);

@@ -484,6 +484,10 @@ struct km_options {
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */
 klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
     KLM_MUST_USE;
+/* Only the configuration and the journal that is there, for a tool that works beside the store: nothing but km_happened_now is of use then. KLM_E_NOTFOUND:
+ * there is no journal yet; KLM_E_BUSY: the task has it. */
+klm_rc km_open_journal(const struct km_options *options, struct klm_diag *diag,
+                       struct km_server **out) KLM_MUST_USE;
 /* Only the configuration and the master key, for who works on the state itself (restore): of the parts below, km_master alone is there. */
 klm_rc km_open_master(const struct km_options *options, struct klm_diag *diag,
                       struct km_server **out) KLM_MUST_USE;

@@ -292,6 +292,22 @@ klm_rc km_open_master(const struct km_options *options, struct klm_diag *diag,
     return open_with(options, diag, only_master, out);
 }
 
+static klm_rc only_journal(struct km_server *server, struct klm_diag *diag)
+{
+    KLM_AUTO(parm_free) struct parm_config *config = NULL;
+    char folder[PATH_LEN];
+
+    KLM_TRY(parm_load(server->options.config_path, diag, &config));
+    KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
+    return access(folder, F_OK) == 0 ? open_journal(server, config, diag) : KLM_E_NOTFOUND;
+}
+
+klm_rc km_open_journal(const struct km_options *options, struct klm_diag *diag,
+                       struct km_server **out)
+{
+    return open_with(options, diag, only_journal, out);
+}
+
 /* The last flush of what is lazy; a failure is said by the store and loses nothing that was promised. */
 static void flush(struct km_server *server)
 {

@@ -29,6 +29,12 @@ klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
                                 const struct srv_prompt *prompt, struct klm_diag *diag)
     KLM_MUST_USE;
 
+/* ---- ceremony_record.c */
+/* Record in the journal of a configuration what was done to a master key file, and what came of it: nothing when config_path is NULL or there is no journal
+ * yet. When it cannot be written, or the task has it, that is said. */
+void srv_ceremony_record(const char *config_path, const char *what, const char *file, klm_rc rc,
+                         const struct klm_diag *why);
+
 /* ---- officers.c: key parts by separate officers */
 /* Who runs this, as the kernel has it: the login user of the process (/proc/self/loginuid). KLM_E_DENIED: nobody in particular, or root. */
 klm_rc srv_officer(uid_t *out, struct klm_diag *diag) KLM_MUST_USE;

@@ -19,8 +19,8 @@ static enum cf_outcome play_pair(const struct cf_case *test, size_t i, struct cf
     if (rc != KLM_OK) {
         return rc == KLM_E_CLOSED || rc == KLM_E_NOMEM ? CF_ERROR : CF_FAIL;
     }
+    cf_learn(memory, request, answer); /* first, for a batch may get what it made */
     same = cf_same(memory, test, request, pair->expected, answer, why);
-    cf_learn(memory, request, answer);
     if (memory->short_of_memory) {
         snprintf(why, CF_WHY_MAX, "no memory");
         return CF_ERROR;

@@ -163,6 +163,28 @@ TEST(material_that_the_server_made_is_its_own_of_the_same_length_and_stays)
               CF_FAIL);
 }
 
+#define ITEM(operation, id, payload)                                                               \
+    "<BatchItem><Operation type=\"Enumeration\" value=\"" operation                                \
+    "\"/><UniqueBatchItemID type=\"ByteString\" value=\"" id "\"/>" payload "</BatchItem>"
+#define ASKED "<RequestPayload/>"
+#define DONE(payload)                                                                              \
+    "<ResultStatus type=\"Enumeration\" value=\"Success\"/><ResponsePayload>" payload              \
+    "</ResponsePayload>"
+#define MADE_AND_GOT(id, material)                                                                 \
+    "<RequestMessage><RequestHeader>" VERSION("4") COUNT                                           \
+        "</RequestHeader>" ITEM("Create", "01", ASKED)                                             \
+            ITEM("Get", "02", ASKED) "</RequestMessage><ResponseMessage>" HEADER ITEM(             \
+                "Create", "01", DONE(ID(id)))                                                      \
+                ITEM("Get", "02", DONE(ID(id) KEY(material))) "</ResponseMessage>"
+
+TEST(what_a_batch_makes_and_gets_is_the_servers_too)
+{
+    const char *test = CASE(MADE_AND_GOT("$UNIQUE_IDENTIFIER_0", "0102"));
+
+    CHECK_INT(play(test, CASE(MADE_AND_GOT("a", "0304"))), CF_PASS);
+    CHECK_INT(play(test, CASE(MADE_AND_GOT("a", "030405"))), CF_FAIL);
+}
+
 TEST(one_value_shown_for_two_keys_may_be_two)
 {
     const char *get1 =
@@ -439,7 +461,7 @@ static bool is_permitted(uint32_t tag, enum cf_wrong how)
                                        KMIP_TAG_AttributeValue /* dates and links of 1.x */,
                                        KMIP_TAG_KeyMaterial,
                                        KMIP_TAG_KeyValue,
-        KMIP_TAG_KeyValue,
+                                       KMIP_TAG_KeyValue,
                                        KMIP_TAG_Data,
                                        KMIP_TAG_IVCounterNonce,
                                        KMIP_TAG_Modulus,

@@ -13,8 +13,8 @@
 
 static struct house house;
 static struct drive drive, stranger;
-static struct klm_slice table, eedk[2], cert, token;
-static uint8_t room[16][8192];
+static struct klm_slice table, eedk[2], cert, token, other;
+static uint8_t room[16][8192], other_room[8192];
 static bool bare; /* rows do nothing but their own call, on what is there */
 
 /* What an answer gave, kept after its call. */
@@ -1125,6 +1125,184 @@ static struct km_call *keys_delete_bad(void)
     return RUN(KM_KEYS_DELETE, "alias", "COVER1");
 }
 
+/* ---- Clients of KMIP */
+static struct km_call *with_cert(enum km_verb_id verb, struct klm_slice der)
+{
+    struct km_call *call = new_call(&house, verb, &admin);
+
+    if (verb == KM_CLIENT_CONTACT) {
+        ((struct km_client_contact *)call->req)->cert = der;
+    } else {
+        struct km_client_req *req = call->req;
+
+        req->name = "Cover";
+        req->group = "COVER";
+        req->cert = der;
+    }
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *device_group_add_ok(void)
+{
+    return RUN(KM_DEVICE_GROUP_ADD, "name", "COVER");
+}
+
+static struct km_call *device_group_modify_ok(void)
+{
+    return RUN(KM_DEVICE_GROUP_MODIFY, "name", "COVER", "attributes", "{enableKMIPDelete true}");
+}
+
+static struct km_call *device_group_modify_bad(void)
+{
+    return RUN(KM_DEVICE_GROUP_MODIFY, "name", "COVER", "attributes", "{enableKMIPDelete maybe}");
+}
+
+static struct km_call *device_group_list_ok(void)
+{
+    return RUN(KM_DEVICE_GROUP_LIST, "name", "COVER");
+}
+
+static struct km_call *device_group_list_bad(void)
+{
+    return RUN(KM_DEVICE_GROUP_LIST, "name", "NOGROUP");
+}
+
+static struct km_call *device_group_delete_ok(void)
+{
+    if (!bare) {
+        DO(&house, KM_DEVICE_GROUP_ADD, &admin, "name", "COVER2");
+    }
+    return RUN(KM_DEVICE_GROUP_DELETE, "name", "COVER2");
+}
+
+static struct km_call *device_group_delete_bad(void)
+{
+    return RUN(KM_DEVICE_GROUP_DELETE, "name", "COVER"); /* it has a client by then */
+}
+
+static struct km_call *client_add_ok(void)
+{
+    return with_cert(KM_CLIENT_ADD, KLM_SLICE(drive.der, drive.n));
+}
+
+static struct km_call *client_list_ok(void)
+{
+    return RUN(KM_CLIENT_LIST, "name", "Cover");
+}
+
+static struct km_call *client_list_bad(void)
+{
+    return RUN(KM_CLIENT_LIST, "name", "Nobody");
+}
+
+static struct km_call *client_modify_ok(void)
+{
+    return RUN(KM_CLIENT_MODIFY, "name", "Cover", "user", "somebody");
+}
+
+static struct km_call *client_modify_bad(void)
+{
+    return RUN(KM_CLIENT_MODIFY, "name", "Cover", "group", "NOGROUP");
+}
+
+static struct km_call *client_contact_ok(void)
+{
+    return with_cert(KM_CLIENT_CONTACT, KLM_SLICE(drive.der, drive.n));
+}
+
+static struct km_call *client_contact_bad(void)
+{
+    return with_cert(KM_CLIENT_CONTACT, klm_slice_str("no certificate"));
+}
+
+static struct km_call *client_pending_ok(void)
+{
+    return RUN(KM_CLIENT_PENDING_LIST, NULL);
+}
+
+static struct km_call *client_accept_ok(void)
+{
+    if (!bare) {
+        struct km_call *call = with_cert(KM_CLIENT_CONTACT, KLM_SLICE(stranger.der, stranger.n));
+
+        expect(call, KLM_OK, KLM_MSG_CLIENT_WAITS, __FILE__, __LINE__);
+    }
+    return RUN(KM_CLIENT_PENDING_ACCEPT, "fingerprint", stranger.fingerprint, "name", "Cover2");
+}
+
+static struct km_call *client_accept_bad(void)
+{
+    return RUN(KM_CLIENT_PENDING_ACCEPT, "fingerprint", stranger.fingerprint, "name", "Cover3");
+}
+
+static struct km_call *client_reject_ok(void)
+{
+    static char fingerprint[65] = "0000000000000000";
+
+    if (!bare) {
+        static uint8_t bytes[8192];
+        struct km_call *l2 =
+            RUN(KM_CERT_EXPORT, "owner", OWNER, "label", "L2", "format", "CERTDER");
+        struct klm_slice der = KLM_SLICE(bytes, l2->bytes.n);
+
+        memcpy(bytes, l2->bytes.p, der.n);
+        km_call_free(&l2);
+        fingerprint_of(der.p, der.n, fingerprint);
+        expect(with_cert(KM_CLIENT_CONTACT, der), KLM_OK, KLM_MSG_CLIENT_WAITS, __FILE__, __LINE__);
+    }
+    return RUN(KM_CLIENT_PENDING_REJECT, "fingerprint", fingerprint);
+}
+
+static struct km_call *client_reject_bad(void)
+{
+    return RUN(KM_CLIENT_PENDING_REJECT, "fingerprint", "0000000000000000");
+}
+
+static struct km_call *client_delete_ok(void)
+{
+    return RUN(KM_CLIENT_DELETE, "name", "Cover2");
+}
+
+/* What a kill may leave of a deletion. */
+static void close_client(void)
+{
+    struct dt_client client = {.closed = true};
+    struct st_change *change = NULL;
+    klm_rc rc = KLM_E_BUSY;
+
+    snprintf(client.name, sizeof client.name, "%s", "Purged");
+    REQUIRE_OK(dt_group_own_new(client.group));
+    WAIT_FOR((rc = st_change_open(km_store(house.server), &change)) != KLM_E_BUSY, 10);
+    REQUIRE_OK(rc);
+    REQUIRE_OK(dt_client_change(change, NULL, &client));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+}
+
+static struct km_call *purge(const char *name)
+{
+    static const struct km_actor task = {
+        .kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "ISKLM"};
+    struct km_call *call = new_call(&house, KM_CLIENT_PURGE, &task);
+
+    ((struct km_purge_req *)call->req)->client = name;
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *purge_ok(void)
+{
+    if (!bare) {
+        close_client();
+    }
+    return purge("Purged");
+}
+
+static struct km_call *purge_bad(void)
+{
+    return purge("Cover");
+}
+
 /* ---- Certificates renewed; C1 of above, before it is deleted */
 static struct km_call *check_file(struct klm_slice bytes)
 {
@@ -1396,6 +1574,19 @@ static const struct row {
     {KM_GROUP_ALIAS_DELETE, alias_delete_ok, alias_delete_ok, NULL},
     {KM_GROUP_DELETE, group_delete_ok, group_delete_ok, NULL},
     {KM_KEYS_DELETE, keys_delete_ok, keys_delete_bad, NULL},
+    {KM_DEVICE_GROUP_ADD, device_group_add_ok, device_group_add_ok, NULL},
+    {KM_DEVICE_GROUP_MODIFY, device_group_modify_ok, device_group_modify_bad, NULL},
+    {KM_DEVICE_GROUP_LIST, device_group_list_ok, device_group_list_bad, NULL},
+    {KM_CLIENT_ADD, client_add_ok, client_add_ok, NULL},
+    {KM_DEVICE_GROUP_DELETE, device_group_delete_ok, device_group_delete_bad, NULL},
+    {KM_CLIENT_LIST, client_list_ok, client_list_bad, NULL},
+    {KM_CLIENT_MODIFY, client_modify_ok, client_modify_bad, NULL},
+    {KM_CLIENT_CONTACT, client_contact_ok, client_contact_bad, NULL},
+    {KM_CLIENT_PENDING_LIST, client_pending_ok, NULL, "it has no parameter that can be wrong"},
+    {KM_CLIENT_PENDING_ACCEPT, client_accept_ok, client_accept_bad, NULL},
+    {KM_CLIENT_PENDING_REJECT, client_reject_ok, client_reject_bad, NULL},
+    {KM_CLIENT_DELETE, client_delete_ok, client_delete_ok, NULL},
+    {KM_CLIENT_PURGE, purge_ok, purge_bad, NULL},
     {KM_MASTER_REWRAP, rewrap_ok, rewrap_bad, NULL},
     {KM_MASTER_REQUEST, change_request_ok, change_request_bad, NULL},
     {KM_MASTER_CONFIRM, confirm_ok, confirm_bad, NULL},
@@ -1415,6 +1606,11 @@ static void serving(void)
     make_drive(&house, &stranger, WAITS, WWN3, CA_LABEL);
     DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL, "wwn", WWN, "rec1", "L1");
     DO(&house, KM_DRIVE_ADD, &admin, "drivename", ARRAY, "kind", "DS8000", "rec1", "L1");
+    struct km_call *server_cert =
+        RUN(KM_CERT_EXPORT, "owner", OWNER, "label", "Server", "format", "CERTDER");
+    memcpy(other_room, server_cert->bytes.p, server_cert->bytes.n);
+    other = KLM_SLICE(other_room, server_cert->bytes.n);
+    km_call_free(&server_cert);
 }
 
 /* The newest event of a verb, and how many of it there are. */
@@ -1528,6 +1724,9 @@ static struct km_call *refused(enum km_verb_id verb)
     if (verb == KM_PARTNER_CONTACT) {
         return meet(cert, KM_PARTNER_VERSION); /* of a key label */
     }
+    if (verb == KM_CLIENT_CONTACT) { /* no client, so it waits */
+        return with_cert(verb, other);
+    }
     call = new_call(&house, verb, &nobody);
     KLM_IGNORE(km_run_wait(call));
     return call;
@@ -1540,7 +1739,7 @@ TEST(every_verb_that_is_refused_leaves_its_event)
         const struct newest before = newest_of((enum km_verb_id)id);
         struct km_call *call = refused((enum km_verb_id)id);
 
-        CHECK_RC(call->rc, KLM_E_DENIED);
+        CHECK_RC(call->rc, id == KM_CLIENT_CONTACT ? KLM_OK : KLM_E_DENIED);
         check_event(call, &before, SMF_FAILURE, "refusal");
     }
 }
