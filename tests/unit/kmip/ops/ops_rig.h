@@ -223,6 +223,15 @@ static UNUSED const char *rig_value(struct rig *rig, const char **at)
     return klm_pool_strn(rig->pool, from, (size_t)(end - from));
 }
 
+/* The type that need not be said: of a tag that may have several that of a text in quotes, or of a name of a value. */
+static UNUSED enum kmip_type rig_type(const struct kmip_tag_row *tag, bool quoted)
+{
+    if (tag->type) {
+        return tag->type;
+    }
+    return quoted || tag->values == KMIP_E_NONE ? KMIP_TEXT : KMIP_ENUMERATION;
+}
+
 static UNUSED void rig_item(struct rig *rig, const char **at, struct klm_buf *xml);
 
 static UNUSED void rig_inside(struct rig *rig, const char **at, struct klm_buf *xml)
@@ -250,7 +259,7 @@ static UNUSED void rig_item(struct rig *rig, const char **at, struct klm_buf *xm
         ++*at;
         type = rig_word(rig, at);
     } else if (tag) {
-        type = kmip_type(tag->type ? tag->type : KMIP_TEXT)->name;
+        type = kmip_type(rig_type(tag, (*at)[1] == '\''))->name;
     }
     if (!type || **at != '=') {
         fprintf(stderr, "# %s: %s\n", name, *at);
@@ -343,7 +352,7 @@ static UNUSED void rig_show(struct rig *rig, const struct kmip_node *node,
         klm_buf_text(out, "}");
         return;
     }
-    if (!tag || (tag->type ? tag->type : KMIP_TEXT) != node->type) {
+    if (!tag || rig_type(tag, node->type == KMIP_TEXT) != node->type) {
         klm_buf_printf(out, ":%s", kmip_type(node->type)->name);
     }
     klm_buf_text(out, "=");
