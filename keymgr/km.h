@@ -454,6 +454,9 @@ void km_call_free(struct km_call **call);
 /* Set a parameter by name as text (flags: "" or "true"); checks type and limit. Says which parameter and what is allowed. */
 klm_rc km_call_set(struct km_call *call, const char *name, const char *value, struct klm_diag *diag)
     KLM_MUST_USE;
+/* Has who asks the verb's right at all? For doors that look at a file before the call can be made: without it they run the call as it is, which refuses and audits
+ * it. Everything else is decided by the run. */
+bool km_call_may(const struct km_call *call);
 /* Required parameters are there? */
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out: done is called once, later or before this returns. The call belongs to km_run until then. */
