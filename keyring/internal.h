@@ -207,6 +207,18 @@ struct kr_ext_want {
     X509 *issuer;      /* the certificate itself when self-signed */
 };
 klm_rc kr_ext_add(X509 *x509, const struct kr_ext_want *want, struct klm_diag *diag) KLM_MUST_USE;
+/* One extension from OpenSSL's text for it; and the one that names the issuer's key (RFC 5280, 4.2.1.1), if that has an identifier. */
+klm_rc kr_ext_text(X509 *x509, X509 *issuer, int nid, const char *value) KLM_MUST_USE;
+klm_rc kr_ext_authority(X509 *x509, X509 *issuer) KLM_MUST_USE;
+/* Dates of a new certificate: 0 becomes now, and a year; none is later than the issuer's (NULL: its own), which is a warning with KLM_OK.
+ * KLM_E_INVALID, KLM_E_LIMIT with a message. */
+struct kr_dates {
+    klm_time not_before, not_after;
+};
+klm_rc kr_dates_settle(struct kr_dates *dates, const X509 *issuer, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Sign it. KLM_E_CRYPTO with a message. */
+klm_rc kr_x509_sign(X509 *x509, EVP_PKEY *key, struct klm_diag *diag) KLM_MUST_USE;
 bool kr_is_pem(struct klm_slice in);
 /* Any PEM reader: never asks for a password. */
 int kr_no_password(char *buf, int size, int rwflag, void *arg);

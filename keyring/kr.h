@@ -153,7 +153,8 @@ klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *po
                     struct klm_slice *token) KLM_MUST_USE;
 /* KLM_OK when there is a token of that label, damaged or not. KLM_E_NOTFOUND. */
 klm_rc kr_token_exists(struct st_view *view, const char *label) KLM_MUST_USE;
-/* Put a token there. KLM_E_EXISTS unless overwrite, or when one is a key and the other the material of a managed object; KLM_E_CORRUPT: it is no token. */
+/* Put a token there. KLM_E_EXISTS unless overwrite, or when one is a key and the other the material of a managed object; KLM_E_CORRUPT: it is no
+ * token. */
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite) KLM_MUST_USE;
 typedef klm_rc kr_token_fn(void *arg, const char *label, const struct kr_spec *spec);

@@ -1,5 +1,5 @@
-/* Between the parts of transparent formats and OpenSSL's keys. Parts are written as DER and decoded, since OpenSSL's decoders keep private numbers in secret memory, which its
- * way of taking numbers singly does not. */
+/* Between the parts of transparent formats and OpenSSL's keys. Parts are written as DER and decoded, since OpenSSL's decoders keep private numbers
+ * in secret memory, which its way of taking numbers singly does not. */
 #include "keyring/der.h"
 #include "keyring/material_int.h"
 

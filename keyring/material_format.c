@@ -1,4 +1,5 @@
-/* Keys in the formats that say what is in them: PKCS #1 (RFC 8017, A.1), PKCS #8 (RFC 5208), ECPrivateKey (RFC 5915), SubjectPublicKeyInfo (X.509), certificates. */
+/* Keys in the formats that say what is in them: PKCS #1 (RFC 8017, A.1), PKCS #8 (RFC 5208), ECPrivateKey (RFC 5915), SubjectPublicKeyInfo (X.509),
+ * certificates. */
 #include "keyring/der.h"
 #include "keyring/material_int.h"
 
@@ -8,7 +9,14 @@
 
 #define PRIVATE (OSSL_KEYMGMT_SELECT_PRIVATE_KEY | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS)
 
-/* Is it a SEQUENCE whose first elements have these tags? OpenSSL's decoders take the structure they are given for a hint, and so one format for another. */
+#define INTEGER 0x02
+#define BIT_STRING 0x03
+#define OCTET_STRING 0x04
+#define SEQUENCE 0x30
+#define DEPTH_MAX 4
+
+/* Is it a SEQUENCE whose first elements have these tags? OpenSSL's decoders take the structure they are given for a hint, and so one format for
+ * another. */
 static bool has_shape(struct klm_slice bytes, uint8_t first, uint8_t second)
 {
     struct klm_slice content = {0}, element;
@@ -26,10 +34,30 @@ static bool has_shape(struct klm_slice bytes, uint8_t first, uint8_t second)
     return klm_cur_rc(&cur) == KLM_OK;
 }
 
-#define INTEGER 0x02
-#define BIT_STRING 0x03
-#define OCTET_STRING 0x04
-#define SEQUENCE 0x30
+/* OpenSSL raises a number to a power while it decodes a private DSA or DH key, however long they are: so what is too long is found first. The string
+ * of bytes that stands in the outermost SEQUENCE is a structure again, in the keys that OpenSSL knows. KLM_E_LIMIT, KLM_E_INVALID. */
+static klm_rc check_numbers(struct klm_slice bytes, unsigned depth)
+{
+    struct klm_cur cur;
+
+    klm_cur_init(&cur, bytes);
+    while (klm_cur_left(&cur)) {
+        const uint8_t tag = *cur.p;
+        struct klm_slice content = {0};
+
+        kr_der_take(&cur, tag, &content);
+        if (klm_cur_rc(&cur) != KLM_OK) {
+            return KLM_E_INVALID;
+        }
+        if (tag == INTEGER && content.n > KR_PKEY_BITS_MAX / 8 + 1) {
+            return KLM_E_LIMIT;
+        }
+        if (depth < DEPTH_MAX && (tag == SEQUENCE || (tag == OCTET_STRING && depth == 1))) {
+            KLM_TRY(check_numbers(content, depth + 1));
+        }
+    }
+    return KLM_OK;
+}
 
 /* All of the bytes as one structure of OpenSSL's decoders; type NULL: any kind of key. */
 static klm_rc decode(const char *structure, const char *type, int selection, struct klm_slice bytes,
@@ -91,13 +119,33 @@ static klm_rc public_info(struct klm_slice bytes, EVP_PKEY **out)
     return kr_quiet(foreign ? KLM_OK : KLM_E_INVALID);
 }
 
+/* The algorithm of a PrivateKeyInfo: after the version the SEQUENCE whose first element names it. */
+static bool private_kind_unknown(struct klm_slice bytes)
+{
+    struct klm_slice content = {0}, version, algorithm = {0};
+    const unsigned char *p;
+    ASN1_OBJECT *name;
+    struct klm_cur cur;
+    bool unknown;
+
+    klm_cur_init(&cur, bytes);
+    kr_der_take(&cur, SEQUENCE, &content);
+    klm_cur_init(&cur, content);
+    kr_der_take(&cur, INTEGER, &version);
+    kr_der_take(&cur, SEQUENCE, &algorithm);
+    p = algorithm.p;
+    name = p ? d2i_ASN1_OBJECT(NULL, &p, (long)algorithm.n) : NULL;
+    unknown = name && unknown_kind(name);
+    ASN1_OBJECT_free(name);
+    ERR_clear_error();
+    return unknown;
+}
+
 static klm_rc private_info(struct klm_slice bytes, EVP_PKEY **out)
 {
     const unsigned char *p = bytes.p;
-    const ASN1_OBJECT *algorithm = NULL;
-    PKCS8_PRIV_KEY_INFO *info = NULL;
-    bool foreign;
-    klm_rc rc;
+    PKCS8_PRIV_KEY_INFO *info;
+    bool good;
 
     if (has_shape(bytes, SEQUENCE, OCTET_STRING)) {
         return KLM_OK; /* RFC 5208, 6: EncryptedPrivateKeyInfo, which nobody opens here */
@@ -105,15 +153,14 @@ static klm_rc private_info(struct klm_slice bytes, EVP_PKEY **out)
     if (!has_shape(bytes, INTEGER, SEQUENCE)) {
         return KLM_E_INVALID;
     }
-    rc = decode("PrivateKeyInfo", NULL, PRIVATE, bytes, out);
-    if (rc != KLM_E_INVALID) {
-        return rc;
+    if (!private_kind_unknown(bytes)) {
+        KLM_TRY(check_numbers(bytes, 0));
+        return decode("PrivateKeyInfo", NULL, PRIVATE, bytes, out);
     }
     info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)bytes.n);
-    foreign = info && p == bytes.p + bytes.n &&
-              PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1 && unknown_kind(algorithm);
+    good = info && p == bytes.p + bytes.n;
     PKCS8_PRIV_KEY_INFO_free(info);
-    return kr_quiet(foreign ? KLM_OK : KLM_E_INVALID);
+    return kr_quiet(good ? KLM_OK : KLM_E_INVALID);
 }
 
 /* RFC 8032, RFC 7748: a raw key of these is a string of bytes; of all others it says too little. */

@@ -141,6 +141,24 @@ static klm_rc make_ec(const struct kr_material_spec *spec, EVP_PKEY **out)
     return run_keygen(ctx, out);
 }
 
+/* RFC 7919: safe primes that everybody can check, instead of new ones that take minutes. */
+static klm_rc make_dh(const struct kr_material_spec *spec, EVP_PKEY **out)
+{
+    const char *group = spec->bits == 2048   ? "ffdhe2048"
+                        : spec->bits == 3072 ? "ffdhe3072"
+                        : spec->bits == 4096 ? "ffdhe4096"
+                                             : NULL;
+    KLM_AUTO(kr_done_pctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+
+    if (!group) {
+        return KLM_E_LIMIT;
+    }
+    if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_CTX_set_group_name(ctx, group) != 1) {
+        return kr_quiet(KLM_E_CRYPTO);
+    }
+    return run_keygen(ctx, out);
+}
+
 /* Keys of one size: nothing to choose. */
 static klm_rc make_named(const char *type, EVP_PKEY **out)
 {
@@ -171,6 +189,8 @@ static klm_rc make(const struct kr_material_spec *spec, EVP_PKEY **out)
         return make_rsa(spec, out);
     case KMIP_CryptographicAlgorithm_DSA:
         return make_dsa(spec, out);
+    case KMIP_CryptographicAlgorithm_DH:
+        return make_dh(spec, out);
     case KMIP_CryptographicAlgorithm_EC:
     case KMIP_CryptographicAlgorithm_ECDH:
         return make_agreement(spec, out);

@@ -1,4 +1,5 @@
-/* Key material in transparent formats: numbers that the protocol names one by one. They are kept as they came, without zeros before them: number of the part, length, bytes. */
+/* Key material in transparent formats: numbers that the protocol names one by one. They are kept as they came, without zeros before them: number of
+ * the part, length, bytes. */
 #include "keyring/material_int.h"
 
 #include <openssl/core_names.h>

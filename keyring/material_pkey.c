@@ -48,7 +48,8 @@ unsigned kr_curve_bits(uint32_t curve)
     return 0;
 }
 
-/* What a key says of itself. A kind of key may go by several names (KMIP 1.0 knows ECDSA and ECDH, later versions EC): the first is what it is called when nobody said. */
+/* What a key says of itself. A kind of key may go by several names (KMIP 1.0 knows ECDSA and ECDH, later versions EC): the first is what it is
+ * called when nobody said. */
 #define NAMES 4
 struct kind {
     const char *type; /* OpenSSL's */

@@ -3,6 +3,9 @@
 
 #include <openssl/bn.h>
 
+#define FACTOR_BITS_MAX 4096 /* of a modulus that is factored: takes a second or two at worst */
+#define E_BITS_MAX 256       /* FIPS 186-5, A.1.1 */
+
 /* RFC 8017, 3.2. All numbers are of one context, and go with it. */
 struct rsa {
     BN_CTX *ctx;
@@ -42,13 +45,18 @@ static bool less(const BIGNUM *a, const BIGNUM *b)
     return !a || BN_cmp(a, b) < 0;
 }
 
+static bool good_e(const BIGNUM *e)
+{
+    return !e || (BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= E_BITS_MAX);
+}
+
 static bool in_range(const struct rsa *rsa)
 {
     const BIGNUM *n = rsa->n;
 
     return BN_is_odd(n) && BN_num_bits(n) >= 128 && less(rsa->e, n) && less(rsa->d, n) &&
            less(rsa->p, n) && less(rsa->q, n) && less(rsa->dp, n) && less(rsa->dq, n) &&
-           less(rsa->crt, n) && (!rsa->e || (BN_is_odd(rsa->e) && !BN_is_one(rsa->e)));
+           less(rsa->crt, n) && good_e(rsa->e);
 }
 
 /* Most keys have this public exponent; a wrong guess is noticed, since then nothing fits. */
@@ -70,24 +78,41 @@ static bool take_factor(struct rsa *rsa, const BIGNUM *x)
     return true;
 }
 
-/* One base of NIST SP 800-56B Revision 2, Appendix C.1: y becomes base^r, and is squared up to t times until it is a root of 1 that is neither 1 nor -1. */
-static bool try_base(struct rsa *rsa, BIGNUM *y, const BIGNUM *r, int t, const BIGNUM *minus_one)
+enum trial { FOUND, TRIVIAL, WRONG };
+
+/* One base of NIST SP 800-56B Revision 2, Appendix C.1: y becomes base^r, and is squared up to t times until it is a root of 1 that is neither 1 nor
+ * -1. That it comes to no root at all says that the exponents do not belong together. */
+static enum trial try_base(struct rsa *rsa, BIGNUM *y, const BIGNUM *r, int t,
+                           const BIGNUM *minus_one)
 {
     if (!BN_mod_exp(y, y, r, rsa->n, rsa->ctx)) {
-        return false;
+        return WRONG;
     }
     for (int i = 0; i < t && !BN_is_one(y) && BN_cmp(y, minus_one) != 0; i++) {
         BIGNUM *x = BN_CTX_get(rsa->ctx);
 
         if (!x || !BN_mod_sqr(x, y, rsa->n, rsa->ctx)) {
-            return false;
+            return WRONG;
         }
         if (BN_is_one(x)) {
-            return BN_sub_word(y, 1) && take_factor(rsa, y);
+            return BN_sub_word(y, 1) && take_factor(rsa, y) ? FOUND : WRONG;
         }
         BN_swap(x, y);
     }
-    return false;
+    return BN_is_one(y) || BN_cmp(y, minus_one) == 0 ? TRIVIAL : WRONG;
+}
+
+/* r and t, so that e * d - 1 = r * 2^t with an odd r. */
+static bool split(const struct rsa *rsa, BIGNUM *r, int *t)
+{
+    if (!BN_mul(r, rsa->e, rsa->d, rsa->ctx) || !BN_sub_word(r, 1) || BN_is_zero(r)) {
+        return false;
+    }
+    *t = 0;
+    while (!BN_is_bit_set(r, *t)) {
+        ++*t;
+    }
+    return BN_rshift(r, r, *t);
 }
 
 /* Half of all bases find a factor. */
@@ -97,27 +122,23 @@ static bool factor_by_d(struct rsa *rsa)
                                      31, 37, 41, 43, 47, 53,  59,  61,  67,  71,
                                      73, 79, 83, 89, 97, 101, 103, 107, 109, 113};
     BIGNUM *r = BN_CTX_get(rsa->ctx), *minus_one = BN_CTX_get(rsa->ctx);
-    BIGNUM *y = BN_CTX_get(rsa->ctx);
-    int t = 0;
+    BIGNUM *y = BN_CTX_get(rsa->ctx), *p = BN_CTX_get(rsa->ctx);
+    enum trial trial = TRIVIAL;
+    int t;
 
-    if (!y || !BN_mul(r, rsa->e, rsa->d, rsa->ctx) || !BN_sub_word(r, 1) || BN_is_zero(r) ||
+    if (!p || BN_num_bits(rsa->n) > FACTOR_BITS_MAX || !split(rsa, r, &t) ||
         !BN_copy(minus_one, rsa->n) || !BN_sub_word(minus_one, 1)) {
         return false;
     }
-    while (!BN_is_bit_set(r, t)) {
-        t++;
-    }
-    if (!BN_rshift(r, r, t)) {
-        return false;
-    }
-    for (size_t i = 0; i < KLM_COUNT(bases) && !rsa->p; i++) {
+    for (size_t i = 0; i < KLM_COUNT(bases) && trial == TRIVIAL; i++) {
         BN_CTX_start(rsa->ctx);
-        if (BN_set_word(y, bases[i]) && try_base(rsa, y, r, t, minus_one)) {
-            rsa->p = BN_copy(r, rsa->p); /* into one that stays */
+        trial = BN_set_word(y, bases[i]) ? try_base(rsa, y, r, t, minus_one) : WRONG;
+        if (trial == FOUND) {
+            rsa->p = BN_copy(p, rsa->p); /* that one goes with this base */
         }
         BN_CTX_end(rsa->ctx);
     }
-    return rsa->p != NULL;
+    return trial == FOUND && rsa->p;
 }
 
 /* e * dp = 1 (mod p - 1), so base^(e * dp) - base is a multiple of p, and hardly ever one of q. */
@@ -182,7 +203,7 @@ static bool find_exponents(struct rsa *rsa)
     } else {
         rsa->e = made;
     }
-    return true;
+    return good_e(rsa->e);
 }
 
 /* e * d = 1 (mod m)? */

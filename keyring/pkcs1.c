@@ -1,6 +1,7 @@
-/* RSAES-PKCS1-v1_5 opened without telling whether the padding was right. Who can ask for many openings and sees which have good padding reads a message that was made for the key
- * (Bleichenbacher's attack). So bad padding gives a message too: one of random looks and length that only the owner of the key could work out, always the same for the same data (implicit
- * rejection, draft-irtf-cfrg-rsa-guidance). What is done with a message, and how long it takes, is the same for both. */
+/* RSAES-PKCS1-v1_5 opened without telling whether the padding was right. Who can ask for many openings and sees which have good padding reads a
+ * message that was made for the key (Bleichenbacher's attack). So bad padding gives a message too: one of random looks and length that only the
+ * owner of the key could work out, always the same for the same data (implicit rejection, draft-irtf-cfrg-rsa-guidance). What is done with a
+ * message, and how long it takes, is the same for both. */
 #include "keyring/material_int.h"
 
 #include "base/secret.h"

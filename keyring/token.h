@@ -48,7 +48,8 @@ klm_rc kr_token_seal_clear(const struct kr_master *master, const char *label,
 /* The clear form in a token that is under a known master key. KLM_E_WRONGKEY, KLM_E_CORRUPT. */
 klm_rc kr_token_unseal_clear(const struct kr_master *master, const char *label,
                              const struct kr_token *token, struct kr_secret *out) KLM_MUST_USE;
-/* AES-256-GCM of a token's text; the associated data are its head and label. out has room for in.n bytes; tag is made (enc) or checked: KLM_E_CORRUPT. */
+/* AES-256-GCM of a token's text; the associated data are its head and label. out has room for in.n bytes; tag is made (enc) or checked:
+ * KLM_E_CORRUPT. */
 struct kr_token_text {
     const struct kr_token *token;
     const char *label;

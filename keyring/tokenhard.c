@@ -58,7 +58,8 @@ static klm_rc unseal_by_token(const struct kr_master *master, const char *label,
     return rc == KLM_E_CRYPTO ? KLM_E_CORRUPT : rc;
 }
 
-/* Material is larger than what a PKCS#11 token is asked to seal: it is sealed under a fresh key, and that by the token. Both ends are appended to the head at at. */
+/* Material is larger than what a PKCS#11 token is asked to seal: it is sealed under a fresh key, and that by the token. Both ends are appended to
+ * the head at at. */
 static klm_rc seal_material(const struct kr_master *master, const char *label, size_t at,
                             const struct kr_secret *clear, struct klm_buf *out)
 {

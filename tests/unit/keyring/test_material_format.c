@@ -382,6 +382,62 @@ TEST(a_good_form_around_an_unknown_kind_of_key_is_kept)
     kr_material_free(&material);
 }
 
+/* DER from the back, for a key that openssl would not make. */
+struct back {
+    uint8_t *p;
+    size_t at, cap;
+};
+
+static void back_bytes(struct back *back, const void *p, size_t n)
+{
+    back->at -= n;
+    memcpy(back->p + back->at, p, n);
+}
+
+static void back_head(struct back *back, uint8_t tag, size_t end, bool one_more)
+{
+    const size_t n = end - back->at;
+    const uint8_t head[] = {tag, 0x83, 0, (uint8_t)(n >> 8), (uint8_t)n};
+
+    if (one_more) {
+        back_bytes(back, head, 5); /* with a zero that DER does not allow */
+    } else {
+        back_bytes(back, (const uint8_t[]){tag, 0x82, head[3], head[4]}, 4);
+    }
+}
+
+/* A private DSA key whose prime has so many bytes. */
+static struct klm_slice long_dsa(size_t prime, bool one_more)
+{
+    struct back back = {klm_pool_alloc(test_pool(), prime + 100), prime + 100, prime + 100};
+    const uint8_t *numbers = klm_pool_alloc(test_pool(), prime);
+    size_t end;
+
+    back_bytes(&back, "\x04\x03\x02\x01\x05", 5); /* X = 5 */
+    end = back.at;
+    back_bytes(&back, "\x02\x01\x03\x02\x01\x02", 6); /* Q = 3, G = 2 */
+    back_bytes(&back, numbers, prime - 1);
+    back_bytes(&back, "\x7f", 1);
+    back_head(&back, 0x02, end - 6, one_more);
+    back_head(&back, 0x30, end, false);
+    back_bytes(&back, "\x06\x07\x2a\x86\x48\xce\x38\x04\x01", 9);
+    back_head(&back, 0x30, end, false);
+    back_bytes(&back, "\x02\x01\x00", 3);
+    back_head(&back, 0x30, back.cap, false);
+    return KLM_SLICE(back.p + back.at, back.cap - back.at);
+}
+
+TEST(numbers_that_would_take_for_ever_are_refused_before_they_are_used)
+{
+    const struct kr_material_spec spec = {.object = PRIVATE_KEY, .format = FORMAT(PKCS_8)};
+    struct kr_material *material = NULL;
+
+    CHECK_RC(kr_material_new(&spec, long_dsa(1026, false), &material), KLM_E_LIMIT);
+    CHECK_RC(kr_material_new(&spec, long_dsa(50000, false), &material), KLM_E_LIMIT);
+    CHECK_RC(kr_material_new(&spec, long_dsa(50000, true), &material), KLM_E_INVALID);
+    CHECK(material == NULL);
+}
+
 TEST(digests_are_those_of_the_bytes)
 {
     struct kr_material *key = symmetric_of(ALG(AES), "0123456789abcdef", 16), *parts = NULL;

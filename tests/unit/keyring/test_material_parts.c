@@ -1,6 +1,8 @@
 /* Transparent formats: numbers that came one by one. That they are the right ones is shown in test_material_format.c, against openssl. */
 #include "matter.h"
 
+#include <openssl/bn.h>
+
 /* A private RSA key taken apart. */
 struct whole {
     struct forms forms;
@@ -54,7 +56,8 @@ static void completes(const struct whole *whole, struct kr_parts some)
           same_slice(back.private_exponent, some.private_exponent));
     REQUIRE_OK(kr_material_convert(material, FORMAT(PKCS_1), 0, &pkcs1));
     CHECK(kr_material_same(pkcs1, material));
-    if (some.p.p || some.dp.p) { /* otherwise the two primes may change places */
+    /* Without them the two primes may change places; and of two private exponents that do the same, openssl takes the larger one in short keys. */
+    if ((some.p.p || some.dp.p) && (some.private_exponent.p || some.modulus.n >= 256)) {
         CHECK(same_slice(bytes_of(pkcs1), whole->forms.pkcs1));
     }
     kr_material_free(&pkcs1);
@@ -174,6 +177,29 @@ TEST(numbers_that_do_not_belong_together_are_refused)
     parts = *all;
     parts.p = KLM_SLICE("\0", 1);
     CHECK_RC(refused(PRIVATE_KEY, format, &parts), KLM_E_INVALID);
+}
+
+/* A prime modulus has no factors to be found. */
+TEST(a_modulus_that_gives_no_factors_is_refused_in_time)
+{
+    /* 2^521 - 1 is a prime: e * d = 1 (mod n - 1). */
+    uint8_t n[66], d[66];
+    BIGNUM *m = BN_new(), *e = BN_new(), *inverse;
+    BN_CTX *ctx = BN_CTX_new();
+    struct kr_parts parts = {.public_exponent = KLM_SLICE("\1\0\1", 3)};
+
+    memset(n, 0xff, sizeof n);
+    n[0] = 1;
+    REQUIRE(BN_bin2bn(n, sizeof n, m) && BN_sub_word(m, 1) && BN_set_word(e, 65537));
+    inverse = BN_mod_inverse(NULL, e, m, ctx);
+    REQUIRE(inverse && BN_bn2binpad(inverse, d, sizeof d) == sizeof d);
+    parts.modulus = KLM_SLICE(n, sizeof n);
+    parts.private_exponent = KLM_SLICE(d, sizeof d);
+    CHECK_RC(refused(PRIVATE_KEY, FORMAT(TransparentRSAPrivateKey), &parts), KLM_E_INVALID);
+    BN_free(m);
+    BN_free(e);
+    BN_free(inverse);
+    BN_CTX_free(ctx);
 }
 
 TEST(parts_of_another_format_are_refused)

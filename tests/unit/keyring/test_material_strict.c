@@ -1,4 +1,5 @@
-/* Key material under a master key that is in a PKCS#11 token and never leaves it (strict). The token is one of this test: it answers what keyring/P11.md says, from a key of its own. */
+/* Key material under a master key that is in a PKCS#11 token and never leaves it (strict). The token is one of this test: it answers what
+ * keyring/P11.md says, from a key of its own. */
 #include "matter.h"
 
 #include "keyring/p11/msg.h"

@@ -1,4 +1,5 @@
-/* Key material at rest: what plain Python sealed opens, ours opens in plain Python, nothing that was touched opens, and it goes where other key tokens go. */
+/* Key material at rest: what plain Python sealed opens, ours opens in plain Python, nothing that was touched opens, and it goes where other key
+ * tokens go. */
 #include "matter.h"
 
 #include "keyring/backup.h"

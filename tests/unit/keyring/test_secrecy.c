@@ -4,6 +4,8 @@
  * numbers, for its arithmetic; keyring/TOKEN.md says so. The private exponent and all encodings
  * are never outside.) */
 #include "site.h"
+
+#include "keyring/material.h"
 #include "tests/unit/peek.h"
 
 #include "base/secret.h"
@@ -156,6 +158,54 @@ TEST(a_private_key_that_is_opened_used_sealed_and_freed_never_stands_outside_of_
     kr_thread_forget();
     CHECK_INT(found_outside(), 0);
     site_done(&site);
+}
+
+/* The golden private key, in secret memory from the file on. */
+static struct kr_material *golden_material(void)
+{
+    uint8_t *der = klm_secret_alloc(4096);
+    const int fd = open(GOLDEN "rsa2048.der", O_RDONLY);
+    struct kr_material *material = NULL;
+    ssize_t n;
+
+    REQUIRE(der != NULL && fd >= 0);
+    n = read(fd, der, 4096);
+    (void)close(fd);
+    REQUIRE(n > 0);
+    REQUIRE_OK(kr_material_new(&(struct kr_material_spec){.object = KMIP_ObjectType_PrivateKey,
+                                                          .format = KMIP_KeyFormatType_PKCS_1},
+                               KLM_SLICE(der, n), &material));
+    klm_secret_free(der, 4096);
+    return material;
+}
+
+TEST(a_managed_private_key_that_is_taken_converted_sealed_and_opened_never_stands_outside)
+{
+    static const uint32_t formats[] = {KMIP_KeyFormatType_PKCS_8,
+                                       KMIP_KeyFormatType_TransparentRSAPrivateKey,
+                                       KMIP_KeyFormatType_PKCS_1};
+    struct kr_master *master = master_of(0);
+    struct kr_material *material = golden_material();
+    struct klm_buf token;
+
+    klm_buf_init(&token, 65536);
+    CHECK_INT(found_outside(), 0);
+    for (size_t i = 0; i < KLM_COUNT(formats); i++) {
+        struct kr_material *to = NULL;
+
+        REQUIRE_OK(kr_material_convert(material, formats[i], 0, &to));
+        CHECK_INT(found_outside(), 0);
+        kr_material_free(&material);
+        material = to;
+    }
+    REQUIRE_OK(kr_material_seal(master, "L", material, &token));
+    kr_material_free(&material);
+    REQUIRE_OK(kr_material_open(master, "L", klm_buf_as_slice(&token), &material));
+    CHECK_INT(found_outside(), 0);
+    kr_material_free(&material);
+    CHECK_INT(found_outside(), 0);
+    klm_buf_done(&token);
+    kr_master_free(&master);
 }
 
 TEST(a_data_key_that_was_unwrapped_and_wrapped_never_stands_outside_of_secret_memory)
