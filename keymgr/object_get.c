@@ -99,6 +99,7 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
+    call->no_apply = !md_attr_number(&req->object.attrs, KMIP_TAG_Fresh, 0);
     if (req->object.type == KMIP_ObjectType_Template) {
         return give_template(req);
     }
@@ -112,4 +113,16 @@ klm_rc km_object_get_prepare(struct km_call *call)
     rc = give(call, req, &material);
     kr_material_free(&material);
     return rc;
+}
+
+/* The first time an object leaves, it is no longer fresh (KMIP 1.4, 3.34), which is on disk before the answer. */
+klm_rc km_object_get_apply(struct km_call *call, struct st_change *change)
+{
+    const struct km_object_get *req = call->req;
+    struct md_object object;
+
+    KLM_TRY(km_object_find(call, st_change_view(change), req->uid, &object));
+    KLM_TRY(km_object_usable(call, &object));
+    KLM_TRY(md_attr_set_number(&object.attrs, KMIP_TAG_Fresh, false));
+    return km_object_change(call, change, &object);
 }

@@ -82,11 +82,12 @@ klm_rc kmop_locate_fill(struct kmop_item *item)
     int64_t storage = 0;
 
     req->version = item->msg->version;
-    req->what.newest = item->msg->version >= KMIP_V(2, 0);
     KLM_TRY(read_range(item));
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
     req->what.storage = (uint32_t)storage;
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_ObjectGroupMember, &req->what.member));
+    /* KMIP 2.1, 6.1.28: newest first, and 1.x leaves it open; fresh members of a group are given out in turn. */
+    req->what.newest = req->what.member != KMIP_ObjectGroupMember_GroupMemberFresh;
     KLM_TRY(read_filters(item));
     item->call->slow = km_locate_slow(req);
     return KLM_OK;
