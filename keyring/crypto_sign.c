@@ -159,12 +159,20 @@ klm_rc kr_scheme_choose(const struct kr_material *key, const struct kr_crypt *ho
 
 /* ---- OpenSSL's part */
 
-static bool pad(EVP_PKEY_CTX *ctx, const struct kr_scheme *scheme, const EVP_MD *mask)
+/* A digest that is of no hash that anybody named is signed by PKCS #1 v1.5 as it is, without a DigestInfo, as rsautl and CKM_RSA_PKCS do. */
+static bool bare(const struct kr_scheme *scheme, size_t digest_n)
+{
+    return scheme->any_digest && scheme->padding == RSA_PKCS1_PADDING &&
+           digest_n != (size_t)EVP_MD_get_size(scheme->md);
+}
+
+static bool pad(EVP_PKEY_CTX *ctx, const struct kr_scheme *scheme, const EVP_MD *mask,
+                size_t digest_n)
 {
     if (!scheme->padding) {
         return true; /* DSA and ECDSA take any digest, cut to their size */
     }
-    return EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) == 1 &&
+    return (bare(scheme, digest_n) || EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) == 1) &&
            EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) == 1 &&
            (scheme->padding != RSA_PKCS1_PSS_PADDING ||
             (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mask) == 1 &&
@@ -194,7 +202,7 @@ static klm_rc sign_digest(const struct kr_scheme *scheme, struct klm_slice diges
     if (!ctx || EVP_PKEY_sign_init(ctx) != 1) {
         return kr_failed(KLM_E_CRYPTO);
     }
-    if (!pad(ctx, scheme, scheme->mask)) {
+    if (!pad(ctx, scheme, scheme->mask, digest.n)) {
         return kr_quiet(
             KLM_E_UNSUPPORTED); /* X9.31 has no number for that hash, a PSS key has its own */
     }
@@ -243,7 +251,7 @@ static klm_rc verify_digest(const struct kr_scheme *scheme, const EVP_MD *mask,
     if (!ctx || EVP_PKEY_verify_init(ctx) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
-    if (!pad(ctx, scheme, mask)) {
+    if (!pad(ctx, scheme, mask, digest.n)) {
         return kr_quiet(KLM_E_UNSUPPORTED);
     }
     *valid = EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) == 1;

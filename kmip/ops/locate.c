@@ -86,8 +86,11 @@ klm_rc kmop_locate_fill(struct kmop_item *item)
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
     req->what.storage = (uint32_t)storage;
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_ObjectGroupMember, &req->what.member));
-    /* KMIP 2.1, 6.1.28: newest first, and 1.x leaves it open; fresh members of a group are given out in turn. */
-    req->what.newest = req->what.member != KMIP_ObjectGroupMember_GroupMemberFresh;
+    /* KMIP 2.1, 6.1.28: newest first. 1.x leaves the order open: its test cases have the oldest first where an early version asks for so many, and fresh members of a group
+     * are given out in turn. */
+    req->what.newest =
+        req->what.member != KMIP_ObjectGroupMember_GroupMemberFresh &&
+        (item->msg->version >= KMIP_V(1, 4) || !kmip_child(item->payload, KMIP_TAG_MaximumItems));
     KLM_TRY(read_filters(item));
     item->call->slow = km_locate_slow(req);
     return KLM_OK;
