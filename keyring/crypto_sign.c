@@ -7,7 +7,6 @@
 
 #define H(name) KMIP_HashingAlgorithm_##name
 #define P(name) KMIP_PaddingMethod_##name
-#define ANY_DIGEST_MIN 16 /* of digested data whose hash nobody named: MD5's, the shortest */
 
 enum kind { KIND_RSA, KIND_DSA, KIND_EC, KIND_ED };
 
@@ -282,6 +281,12 @@ struct digest {
     unsigned n;
 };
 
+/* The shortest digest whose hash nobody named: SHA-1's, and MD5's where RSA signs it bare. */
+static size_t any_digest_min(const struct kr_scheme *scheme)
+{
+    return scheme->padding == RSA_PKCS1_PADDING ? 16 : 20;
+}
+
 /* What the scheme signs of it: the data itself, its digest, or the digest that it is already. */
 static klm_rc to_sign(const struct kr_scheme *scheme, struct klm_slice data, bool digested,
                       struct digest *room, struct klm_slice *out)
@@ -296,7 +301,7 @@ static klm_rc to_sign(const struct kr_scheme *scheme, struct klm_slice data, boo
         return digested ? KLM_E_UNSUPPORTED : KLM_OK; /* RFC 8032, 5: the scheme hashes twice */
     }
     if (digested) {
-        bool fits = scheme->any_digest ? data.n >= ANY_DIGEST_MIN && data.n <= EVP_MAX_MD_SIZE
+        bool fits = scheme->any_digest ? data.n >= any_digest_min(scheme) && data.n <= EVP_MAX_MD_SIZE
                                        : data.n == size;
 
         *out = data;
