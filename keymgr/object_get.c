@@ -32,8 +32,7 @@ static klm_rc check_form(struct km_call *call, const struct km_object_get *req,
 {
     const char *name = kmip_value_name(KMIP_E_KeyFormatType, req->format);
 
-    if (req->compression &&
-        (req->object.type != KMIP_ObjectType_PublicKey || !spec->curve)) {
+    if (req->compression && (req->object.type != KMIP_ObjectType_PublicKey || !spec->curve)) {
         return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_KEY_COMPRESSION, req->object.uid);
     }
     if (req->format && spec->wrapped && req->format != spec->format) {
@@ -89,6 +88,12 @@ static klm_rc give_template(struct km_object_get *req)
     return req->item ? KLM_OK : KLM_E_NOTFOUND;
 }
 
+/* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
+static bool is_fresh(const struct md_object *object)
+{
+    return md_attr_number(&object->attrs, KMIP_TAG_Fresh, false) != 0;
+}
+
 klm_rc km_object_get_prepare(struct km_call *call)
 {
     struct km_object_get *req = call->req;
@@ -99,30 +104,29 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
-    call->no_apply = !md_attr_number(&req->object.attrs, KMIP_TAG_Fresh, 0);
     if (req->object.type == KMIP_ObjectType_Template) {
+        call->no_apply = true;
         return give_template(req);
     }
     KLM_TRY(may_leave(call, req));
-    if (!md_attr_number(&req->object.attrs, KMIP_TAG_KeyValuePresent, 1)) {
-        return req->wrapping || req->format
-                   ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, req->object.uid)
-                   : km_keyblock(call, &req->object, NULL, &req->item);
-    }
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);
+    call->no_apply = !is_fresh(&req->object) || st_failed(call->server->store);
     return rc;
 }
 
-/* The first time an object leaves, it is no longer fresh (KMIP 1.4, 3.34), which is on disk before the answer. */
+/* The first Get is a change. It is none that clients would have to hear of: Last Change Date stays. */
 klm_rc km_object_get_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_object_get *req = call->req;
     struct md_object object;
 
     KLM_TRY(km_object_find(call, st_change_view(change), req->uid, &object));
-    KLM_TRY(km_object_usable(call, &object));
+    KLM_TRY(km_object_usable(call, &object)); /* it may have been destroyed meanwhile */
+    if (!is_fresh(&object)) {
+        return KLM_OK; /* another was faster */
+    }
     KLM_TRY(md_attr_set_number(&object.attrs, KMIP_TAG_Fresh, false));
-    return km_object_change(call, change, &object);
+    return md_object_put(change, &object);
 }

@@ -103,10 +103,10 @@ static klm_rc choose_rsa(const struct named *name, const struct kr_crypt *how, b
 {
     uint32_t padding = how->padding ? how->padding : name ? name->padding : 0;
 
-    scheme->any_digest = false;
     if (!padding) {
         padding = EVP_PKEY_is_a(scheme->pkey, "RSA-PSS") ? P(PSS) : P(PKCS1V1_5);
     }
+    scheme->any_digest = scheme->any_digest && padding == P(PKCS1V1_5);
     switch (padding) {
     case P(PSS):
         return choose_pss(how, sign, scheme);

@@ -8,6 +8,9 @@ klm_rc kmop_interop_fill(struct kmop_item *item)
     uint32_t function = 0;
 
     req->version = item->msg->version;
+    if (!km_interop(item->call)) {
+        return KLM_OK; /* the verb says so, whatever the payload is */
+    }
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_InteropFunction, &function));
     KLM_TRY(kmop_text(item, item->payload, KMIP_TAG_InteropIdentifier, &identifier));
     if (!kmip_value_name(KMIP_E_InteropFunction, function)) {

@@ -460,7 +460,7 @@ TEST(a_count_that_comes_with_a_new_key_is_not_believed)
 
     EXPECT_OF(key, V21, "GetAttributes{" ON "AttributeReference=UsageLimits}",
               "GetAttributes Success{" ON "Attributes{UsageLimits{UsageLimitsTotal=10 "
-                                          "UsageLimitsCount=10 UsageLimitsUnit=Object}}}\n");
+              "UsageLimitsCount=10 UsageLimitsUnit=Object}}}\n");
     EXPECT_OF(key, V21, "DeleteAttribute{" ON "AttributeReference=UsageLimits}",
               "DeleteAttribute Success{" IS "}\n");
 }
@@ -530,25 +530,29 @@ TEST(a_name_is_modified_by_a_client_that_sets_an_operation_policy)
     serving();
     EXPECT_OF(
         rig.uids + 1, V12,
-        "Create{ObjectType=SymmetricKey TemplateAttribute{" A1("Cryptographic Algorithm", ":Enumera"
-                                                                                          "tion="
-                                                                                          "AES") " " A1(
-            "Cryptographic Length",
-            ":Integer=256") " " A1("Cryptographic Usage Mask",
-                                   ":Integer=Encrypt") " " A1("Operation Policy Name",
-                                                              "='default'") " " A1("Name",
-                                                                                   NAME(
-                                                                                       "DSM")) "}} "
-                                                                                               "Mod"
-                                                                                               "ify"
-                                                                                               "Att"
-                                                                                               "rib"
-                                                                                               "ute"
-                                                                                               "{" A1(
-                                                                                                   "Name",
-                                                                                                   NAME(
-                                                                                                       "c0ffee")) "} "
-                                                                                                                  "GetAttributes{AttributeName='Name' AttributeName='Operation Policy Name'}",
+        "Create{ObjectType=SymmetricKey TemplateAttribute{" A1(
+            "Cryptographic Algorithm",
+            ":Enumera"
+            "tion="
+            "AES") " " A1("Cryptographic Length",
+                          ":Integer=256") " " A1("Cryptographic Usage Mask",
+                                                 ":Integer=Encrypt") " " A1("Operation Policy Name",
+                                                                            "='default'") " " A1("N"
+                                                                                                 "a"
+                                                                                                 "m"
+                                                                                                 "e",
+                                                                                                 NAME(
+                                                                                                     "DSM")) "}} "
+                                                                                                             "Mod"
+                                                                                                             "ify"
+                                                                                                             "Att"
+                                                                                                             "rib"
+                                                                                                             "ute"
+                                                                                                             "{" A1(
+                                                                                                                 "Name",
+                                                                                                                 NAME(
+                                                                                                                     "c0ffee")) "} "
+                                                                                                                                "GetAttributes{AttributeName='Name' AttributeName='Operation Policy Name'}",
         "Create Success{ObjectType=SymmetricKey UniqueIdentifier='$%zu'}\n"
         "ModifyAttribute Success{UniqueIdentifier='$%zu' " A1(
             "Name", NAME("c0ffee")) "}\n"
@@ -572,7 +576,7 @@ TEST(set_adds_modifies_the_only_instance_and_refuses_several)
               "GetAttributes{" ON
               "AttributeReference{VendorIdentification='tc' AttributeName='Set'}}",
               "GetAttributes Success{" ON "Attributes{Attribute{VendorIdentification='tc' "
-                                          "AttributeName='Set' AttributeValue='two'}}}\n");
+              "AttributeName='Set' AttributeValue='two'}}}\n");
     EXPECT_OF(key, V20, "AddAttribute{" ON TC("'three'") "}", "AddAttribute Success{" IS "}\n");
     EXPECT_OF(key, V20, "SetAttribute{" ON TC("'four'") "}",
               "SetAttribute OperationFailed(MultiValuedAttribute)\n");
