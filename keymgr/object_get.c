@@ -88,6 +88,14 @@ static klm_rc give_template(struct km_object_get *req)
     return req->item ? KLM_OK : KLM_E_NOTFOUND;
 }
 
+/* A key whose value is elsewhere: what is known of it (1.4, 2.1.3 and 3.40). */
+static klm_rc give_description(struct km_call *call, struct km_object_get *req)
+{
+    return req->wrapping || req->format
+               ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, req->object.uid)
+               : km_keyblock(call, &req->object, NULL, &req->item);
+}
+
 /* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
 static bool is_fresh(const struct md_object *object)
 {
@@ -109,6 +117,10 @@ klm_rc km_object_get_prepare(struct km_call *call)
         return give_template(req);
     }
     KLM_TRY(may_leave(call, req));
+    if (!md_attr_number(&req->object.attrs, KMIP_TAG_KeyValuePresent, 1)) {
+        call->no_apply = true;
+        return give_description(call, req);
+    }
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);
