@@ -62,6 +62,11 @@ void klm_stream_unref_(struct klm_stream *s)
         return;
     }
     close_fd(s);
+    if (s->ssl && SSL_is_init_finished(s->ssl)) {
+        /* RFC 4346, 7.2.1: a connection that was not closed in order is no reason not to resume its session. What broke it by a fatal alert is forgotten all the
+         * same. */
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(s->ssl);
     klm_tls_ctx_free(&s->ctx);
     klm_buf_done(&s->in);

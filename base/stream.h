@@ -20,7 +20,7 @@ struct klm_stream_config {
     uint32_t
         message_ms; /* deadline from the first byte of a message (klm_stream_message_begun) to its end */
     uint32_t write_ms; /* deadline for the peer to take what we send */
-    bool lean; /* keep no memory between messages: for very many that are mostly idle */
+    bool lean;         /* keep no memory between messages: for very many that are mostly idle */
 };
 
 /* What the owner hears. After closed the stream may be freed, and nothing more is called. */

@@ -230,6 +230,11 @@ static klm_rc set_behaviour(SSL_CTX *ssl, const struct klm_tls_config *cfg, stru
     SSL_CTX_set_session_cache_mode(ssl, cfg->server && cfg->sessions_max ? SSL_SESS_CACHE_SERVER
                                                                          : SSL_SESS_CACHE_OFF);
     SSL_CTX_sess_set_cache_size(ssl, (long)cfg->sessions_max);
+    if (cfg->sessions_max) {
+        /* A client that is gone without close_notify may come back: else the library takes that for an attack and forgets its session. Framing tells where a
+         * message ends. */
+        SSL_CTX_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    }
     SSL_CTX_set_timeout(ssl, TICKET_SECONDS);
     if (SSL_CTX_set_num_tickets(ssl, 1) != 1 || SSL_CTX_set_max_early_data(ssl, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl, 0) != 1 ||

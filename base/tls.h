@@ -26,7 +26,7 @@ struct klm_tls_config {
     int min_version, max_version;         /* 12 or 13 */
     const char *ciphers12;                /* OpenSSL cipher list for 1.2, NULL: ECDHE with AEAD */
     const char *suites13;                 /* OpenSSL cipher suites for 1.3, NULL: the library's */
-    const char *groups, *sigalgs;         /* OpenSSL's lists of groups and signature algorithms, NULL: the library's */
+    const char *groups, *sigalgs;         /* OpenSSL lists, NULL: the library's */
     enum klm_tls_client_auth client_auth; /* server: what is asked of clients */
     struct evp_pkey_st *key;      /* borrowed, referenced; NULL: no own certificate (client) */
     struct x509_st *cert;         /* borrowed */
@@ -38,8 +38,10 @@ struct klm_tls_config {
     /* Server: take whatever certificate a client shows, also one it signed itself, if it is valid today and its key is strong enough for the security level.
      * That the client has its private key is proved; who it is is decided by the certificate's fingerprint elsewhere. trust is of no use then. */
     bool any_client;
-    unsigned client_ec_bits; /* of any_client: an elliptic curve of so many bits at least, and no other kind of key; 0: any kind */
-    unsigned sessions_max;   /* server: sessions of TLS 1.2 kept for clients that take no ticket; 0: they begin anew each time */
+    /* Of any_client: the key is of an elliptic curve of so many bits at least; 0: any kind of key. */
+    unsigned client_ec_bits;
+    /* Server: sessions of TLS 1.2 kept for clients that take no ticket; 0: those begin anew each time. */
+    unsigned sessions_max;
 };
 
 /* Build a context. KLM_E_CRYPTO with a message that names what OpenSSL refused. */

@@ -188,52 +188,40 @@ klm_rc km_backup_rows(struct km_call *call)
 
 /* ---- Verbs */
 
-static klm_rc ask(struct km_call *call, klm_rc (*op)(void *arg, struct km_call *call))
+/* Ask who makes backups, whom nobody takes away meanwhile. op is the place of the function in the table. */
+static klm_rc ask(struct km_call *call, size_t op)
 {
-    return op ? op(call->server->backup.arg, call)
-              : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_BK_HERE);
-}
+    struct km_backup *backup = &call->server->backup;
+    klm_rc (*fn)(void *arg, struct km_call *call) = NULL;
+    klm_rc rc;
 
-#define ASK(call, op) ask(call, (call)->server->backup.ops ? (call)->server->backup.ops->op : NULL)
+    pthread_rwlock_rdlock(&backup->users);
+    if (backup->ops) {
+        memcpy(&fn, (const char *)backup->ops + op, sizeof fn);
+    }
+    rc = fn ? fn(backup->arg, call) : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_BK_HERE);
+    pthread_rwlock_unlock(&backup->users);
+    return rc;
+}
 
 klm_rc km_backup_start_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, start);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, start));
 }
 
 klm_rc km_backup_cancel_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, cancel);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, cancel));
 }
 
 klm_rc km_backup_progress_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, progress);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, progress));
 }
 
 klm_rc km_backup_list_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, list);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, list));
 }
 
 klm_rc km_backup_done_prepare(struct km_call *call)

@@ -47,7 +47,7 @@ klm_rc km_clients_load(struct km_server *server, struct klm_diag *diag)
 }
 
 /* The snapshot lacks memory, or does not fit the change: what the store says counts. */
-static void load_again(struct km_server *server)
+void km_clients_reload(struct km_server *server)
 {
     struct klm_diag diag = {0};
 
@@ -64,7 +64,7 @@ void km_clients_changed(struct km_server *server, const struct dt_client *before
     if (dt_clients_with(server->clients, before, after, &clients) == KLM_OK) {
         km_clients_swap(server, clients);
     } else {
-        load_again(server);
+        km_clients_reload(server);
     }
 }
 
@@ -76,7 +76,7 @@ void km_groups_changed(struct km_server *server, const char *before,
     if (dt_clients_with_group(server->clients, before, after, &clients) == KLM_OK) {
         km_clients_swap(server, clients);
     } else {
-        load_again(server);
+        km_clients_reload(server);
     }
 }
 

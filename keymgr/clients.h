@@ -12,6 +12,7 @@ struct km_client_work {
     char beginning[DT_FINGERPRINT_MAX]; /* of the fingerprint that is accepted or rejected */
     struct dt_client before, after;
     bool had, has; /* before, after are there */
+    bool reload;   /* what could not be read is gone: the snapshot may have it still */
     bool purge;    /* it is closed, and its objects go */
 };
 #define KM_FINGERPRINT_LEAST                                                                       \
@@ -46,6 +47,7 @@ void km_clients_changed(struct km_server *server, const struct dt_client *before
                         const struct dt_client *after);
 void km_groups_changed(struct km_server *server, const char *before,
                        const struct dt_device_group *after);
+void km_clients_reload(struct km_server *server);
 
 /* clients_delete.c: two people. A request to delete stands in the store until it is confirmed or too old. kind is 'C' for a client, 'G' for a group. */
 /* May what has objects be deleted now? On KLM_OK *ask tells that this was the first person's request, which is noted. */

@@ -211,6 +211,7 @@ klm_rc km_client_delete_apply(struct km_call *call, struct st_change *change)
         return KM_REFUSE(call, rc, 0, KLM_MSG_CLIENT_NOT_FOUND, req->name);
     }
     if (rc == KLM_E_CORRUPT) {
+        ((struct km_client_work *)call->work)->reload = true;
         return dt_client_drop(change, req->name);
     }
     KLM_TRY(rc);
@@ -221,7 +222,9 @@ void km_client_delete_publish(struct km_call *call)
 {
     const struct km_client_work *work = call->work;
 
-    if (work->had || work->has) {
+    if (work->reload) {
+        km_clients_reload(call->server);
+    } else if (work->had || work->has) {
         km_client_publish(call);
     }
     if (work->purge) {

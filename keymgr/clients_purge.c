@@ -133,13 +133,29 @@ static void ended(struct purge *purge, klm_rc rc, const struct klm_diag *diag)
     free(purge);
 }
 
-static void next(struct purge *purge);
-
-static void done(struct km_call *call)
+/* The next call; NULL: the purge has ended. */
+static struct km_call *next_call(struct purge *purge)
 {
-    struct purge *purge = call->arg;
+    const struct km_actor actor = {
+        .kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "ISKLM", .address = ""};
+    struct km_call *call = NULL;
+    struct km_purge_req *req;
+    klm_rc rc = km_call_new(purge->server, KM_CLIENT_PURGE, &actor, &call);
+
+    if (rc != KLM_OK) {
+        ended(purge, rc, NULL);
+        return NULL;
+    }
+    req = call->req;
+    *(purge->kind == 'C' ? &req->client : &req->group) = klm_pool_str(call->pool, purge->name);
+    return call;
+}
+
+/* A call came back, and is freed. True: another one is needed. */
+static bool goes_on(struct purge *purge, struct km_call *call)
+{
     const struct work *work = call->work;
-    bool more = call->rc == KLM_OK && !work->last;
+    const bool more = call->rc == KLM_OK && !work->last;
 
     if (call->rc == KLM_OK) {
         purge->gone += work->n;
@@ -148,28 +164,43 @@ static void done(struct km_call *call)
         ended(purge, call->rc, &call->diag);
     }
     km_call_free(&call);
-    if (more) {
-        next(purge);
+    return more;
+}
+
+static void start_next(struct purge *purge);
+
+static void done(struct km_call *call)
+{
+    struct purge *purge = call->arg;
+
+    if (goes_on(purge, call)) {
+        start_next(purge);
     }
 }
 
-static void next(struct purge *purge)
+static void start_next(struct purge *purge)
 {
-    const struct km_actor actor = {
-        .kind = KM_ACTOR_SYSTEM, .roles = KM_ROLE_SYSTEM, .name = "ISKLM", .address = ""};
-    struct km_call *call;
-    struct km_purge_req *req;
-    klm_rc rc = km_call_new(purge->server, KM_CLIENT_PURGE, &actor, &call);
+    struct km_call *call = next_call(purge);
 
-    if (rc != KLM_OK) {
-        ended(purge, rc, NULL);
-        return;
+    if (call) {
+        call->done = done;
+        call->arg = purge;
+        km_run(call);
     }
-    req = call->req;
-    *(purge->kind == 'C' ? &req->client : &req->group) = klm_pool_str(call->pool, purge->name);
-    call->done = done;
-    call->arg = purge;
-    km_run(call);
+}
+
+/* In a tool, where each call is carried out before km_run returns, calls that start each other would pile up. */
+static void run_all(struct purge *purge)
+{
+    struct km_call *call;
+
+    do {
+        call = next_call(purge);
+        if (!call) {
+            return;
+        }
+        KLM_IGNORE(km_run_wait(call)); /* goes_on looks at it */
+    } while (goes_on(purge, call));
 }
 
 void km_purge_start(struct km_server *server, char kind, const char *name)
@@ -183,7 +214,11 @@ void km_purge_start(struct km_server *server, char kind, const char *name)
     purge->server = server;
     purge->kind = kind;
     memcpy(purge->name, name, strnlen(name, sizeof purge->name - 1));
-    next(purge);
+    if (server->options.offline) {
+        run_all(purge);
+    } else {
+        start_next(purge);
+    }
 }
 
 /* ---- At a start */

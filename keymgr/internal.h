@@ -142,10 +142,10 @@ struct km_server {
     pthread_mutex_t config_lock; /* one change of the configuration at a time */
     struct km_state *state;
     struct dt_table *drives;
-    struct dt_clients *clients; /* swapped by the writer alone */
-    struct pr_set *profiles; /* guarded by state_lock, too; swapped by the writer alone */
-    char login[65];          /* the user the process runs as, in upper case */
-    struct p11 *p11;         /* PKCS#11 token; NULL: none is configured */
+    struct dt_clients *clients; /* as profiles */
+    struct pr_set *profiles;    /* guarded by state_lock, too; swapped by the writer alone */
+    char login[65];             /* the user the process runs as, in upper case */
+    struct p11 *p11;            /* PKCS#11 token; NULL: none is configured */
     struct kr_master *master;
     struct st_store *store;
     struct smf_journal *journal;

@@ -110,11 +110,39 @@ static klm_rc put_wrapping(struct km_call *call, const struct md_object *object,
     return KLM_OK;
 }
 
+/* A plain value that stands beside the material, kept with the attributes. */
+static void put_kept(struct km_call *call, const struct md_object *object, struct kmip_node *item,
+                     uint32_t tag)
+{
+    const struct md_attr *attr = md_attr_find(&object->attrs, tag);
+
+    if (attr) {
+        kmip_put_number(call->pool, item, tag, attr->value->type, attr->value->number);
+    }
+}
+
+/* A key block without its key value, which is elsewhere (KMIP 1.4, 2.1.3 and 3.40). */
+static klm_rc put_description(struct km_call *call, const struct md_object *object,
+                              struct kmip_node *item)
+{
+    struct kmip_node *block = kmip_structure(call->pool, item, KMIP_TAG_KeyBlock);
+
+    put_kept(call, object, block, KMIP_TAG_KeyFormatType);
+    put_kept(call, object, block, KMIP_TAG_CryptographicAlgorithm);
+    put_kept(call, object, block, KMIP_TAG_CryptographicLength);
+    return block ? KLM_OK : KLM_E_NOMEM;
+}
+
 static klm_rc put_block(struct km_call *call, const struct md_object *object,
                         const struct kr_material *material, struct kmip_node *item)
 {
-    const struct kr_material_spec *spec = kr_material_spec(material);
-    struct kmip_node *block = kmip_structure(call->pool, item, KMIP_TAG_KeyBlock);
+    const struct kr_material_spec *spec = material ? kr_material_spec(material) : NULL;
+    struct kmip_node *block;
+
+    if (!spec) {
+        return put_description(call, object, item);
+    }
+    block = kmip_structure(call->pool, item, KMIP_TAG_KeyBlock);
 
     kmip_put_number(call->pool, block, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION, spec->format);
     if (spec->compressed) {
@@ -140,17 +168,6 @@ static klm_rc put_bytes(struct km_call *call, const struct kr_material *material
 
     KLM_TRY(kr_material_bytes(material, call->pool, &bytes));
     return kmip_put_bytes(call->pool, item, tag, KMIP_BYTES, bytes) ? KLM_OK : KLM_E_NOMEM;
-}
-
-/* A plain value that stands beside the material, kept with the attributes. */
-static void put_kept(struct km_call *call, const struct md_object *object, struct kmip_node *item,
-                     uint32_t tag)
-{
-    const struct md_attr *attr = md_attr_find(&object->attrs, tag);
-
-    if (attr) {
-        kmip_put_number(call->pool, item, tag, attr->value->type, attr->value->number);
-    }
 }
 
 static uint32_t tag_of(uint32_t type)

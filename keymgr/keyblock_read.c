@@ -96,6 +96,17 @@ static klm_rc explain(struct km_call *call, klm_rc rc)
     return KM_REFUSE(call, rc, 0, KLM_MSG_MATERIAL, klm_rc_text(rc));
 }
 
+/* What a key block without its key value says of the key. */
+static klm_rc keep_description(const struct kr_material_spec *spec, struct md_attrs *extras)
+{
+    KLM_TRY(md_attr_set_number(extras, KMIP_TAG_KeyFormatType, spec->format));
+    if (spec->algorithm) {
+        KLM_TRY(md_attr_set_number(extras, KMIP_TAG_CryptographicAlgorithm, spec->algorithm));
+    }
+    return spec->bits ? md_attr_set_number(extras, KMIP_TAG_CryptographicLength, spec->bits)
+                      : KLM_OK;
+}
+
 static klm_rc read_block(struct km_call *call, uint32_t type, const struct kmip_node *item,
                          struct md_attrs *extras, struct kr_material **out)
 {
@@ -117,8 +128,8 @@ static klm_rc read_block(struct km_call *call, uint32_t type, const struct kmip_
     if (wrapping) {
         KLM_TRY(md_attr_set(extras, wrapping));
     }
-    if (!value) {
-        return KLM_OK; /* registered without: Key Value Location says where it is (KMIP 1.4, 3.40) */
+    if (!value) { /* registered without: Key Value Location says where it is (KMIP 1.4, 3.40) */
+        return keep_description(&spec, extras);
     }
     return explain(call, read_value(call, &spec, value, out));
 }

@@ -55,13 +55,13 @@ enum km_right {
 };
 struct km_actor {
     enum km_actor_kind kind;
-    unsigned roles;          /* km_role bits */
-    const char *name;        /* user, drive serial number, label of a partner, name of a client, "ISKLM" */
+    unsigned roles;   /* km_role bits */
+    const char *name; /* user, drive serial number, label of a partner, name of a client, "ISKLM" */
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
-    const char *group;       /* of a client: the device group that it and its objects belong to; or NULL */
+    const char *group;       /* device group of a client, and of its objects; or NULL */
     bool may_destroy;        /* of a client: its group lets it destroy objects (enableKMIPDelete) */
 };
 /* May the roles use the right? The one place that decides. */
@@ -419,8 +419,9 @@ struct km_call {
     klm_rc (*answer)(
         struct km_call *
             call); /* a last step, on a worker: after the change is on disk, before the answer leaves. Set by apply */
-    bool no_apply;              /* prepare found that nothing needs to change */
-    bool quiet; /* with no_apply: prepare found that this was told a moment ago, so that a caller cannot fill the audit: no event */
+    bool no_apply; /* prepare found that nothing needs to change */
+    bool
+        quiet; /* this was told a moment ago: no event, so that nobody fills the audit. With no_apply */
     struct kr_key *data_key;    /* freed with the call */
     struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
     struct pr_set
@@ -454,6 +455,9 @@ void km_call_free(struct km_call **call);
 /* Set a parameter by name as text (flags: "" or "true"); checks type and limit. Says which parameter and what is allowed. */
 klm_rc km_call_set(struct km_call *call, const char *name, const char *value, struct klm_diag *diag)
     KLM_MUST_USE;
+/* Has who asks the verb's right at all? For doors that look at a file before the call can be made: without it they run the call as it is, which refuses and audits
+ * it. Everything else is decided by the run. */
+bool km_call_may(const struct km_call *call);
 /* Required parameters are there? */
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out: done is called once, later or before this returns. The call belongs to km_run until then. */
@@ -551,8 +555,8 @@ klm_rc km_client_credential(struct km_server *server, const struct dt_client *cl
                             const struct km_credential *shown, struct klm_diag *diag) KLM_MUST_USE;
 /* The same without computing, on any thread. KLM_E_AGAIN: the password is not remembered, ask on a worker. */
 klm_rc km_client_credential_known(struct km_server *server, const struct dt_client *client,
-                                  const struct km_credential *shown,
-                                  struct klm_diag *diag) KLM_MUST_USE;
+                                  const struct km_credential *shown, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* ---- Partners: other key servers (replication/) */
 #define KM_PARTNER_VERSION 1 /* of the protocol, replication/PROTOCOL.md */
 /* Is this the certificate of a partner: connected to the ring of partners, with the role, valid, chained, and among the pinned ones

@@ -172,7 +172,7 @@ klm_rc km_object_material(struct km_call *call, struct st_view *view, const stru
  * attributes and never listed. *material is the caller's; NULL: the object came without its key value. KLM_E_INVALID with a message. */
 klm_rc km_keyblock_read(struct km_call *call, uint32_t type, const struct kmip_node *item,
                         struct md_attrs *extras, struct kr_material **material) KLM_MUST_USE;
-/* keyblock.c: the way back, with the material as it is. In the call's pool. */
+/* keyblock.c: the way back, with the material as it is; NULL: a key whose value is elsewhere. In the call's pool. */
 klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
                    const struct kr_material *material, const struct kmip_node **out) KLM_MUST_USE;
 /* Its Key Value structure alone (wrapping encodes it). */

@@ -39,16 +39,18 @@ static klm_rc check_state(struct km_call *call, const struct use *use, const str
     const int64_t now = km_call_seconds(call);
 
     if (use->protects) {
-        return state == KMIP_State_Active &&
-                       now < md_attr_number(&key->attrs, KMIP_TAG_ProtectStopDate, INT64_MAX)
+        KLM_TRY(state == KMIP_State_Active ? KLM_OK : wrong_state(call, key, "Active"));
+        return now < md_attr_number(&key->attrs, KMIP_TAG_ProtectStopDate, INT64_MAX)
                    ? KLM_OK
-                   : wrong_state(call, key, "Active, and before its Protect Stop Date");
+                   : KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_DATE, key->uid, "Protect Stop Date");
     }
-    return (state == KMIP_State_Active || state == KMIP_State_Deactivated ||
-            state == KMIP_State_Compromised) &&
-                   now >= md_attr_number(&key->attrs, KMIP_TAG_ProcessStartDate, INT64_MIN)
+    KLM_TRY(state == KMIP_State_Active || state == KMIP_State_Deactivated ||
+                    state == KMIP_State_Compromised
+                ? KLM_OK
+                : wrong_state(call, key, "Active, Deactivated or Compromised"));
+    return now >= md_attr_number(&key->attrs, KMIP_TAG_ProcessStartDate, INT64_MIN)
                ? KLM_OK
-               : wrong_state(call, key, "Active, Deactivated or Compromised, and past its Process Start Date");
+               : KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_DATE, key->uid, "Process Start Date");
 }
 
 static klm_rc check_use(struct km_call *call, const struct use *use, const struct md_object *key)
@@ -135,6 +137,8 @@ static klm_rc explain(struct km_call *call, const char *uid, klm_rc rc)
         return KM_REFUSE(call, rc, 0, KLM_MSG_CRYPT_UNSUPPORTED, uid);
     case KLM_E_INVALID:
         return KM_REFUSE(call, rc, 0, KLM_MSG_CRYPT_PARAMETERS, uid);
+    case KLM_E_LIMIT:
+        return KM_REFUSE(call, rc, 0, KLM_MSG_CRYPT_LIMIT, uid);
     default:
         return KM_REFUSE(call, rc, 0, KLM_MSG_CRYPT_FAILED, uid, klm_rc_text(rc));
     }
@@ -207,40 +211,51 @@ static klm_rc begin(struct km_call *call, enum kr_stream_op op, struct kr_materi
     return KLM_OK;
 }
 
-static klm_rc keep(struct km_call *call, const char *uid, struct kr_stream **stream,
-                   uint8_t correlation[KM_CORRELATION])
+static klm_rc keep(struct km_call *call, const char *uid, struct km_stream *stream)
 {
     struct km_crypt *req = call->req;
-    klm_rc rc = km_streams_put(call->server->streams, call->actor.fingerprint, uid, stream, correlation);
+    klm_rc rc = km_streams_put(call->server->streams, call->actor.fingerprint, uid, stream);
 
     if (rc != KLM_OK) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_CRYPT_STREAMS);
     }
-    return klm_pool_slice(call->pool, KLM_SLICE(correlation, KM_CORRELATION), &req->new_correlation);
+    return klm_pool_slice(call->pool, KLM_SLICE(stream->correlation, KM_CORRELATION),
+                          &req->new_correlation);
 }
 
-static klm_rc go_on(struct km_call *call, const char *uid, struct kr_stream **stream)
+/* A signature or MAC to compare with may come with any part. */
+static klm_rc take_check(struct km_call *call, const char *uid, struct km_stream *stream)
 {
     struct km_crypt *req = call->req;
-    uint8_t correlation[KM_CORRELATION] = {0};
-    const struct klm_slice iv = req->out.iv;
 
-    KLM_TRY(explain(call, uid, run_part(call, *stream)));
-    req->out.iv = iv;
-    if (req->final) {
+    if (!req->check.p) {
+        req->check = KLM_SLICE(stream->check, stream->check_n);
         return KLM_OK;
     }
-    if (req->correlation.n == KM_CORRELATION) {
-        memcpy(correlation, req->correlation.p, KM_CORRELATION);
+    if (req->check.n > KM_STREAM_CHECK) {
+        return explain(call, uid, KLM_E_LIMIT);
     }
-    return keep(call, uid, stream, correlation);
+    memcpy(stream->check, req->check.p, req->check.n);
+    stream->check_n = req->check.n;
+    return KLM_OK;
+}
+
+static klm_rc go_on(struct km_call *call, const char *uid, struct km_stream *stream)
+{
+    struct km_crypt *req = call->req;
+    const struct klm_slice iv = req->out.iv;
+
+    KLM_TRY(take_check(call, uid, stream));
+    KLM_TRY(explain(call, uid, run_part(call, stream->stream)));
+    req->out.iv = iv;
+    return req->final ? KLM_OK : keep(call, uid, stream);
 }
 
 static klm_rc in_parts(struct km_call *call, enum kr_stream_op op, const char *uid,
                        struct kr_material *key, const struct kr_crypt *how)
 {
     const struct km_crypt *req = call->req;
-    struct kr_stream *stream = NULL;
+    struct km_stream stream = {.stream = NULL};
     klm_rc rc;
 
     if (req->correlation.n) {
@@ -250,10 +265,10 @@ static klm_rc in_parts(struct km_call *call, enum kr_stream_op op, const char *u
             return KM_REFUSE(call, rc, 0, KLM_MSG_CRYPT_CORRELATION);
         }
     } else {
-        KLM_TRY(explain(call, uid, begin(call, op, key, how, &stream)));
+        KLM_TRY(explain(call, uid, begin(call, op, key, how, &stream.stream)));
     }
     rc = go_on(call, uid, &stream);
-    kr_stream_free(&stream);
+    kr_stream_free(&stream.stream);
     return rc;
 }
 

@@ -123,6 +123,7 @@ klm_rc km_object_get_apply(struct km_call *call, struct st_change *change)
     struct md_object object;
 
     KLM_TRY(km_object_find(call, st_change_view(change), req->uid, &object));
+    KLM_TRY(km_object_usable(call, &object)); /* it may have been destroyed meanwhile */
     if (!is_fresh(&object)) {
         return KLM_OK; /* another was faster */
     }

@@ -109,10 +109,10 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
 
     KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_InitialDate, now));
     KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LastChangeDate, now));
+    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LeaseTime, km_lease_seconds(call)));
     if (object->type == KMIP_ObjectType_Template) {
         return KLM_OK;
     }
-    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_LeaseTime, km_lease_seconds(call)));
     if (call->id != KM_OBJECT_REGISTER) {
         KLM_TRY(set_default(object, KMIP_TAG_OriginalCreationDate, now));
     }

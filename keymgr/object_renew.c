@@ -94,19 +94,25 @@ static klm_rc whole_limits(struct km_call *call, struct md_attrs *to)
 
 klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
 {
+    struct md_attrs all;
+
     KLM_TRY(check_offset(call, old, own));
+    md_attrs_init(&all, call->pool);
     for (size_t i = 0; i < old->attrs.n; i++) {
         const struct md_attr *attr = &old->attrs.at[i];
 
-        if (taken(attr->tag) && !md_attr_like(own, attr->value)) {
-            const uint32_t tag = attr->tag;
-
-            for (; i < old->attrs.n && old->attrs.at[i].tag == tag; i++) {
-                KLM_TRY(md_attr_add(own, old->attrs.at[i].value));
-            }
-            i--;
+        /* Names are all kept, the old ones first; of other attributes, what is given counts. */
+        if (taken(attr->tag) &&
+            (attr->tag == KMIP_TAG_Name || !md_attr_like(own, attr->value))) {
+            KLM_TRY(md_attr_add(&all, attr->value));
         }
     }
+    for (size_t i = 0; i < own->n; i++) {
+        if (!md_attr_equal(&all, own->at[i].value)) {
+            KLM_TRY(md_attr_add(&all, own->at[i].value));
+        }
+    }
+    *own = all;
     KLM_TRY(move_dates(call, old, own));
     return whole_limits(call, own);
 }

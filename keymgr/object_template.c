@@ -10,18 +10,33 @@ struct found {
     bool there;
 };
 
-/* What the request says itself comes first. */
+static bool many(const struct kmip_node *value)
+{
+    const struct kmip_attr_row *row = kmip_attr(value->tag);
+
+    return value->tag == KMIP_TAG_Attribute || (row && (row->flags & KMIP_A_MULTI));
+}
+
+/* KMIP 1.4, 2.1.8: what the request says itself counts before what a template says; of several instances all count, the template's first. */
 static klm_rc take(void *arg, const struct md_object *object)
 {
     struct found *found = arg;
     const struct md_attr *list = md_attr_find(&object->attrs, KMIP_TAG_Template);
+    struct md_attrs all;
 
     found->there = true;
+    md_attrs_init(&all, found->call->pool);
     for (const struct kmip_node *attr = list ? list->value->first : NULL; attr; attr = attr->next) {
-        if (!md_attr_like(found->to, attr)) {
-            KLM_TRY(md_attr_add(found->to, attr));
+        if (many(attr) || !md_attr_like(found->to, attr)) {
+            KLM_TRY(md_attr_add(&all, attr));
         }
     }
+    for (size_t i = 0; i < found->to->n; i++) {
+        if (!md_attr_equal(&all, found->to->at[i].value)) {
+            KLM_TRY(md_attr_add(&all, found->to->at[i].value));
+        }
+    }
+    *found->to = all;
     return KLM_OK;
 }
 

@@ -168,6 +168,11 @@ void km_answer(struct km_call *call)
     }
 }
 
+bool km_call_may(const struct km_call *call)
+{
+    return km_may(call->actor.roles, km_verb(call->id)->right);
+}
+
 klm_rc km_admit(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
@@ -175,7 +180,7 @@ klm_rc km_admit(struct km_call *call)
     if ((verb->flags & KM_WAITS) && call->loop) {
         return KLM_E_UNSUPPORTED; /* it would hold that loop up */
     }
-    if (!km_may(call->actor.roles, verb->right)) {
+    if (!km_call_may(call)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
                          verb->name);
     }

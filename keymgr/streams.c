@@ -10,8 +10,7 @@
 #include <string.h>
 
 struct row {
-    struct kr_stream *stream; /* NULL: free */
-    uint8_t correlation[KM_CORRELATION];
+    struct km_stream of; /* its stream NULL: free */
     char client[65];
     char uid[40];
     uint64_t touched; /* monotonic ms */
@@ -36,8 +35,8 @@ klm_rc km_streams_new(struct km_streams **out)
 
 static void clear(struct row *row)
 {
-    kr_stream_free(&row->stream);
-    memset(row, 0, sizeof *row);
+    kr_stream_free(&row->of.stream);
+    klm_wipe(row, sizeof *row);
 }
 
 void km_streams_free(struct km_streams **streams)
@@ -62,27 +61,26 @@ static struct row *room(struct km_streams *streams, const char *client)
     for (size_t i = 0; i < KM_STREAMS_MAX; i++) {
         struct row *row = &streams->row[i];
 
-        found = found || row->stream ? found : row;
-        of += row->stream && strcmp(row->client, client) == 0;
+        found = found || row->of.stream ? found : row;
+        of += row->of.stream && strcmp(row->client, client) == 0;
     }
     return of < KM_STREAMS_OF ? found : NULL;
 }
 
 klm_rc km_streams_put(struct km_streams *streams, const char *client, const char *uid,
-                      struct kr_stream **take_stream, uint8_t correlation[KM_CORRELATION])
+                      struct km_stream *stream)
 {
     static const uint8_t none[KM_CORRELATION];
     struct row *row;
 
-    if (memcmp(correlation, none, KM_CORRELATION) == 0) {
-        KLM_TRY(klm_random(correlation, KM_CORRELATION));
+    if (memcmp(stream->correlation, none, KM_CORRELATION) == 0) {
+        KLM_TRY(klm_random(stream->correlation, KM_CORRELATION));
     }
     pthread_mutex_lock(&streams->lock);
     row = room(streams, client);
     if (row) {
-        row->stream = *take_stream;
-        *take_stream = NULL;
-        memcpy(row->correlation, correlation, KM_CORRELATION);
+        row->of = *stream;
+        stream->stream = NULL;
         snprintf(row->client, sizeof row->client, "%s", client);
         snprintf(row->uid, sizeof row->uid, "%s", uid);
         row->touched = klm_clock_mono_ms();
@@ -94,13 +92,13 @@ klm_rc km_streams_put(struct km_streams *streams, const char *client, const char
 static bool is_it(const struct row *row, const char *client, const char *uid, enum kr_stream_op op,
                   struct klm_slice correlation)
 {
-    return row->stream && klm_secret_equal(row->correlation, correlation.p, KM_CORRELATION) &&
+    return row->of.stream && klm_secret_equal(row->of.correlation, correlation.p, KM_CORRELATION) &&
            strcmp(row->client, client) == 0 && strcmp(row->uid, uid) == 0 &&
-           kr_stream_op(row->stream) == op;
+           kr_stream_op(row->of.stream) == op;
 }
 
 klm_rc km_streams_take(struct km_streams *streams, const char *client, const char *uid,
-                       enum kr_stream_op op, struct klm_slice correlation, struct kr_stream **out)
+                       enum kr_stream_op op, struct klm_slice correlation, struct km_stream *out)
 {
     klm_rc rc = KLM_E_NOTFOUND;
 
@@ -112,8 +110,8 @@ klm_rc km_streams_take(struct km_streams *streams, const char *client, const cha
         struct row *row = &streams->row[i];
 
         if (is_it(row, client, uid, op, correlation)) {
-            *out = row->stream;
-            row->stream = NULL;
+            *out = row->of;
+            row->of.stream = NULL;
             clear(row);
             rc = KLM_OK;
         }
@@ -131,7 +129,7 @@ size_t km_streams_sweep(struct km_streams *streams)
     for (size_t i = 0; i < KM_STREAMS_MAX; i++) {
         struct row *row = &streams->row[i];
 
-        if (row->stream && now - row->touched > KM_STREAM_IDLE_MS) {
+        if (row->of.stream && now - row->touched > KM_STREAM_IDLE_MS) {
             clear(row);
             n++;
         }

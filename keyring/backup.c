@@ -72,9 +72,9 @@ klm_rc kr_stretch(const struct kr_scrypt *cost, struct klm_slice password,
     KLM_TRY(check_cost(cost));
     KLM_TRY(kr_secret_new(32, out));
     /* A little more than the cost itself, for the blocks that OpenSSL keeps beside. */
-    if (EVP_PBE_scrypt((const char *)password.p, password.n, salt, KR_SALT, UINT64_C(1) << cost->log_n,
-                       cost->r, cost->p, KR_SCRYPT_MEMORY + (UINT64_C(64) << 20), out->p,
-                       32) != 1) {
+    if (EVP_PBE_scrypt((const char *)password.p, password.n, salt, KR_SALT,
+                       UINT64_C(1) << cost->log_n, cost->r, cost->p,
+                       KR_SCRYPT_MEMORY + (UINT64_C(64) << 20), out->p, 32) != 1) {
         return kr_quiet(KLM_E_NOMEM);
     }
     return KLM_OK;
@@ -128,7 +128,8 @@ static klm_rc put_password(const struct kr_backup *backup, const uint8_t id[16],
     klm_buf_u32(out, cost->p);
     klm_buf_put(out, fresh, sizeof fresh);
     KLM_TRY(klm_buf_rc(out));
-    KLM_TRY(seal_key(kek.p, fresh + KR_SALT, id, KLM_SLICE(out->p + at, out->n - at), backup, sealed));
+    KLM_TRY(
+        seal_key(kek.p, fresh + KR_SALT, id, KLM_SLICE(out->p + at, out->n - at), backup, sealed));
     klm_buf_put(out, sealed, sizeof sealed);
     return klm_buf_rc(out);
 }

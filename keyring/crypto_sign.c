@@ -7,7 +7,6 @@
 
 #define H(name) KMIP_HashingAlgorithm_##name
 #define P(name) KMIP_PaddingMethod_##name
-#define ANY_DIGEST_MIN 20 /* of digested data whose hash nobody named: SHA-1's */
 
 enum kind { KIND_RSA, KIND_DSA, KIND_EC, KIND_ED };
 
@@ -104,10 +103,10 @@ static klm_rc choose_rsa(const struct named *name, const struct kr_crypt *how, b
 {
     uint32_t padding = how->padding ? how->padding : name ? name->padding : 0;
 
-    scheme->any_digest = false;
     if (!padding) {
         padding = EVP_PKEY_is_a(scheme->pkey, "RSA-PSS") ? P(PSS) : P(PKCS1V1_5);
     }
+    scheme->any_digest = scheme->any_digest && padding == P(PKCS1V1_5);
     switch (padding) {
     case P(PSS):
         return choose_pss(how, sign, scheme);
@@ -159,12 +158,20 @@ klm_rc kr_scheme_choose(const struct kr_material *key, const struct kr_crypt *ho
 
 /* ---- OpenSSL's part */
 
-static bool pad(EVP_PKEY_CTX *ctx, const struct kr_scheme *scheme, const EVP_MD *mask)
+/* A digest that is of no hash that anybody named is signed by PKCS #1 v1.5 as it is, without a DigestInfo, as rsautl and CKM_RSA_PKCS do. */
+static bool bare(const struct kr_scheme *scheme, size_t digest_n)
+{
+    return scheme->any_digest && scheme->padding == RSA_PKCS1_PADDING &&
+           digest_n != (size_t)EVP_MD_get_size(scheme->md);
+}
+
+static bool pad(EVP_PKEY_CTX *ctx, const struct kr_scheme *scheme, const EVP_MD *mask,
+                size_t digest_n)
 {
     if (!scheme->padding) {
         return true; /* DSA and ECDSA take any digest, cut to their size */
     }
-    return EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) == 1 &&
+    return (bare(scheme, digest_n) || EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) == 1) &&
            EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) == 1 &&
            (scheme->padding != RSA_PKCS1_PSS_PADDING ||
             (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mask) == 1 &&
@@ -194,7 +201,7 @@ static klm_rc sign_digest(const struct kr_scheme *scheme, struct klm_slice diges
     if (!ctx || EVP_PKEY_sign_init(ctx) != 1) {
         return kr_failed(KLM_E_CRYPTO);
     }
-    if (!pad(ctx, scheme, scheme->mask)) {
+    if (!pad(ctx, scheme, scheme->mask, digest.n)) {
         return kr_quiet(
             KLM_E_UNSUPPORTED); /* X9.31 has no number for that hash, a PSS key has its own */
     }
@@ -243,7 +250,7 @@ static klm_rc verify_digest(const struct kr_scheme *scheme, const EVP_MD *mask,
     if (!ctx || EVP_PKEY_verify_init(ctx) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
-    if (!pad(ctx, scheme, mask)) {
+    if (!pad(ctx, scheme, mask, digest.n)) {
         return kr_quiet(KLM_E_UNSUPPORTED);
     }
     *valid = EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) == 1;
@@ -274,6 +281,12 @@ struct digest {
     unsigned n;
 };
 
+/* The shortest digest whose hash nobody named: SHA-1's, and MD5's where RSA signs it bare. */
+static size_t any_digest_min(const struct kr_scheme *scheme)
+{
+    return scheme->padding == RSA_PKCS1_PADDING ? 16 : 20;
+}
+
 /* What the scheme signs of it: the data itself, its digest, or the digest that it is already. */
 static klm_rc to_sign(const struct kr_scheme *scheme, struct klm_slice data, bool digested,
                       struct digest *room, struct klm_slice *out)
@@ -288,7 +301,7 @@ static klm_rc to_sign(const struct kr_scheme *scheme, struct klm_slice data, boo
         return digested ? KLM_E_UNSUPPORTED : KLM_OK; /* RFC 8032, 5: the scheme hashes twice */
     }
     if (digested) {
-        bool fits = scheme->any_digest ? data.n >= ANY_DIGEST_MIN && data.n <= EVP_MAX_MD_SIZE
+        bool fits = scheme->any_digest ? data.n >= any_digest_min(scheme) && data.n <= EVP_MAX_MD_SIZE
                                        : data.n == size;
 
         *out = data;

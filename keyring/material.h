@@ -78,6 +78,11 @@ klm_rc kr_material_parts(const struct kr_material *material, struct klm_pool *wi
  * KLM_E_STATE: it is wrapped. */
 klm_rc kr_material_public(const struct kr_material *private_key, struct kr_material **out)
     KLM_MUST_USE;
+/* A private key as a key of a label has it, and back (PKCS_8): so kr_package_read and kr_package_write do PKCS #12. KLM_E_UNSUPPORTED: no private
+ * key, a kind or size that labels do not have (RSA 1024 to 4096, P-256, P-384), or one that is in a PKCS#11 token or kept sealed; KLM_E_STATE: it is
+ * wrapped. */
+klm_rc kr_material_key(const struct kr_material *private_key, struct kr_key **out) KLM_MUST_USE;
+klm_rc kr_material_of_key(const struct kr_key *key, struct kr_material **out) KLM_MUST_USE;
 /* Digest of the bytes (of a transparent form: of its parts in the order of kr_parts, which is no digest of KMIP's: that is over the TTLV of them),
  * KMIP_HashingAlgorithm_... KLM_E_UNSUPPORTED: no such hash here. */
 klm_rc kr_material_digest(const struct kr_material *material, uint32_t hash, uint8_t out[64],

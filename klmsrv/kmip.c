@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define SWEEP_MS 60000
-#define HELD_MAX (256u << 20) /* bytes of messages that are not answered yet, of all sessions */
 #define HELD_SMALL 16384      /* a session that holds no more is never in the way */
 #define PIPELINED 65536       /* room for the begin of what comes behind a message */
 #define OUTPUT_MESSAGES 4     /* an answer may be so many times as long as a request */
@@ -52,8 +51,8 @@ static void default_vendor(const struct parm_config *config, char *out, size_t c
                                                                           : "";
 
     snprintf(out, cap, "klmsrv %s KMIP %s BUILD %s KMIP_SSL_TIMEOUT %lld%s", KLM_VERSION,
-             KMIP_HIGHEST, KLM_VERSION,
-             (long long)parm_num(config, PARM_KMIPListener_ssl_timeout), type);
+             KMIP_HIGHEST, KLM_VERSION, (long long)parm_num(config, PARM_KMIPListener_ssl_timeout),
+             type);
 }
 
 static klm_rc new_settings(struct srv_kmip *set, const struct parm_config *config)
@@ -71,13 +70,13 @@ static klm_rc new_settings(struct srv_kmip *set, const struct parm_config *confi
     }
     km_server_id(config, settings->server_name);
     settings->refs = 1;
-    settings->ops = (struct kmop_config){
-        .server = set->server,
-        .loop = set->loop,
-        .bytes_max = (size_t)parm_num(config, PARM_KMIPListener_message_max),
-        .batch_max = (unsigned)parm_num(config, PARM_kmip_batch_max),
-        .vendor = settings->vendor,
-        .server_name = settings->server_name};
+    settings->ops =
+        (struct kmop_config){.server = set->server,
+                             .loop = set->loop,
+                             .bytes_max = (size_t)parm_num(config, PARM_KMIPListener_message_max),
+                             .batch_max = (unsigned)parm_num(config, PARM_kmip_batch_max),
+                             .vendor = settings->vendor,
+                             .server_name = settings->server_name};
     srv_kmip_settings_put(&set->settings);
     set->settings = settings;
     return KLM_OK;
@@ -89,6 +88,7 @@ static klm_rc read_settings(struct srv_kmip *set)
     const struct parm_config *config = state->config;
     klm_rc rc = new_settings(set, config);
 
+    set->held_max = (size_t)parm_num(config, PARM_KMIPListener_messages_megabytes) << 20;
     set->max = (size_t)parm_num(config, PARM_KMIPListener_connections_max);
     set->per_address = (size_t)parm_num(config, PARM_KMIPListener_connections_per_address);
     set->shaking_per_address = (size_t)parm_num(config, PARM_KMIPListener_handshakes_per_address);
@@ -206,8 +206,8 @@ static klm_rc open_port(struct srv_kmip *set, const struct parm_config *config, 
         return KLM_OK;
     }
     KLM_TRY(srv_listen(set->loop, parm_str(config, PARM_KMIPListener_ssl_host),
-                       (unsigned)parm_num(config, id), https ? accept_https : accept_ttlv, set, diag,
-                       listener));
+                       (unsigned)parm_num(config, id), https ? accept_https : accept_ttlv, set,
+                       diag, listener));
     port = srv_listener_port(*listener);
     atomic_store(https ? &set->https_port : &set->ttlv_port, port);
     klm_say(KLM_MSG_KMIP_LISTENING, KLM_NUM(port), https ? "HTTPS" : "TTLV");
@@ -247,8 +247,7 @@ klm_rc srv_kmip_listen(struct srv_kmip *kmip, struct klm_diag *diag)
     struct klm_diag why = {0};
     klm_rc rc = KLM_OK;
 
-    if (wanted(state->config) && !kmip->tls &&
-        load_tls(kmip->server, &why, &kmip->tls) != KLM_OK) {
+    if (wanted(state->config) && !kmip->tls && load_tls(kmip->server, &why, &kmip->tls) != KLM_OK) {
         klm_say_diag(&why);
         klm_say(KLM_MSG_KMIP_NOT_SERVED);
     }
@@ -505,12 +504,13 @@ klm_rc srv_kmip_recheck(struct srv_kmip_session *session, const char **words)
 klm_rc srv_kmip_hold(struct srv_kmip_session *session, size_t bytes)
 {
     struct srv_kmip *set = session->set;
-    const size_t most = OUTPUT_MESSAGES * set->settings->ops.bytes_max;
+    const size_t two = 2 * set->settings->ops.bytes_max;
 
     set->held = set->held - session->held + bytes;
     session->held = bytes;
-    return bytes > HELD_SMALL && set->held > (most > HELD_MAX ? most : HELD_MAX) ? KLM_E_LIMIT
-                                                                                 : KLM_OK;
+    return bytes > HELD_SMALL && set->held > (two > set->held_max ? two : set->held_max)
+               ? KLM_E_LIMIT
+               : KLM_OK;
 }
 
 /* ---- The end */

@@ -31,11 +31,11 @@ struct srv_kmip_session {
     struct srv_kmip_session *next, *prev;   /* all of the set */
     struct srv_kmip_session *older, *newer; /* those in their handshake, by age */
     struct srv_peer *peer;                  /* counted there; NULL: no longer */
-    struct klm_stream *stream;              /* NULL once it is closed; the session stays until the engine answered */
+    struct klm_stream *stream;              /* NULL once it is closed, while the engine works */
     uint64_t since;                         /* monotonic ms of its begin */
     uint64_t requests;
-    size_t held;  /* bytes of messages, counted in the set */
-    size_t most;  /* bytes of a message */
+    size_t held; /* bytes of messages, counted in the set */
+    size_t most; /* bytes of a message */
     bool https;
     bool shaking;    /* the TLS handshake has not ended */
     bool begun;      /* a message is not complete yet: its deadline runs */
@@ -67,7 +67,8 @@ struct srv_kmip {
     struct srv_kmip_session *head, *oldest, *newest;
     size_t n;       /* sessions in the list */
     size_t counted; /* of them, those that count against max */
-    size_t held;    /* bytes of messages that are not answered yet */
+    size_t held;    /* bytes of messages that are not answered yet, and how many may be */
+    size_t held_max;
     size_t max, per_address, shaking_per_address;
     uint32_t handshake_ms, message_ms, idle_ms;
     bool draining;
@@ -76,11 +77,11 @@ struct srv_kmip {
     struct klm_timer *sweep, *more;
     struct srv_kmip_load *load; /* a new context is being made */
     bool load_again;            /* and the configuration changed meanwhile */
-    uint64_t refused_said;          /* monotonic ms of the last message about refusals */
-    struct srv_window said;         /* messages about failures */
-    struct srv_window failures;     /* events of callers that showed no certificate, or failed */
-    struct srv_window events;       /* events of the others */
-    uint64_t unrecorded;            /* events that were left out */
+    uint64_t refused_said;      /* monotonic ms of the last message about refusals */
+    struct srv_window said;     /* messages about failures */
+    struct srv_window failures; /* events of callers that showed no certificate, or failed */
+    struct srv_window events;   /* events of the others */
+    uint64_t unrecorded;        /* events that were left out */
     atomic_ullong sessions, requests, probes, failed, refused; /* read by status on other threads */
     atomic_uint ttlv_port, https_port;
 };

@@ -48,11 +48,12 @@ static void record(struct srv_kmip *set, struct srv_window *window, unsigned mos
 
 static struct km_actor actor_of(const struct srv_kmip_session *session)
 {
-    return (struct km_actor){.kind = KM_ACTOR_CLIENT,
-                             .name = "",
-                             .address = session->address,
-                             .fingerprint = session->fingerprint,
-                             .session = session->number};
+    return (struct km_actor){
+        .kind = KM_ACTOR_CLIENT,
+        .name = session->fingerprint, /* what the client is called, the engine knows */
+        .address = session->address,
+        .fingerprint = session->fingerprint,
+        .session = session->number};
 }
 
 /* An event of a session: of how many, depends on whether it showed who it is. */
@@ -75,7 +76,11 @@ static void record_session(struct srv_kmip_session *session, enum km_happening w
 
 void srv_kmip_tell_contact(struct srv_kmip_session *session)
 {
-    record_session(session, KM_HAP_KMIP_CONTACT, false, NULL);
+    struct klm_diag diag = {0};
+
+    (void)klm_fail(&diag, KLM_OK, KLM_MSG_KMIP_CONTACT, session->address,
+                   session->fingerprint[0] ? session->fingerprint : "none");
+    record_session(session, KM_HAP_KMIP_CONTACT, false, &diag);
 }
 
 /* A failure before the first request: said and recorded as often as there is room. */
@@ -85,11 +90,8 @@ static void fail(struct srv_kmip_session *session, enum km_happening what, enum 
     struct srv_kmip *set = session->set;
     const struct km_actor actor = actor_of(session);
     struct klm_diag diag = {0};
-    const struct km_news news = {.what = what,
-                                 .failed = true,
-                                 .actor = &actor,
-                                 .object = session->address,
-                                 .why = &diag};
+    const struct km_news news = {
+        .what = what, .failed = true, .actor = &actor, .object = session->address, .why = &diag};
 
     (void)klm_fail(&diag, KLM_E_INVALID, msg, session->address, words);
     if (room_in(&set->said, FAILURES_IN_WINDOW)) {
@@ -134,8 +136,11 @@ static bool is_fault(const struct srv_kmip_session *session, klm_rc why)
     case SRV_KMIP_PEER:
         break;
     }
-    /* A silent connection may last until its idle deadline; one that breaks off may do so, too. */
-    return why != KLM_OK && why != KLM_E_CLOSED && !(why == KLM_E_TIMEOUT && !session->begun);
+    /* Between messages a connection may end as it likes: by its idle deadline, or reset, as it is when the client closes before it has read its tickets. */
+    if ((why == KLM_E_TIMEOUT || why == KLM_E_IO) && !session->begun && !session->busy) {
+        return false;
+    }
+    return why != KLM_OK && why != KLM_E_CLOSED;
 }
 
 static void end_of_requests(struct srv_kmip_session *session, klm_rc why)

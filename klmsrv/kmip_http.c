@@ -98,8 +98,9 @@ enum field {
     FIELDS
 };
 
-static const char *const names[FIELDS] = {"Host",   "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding",
-                                          "Expect", "Connection"};
+static const char *const names[FIELDS] = {
+    "Host",   "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding",
+    "Expect", "Connection"};
 
 struct head {
     struct klm_slice method, target, version;
@@ -175,7 +176,9 @@ static bool read_field(struct klm_slice line, struct head *head)
 static klm_rc read_head(struct klm_slice in, struct head *head, size_t *n, unsigned *status)
 {
     struct klm_slice line = {0};
-    size_t at = in.n >= 2 && memcmp(in.p, "\r\n", 2) == 0 ? 2 : 0; /* RFC 9112, 2.2: one empty line before is passed over */
+    size_t at = in.n >= 2 && memcmp(in.p, "\r\n", 2) == 0
+                    ? 2
+                    : 0; /* RFC 9112, 2.2: one empty line before is passed over */
     klm_rc rc = next_line(in, &at, &line);
 
     if (rc == KLM_E_AGAIN && in.n > SRV_HTTP_LINE_MAX) {
@@ -333,7 +336,7 @@ static unsigned judge(const struct head *head, size_t body_max, struct srv_http_
     if (has(head, EXPECT) && !is_word(head->value[EXPECT], "100-continue")) {
         return 417;
     }
-    out->expects = new && has(head, EXPECT);
+    out->expects = new &&has(head, EXPECT);
     out->close = !new || has_option(head->value[CONNECTION], "close");
     return judge_body(head, body_max, out);
 }

@@ -15,7 +15,8 @@
 #define SRV_HTTP_CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
 struct srv_http_request {
-    unsigned status;             /* 0: carry it out; else the status to refuse it with, and nothing below is set */
+    unsigned
+        status; /* 0: carry it out; else the status to refuse it with, and nothing below is set */
     size_t head, body;           /* bytes of the two */
     enum kmop_encoding encoding; /* of the body */
     const char *type;            /* media type of body and answer; static */

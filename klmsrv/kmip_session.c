@@ -76,7 +76,8 @@ static void refuse_http(struct srv_kmip_session *session, unsigned status)
     klm_buf_init(&out, SRV_HTTP_HEAD_MAX);
     srv_http_refuse(status, &out);
     if (klm_buf_rc(&out) == KLM_OK) {
-        KLM_IGNORE(klm_stream_send(session->stream, klm_buf_as_slice(&out))); /* it is closed anyway */
+        KLM_IGNORE(
+            klm_stream_send(session->stream, klm_buf_as_slice(&out))); /* it is closed anyway */
     }
     klm_buf_done(&out);
 }

@@ -44,7 +44,8 @@ static const char *or_null(const char *list)
 static klm_rc make(const struct km_state *state, const struct parm_kmip_tls *tls,
                    struct klm_diag *diag, struct klm_tls_ctx **out)
 {
-    const bool required = parm_has(state->config, PARM_KMIPListener_ssl_clientauthentication, "required");
+    const bool required =
+        parm_has(state->config, PARM_KMIPListener_ssl_clientauthentication, "required");
     struct x509_st *chain[KM_CHAIN_MAX];
     const struct kr_label *own;
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
@@ -55,7 +56,8 @@ static klm_rc make(const struct km_state *state, const struct parm_kmip_tls *tls
                                  .suites13 = or_null(tls->tls13),
                                  .groups = tls->groups,
                                  .sigalgs = tls->sigalgs,
-                                 .client_auth = required ? KLM_TLS_AUTH_REQUIRED : KLM_TLS_AUTH_WANTED,
+                                 .client_auth =
+                                     required ? KLM_TLS_AUTH_REQUIRED : KLM_TLS_AUTH_WANTED,
                                  .any_client = true,
                                  .client_ec_bits = tls->ec_bits,
                                  .sessions_max = SESSIONS_MAX,

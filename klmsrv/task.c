@@ -21,7 +21,7 @@
 #define SECRET_BYTES (8u << 20)       /* a ring of 4,000 labels needs half of it */
 #define SECRET_BYTES_LEAST (2u << 20) /* where less may be locked */
 #define DRAIN_MS 15000                /* sessions get this long to finish */
-#define DESCRIPTORS 65536             /* what the service has; also asked for when it is started by hand */
+#define DESCRIPTORS 65536 /* what the service has; also asked for when it is started by hand */
 #define VERSION_LINE "Starting the Security Key Lifecycle Manager " KLM_VERSION
 #define SUPPORT_LINE "For support see the README of klmsrv, and klmsrv-messages(7)"
 

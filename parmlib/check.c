@@ -279,7 +279,8 @@ static const struct rule {
 } rules[] = {
     {"@filename", filename_ok, "a name of at most 200 bytes without a folder"},
     {"@ciphers", ciphers_ok, NULL},
-    {"@kmipsuites", kmip_suites_ok, "JSSE names of cipher suites in the KMIP manual, commas between"},
+    {"@kmipsuites", kmip_suites_ok,
+     "JSSE names of cipher suites in the KMIP manual, commas between"},
     {"@keyset", keyset_ok,
      "one key group, or aliases of up to 12 or of 21 characters and ranges such as THZ001-FF, "
      "commas between"},

@@ -104,7 +104,7 @@ struct parm_kmip_tls {
     int min, max;                 /* 12 or 13 */
     const char *tls12, *tls13;    /* OpenSSL lists; "" when no suite of that version is chosen */
     const char *groups, *sigalgs; /* OpenSSL lists; NULL: the library's */
-    unsigned ec_bits;             /* certificates of clients have elliptic curves of so many bits; 0: any key */
+    unsigned ec_bits; /* certificates of clients have elliptic curves of so many bits; 0: any key */
 };
 klm_rc parm_kmip_tls(const struct parm_config *config, struct klm_pool *pool,
                      struct parm_kmip_tls *out) KLM_MUST_USE;

@@ -73,7 +73,7 @@ klm_rc kmop_verify_fill(struct kmop_item *item)
     KLM_TRY(keyed(item));
     KLM_TRY(digested(item));
     KLM_TRY(kmop_bytes(item, item->payload, KMIP_TAG_SignatureData, &req->check));
-    if (!req->check.p && !(req->streaming && !req->final)) {
+    if (!req->check.p && !req->streaming) { /* it may have come with the first part */
         return kmop_bad_field(item, KMIP_TAG_SignatureData);
     }
     return need_data(item, req->in.data.p != NULL);
@@ -93,7 +93,7 @@ klm_rc kmop_mac_verify_fill(struct kmop_item *item)
 
     KLM_TRY(keyed(item));
     KLM_TRY(kmop_bytes(item, item->payload, KMIP_TAG_MACData, &req->check));
-    if (!req->check.p && !(req->streaming && !req->final)) {
+    if (!req->check.p && !req->streaming) { /* it may have come with the first part */
         return kmop_bad_field(item, KMIP_TAG_MACData);
     }
     return need_data(item, req->in.data.p != NULL);

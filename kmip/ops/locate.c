@@ -82,11 +82,15 @@ klm_rc kmop_locate_fill(struct kmop_item *item)
     int64_t storage = 0;
 
     req->version = item->msg->version;
-    req->what.newest = item->msg->version >= KMIP_V(2, 0);
     KLM_TRY(read_range(item));
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
     req->what.storage = (uint32_t)storage;
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_ObjectGroupMember, &req->what.member));
+    /* KMIP 2.1, 6.1.28: newest first. 1.x leaves the order open: its test cases have the oldest first where an early version asks for so many, and fresh members of a group
+     * are given out in turn. */
+    req->what.newest =
+        req->what.member != KMIP_ObjectGroupMember_GroupMemberFresh &&
+        (item->msg->version >= KMIP_V(1, 4) || !kmip_child(item->payload, KMIP_TAG_MaximumItems));
     KLM_TRY(read_filters(item));
     item->call->slow = km_locate_slow(req);
     return KLM_OK;

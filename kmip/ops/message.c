@@ -111,7 +111,20 @@ static void encode(struct kmop_message *msg, const struct kmip_node *root, struc
     }
 }
 
-static void encode_items(struct kmop_message *msg, struct klm_buf *out)
+static size_t size_in_ttlv(const struct kmop_message *msg, const struct kmip_node *root)
+{
+    struct klm_buf buf;
+    size_t n;
+
+    klm_buf_init_wiping(&buf, ANSWER_MAX);
+    kmip_ttlv_encode(root, msg->version, &buf);
+    n = klm_buf_rc(&buf) == KLM_OK ? buf.n : SIZE_MAX;
+    klm_buf_done(&buf);
+    return n;
+}
+
+/* Returns its size in TTLV, which Maximum Response Size counts in every encoding, so that it means the same in each. */
+static size_t encode_items(struct kmop_message *msg, struct klm_buf *out)
 {
     size_t n = 0;
     struct kmip_node *root;
@@ -126,6 +139,8 @@ static void encode_items(struct kmop_message *msg, struct klm_buf *out)
         }
     }
     encode(msg, root, out);
+    return msg->req.encoding == KMOP_TTLV || msg->max_response <= 0 ? out->n
+                                                                    : size_in_ttlv(msg, root);
 }
 
 /* One item that says what is wrong with all of the message. */
@@ -140,12 +155,12 @@ static void encode_refusal(struct kmop_message *msg, klm_rc rc, const struct klm
 }
 
 /* KMIP 1.4, 6.3: an answer beyond Maximum Response Size is an error in its place. What was done stays done. */
-static void keep_within(struct kmop_message *msg, struct klm_buf *out)
+static void keep_within(struct kmop_message *msg, size_t size, struct klm_buf *out)
 {
     const char *most = KLM_NUM(msg->max_response);
 
     if (klm_buf_rc(out) == KLM_OK &&
-        (msg->max_response <= 0 || out->n <= (uint64_t)msg->max_response)) {
+        (msg->max_response <= 0 || size <= (uint64_t)msg->max_response)) {
         return;
     }
     for (size_t i = 0; i < msg->n; i++) {
@@ -156,7 +171,7 @@ static void keep_within(struct kmop_message *msg, struct klm_buf *out)
         }
     }
     klm_buf_done(out);
-    encode_items(msg, out);
+    (void)encode_items(msg, out); /* small now */
 }
 
 /* The message lies in its own pool. */
@@ -186,9 +201,10 @@ static void deliver(struct kmop_message *msg, struct klm_buf *out, bool close)
 static void finish(struct kmop_message *msg)
 {
     struct klm_buf out;
+    size_t size;
 
-    encode_items(msg, &out);
-    keep_within(msg, &out);
+    size = encode_items(msg, &out);
+    keep_within(msg, size, &out);
     deliver(msg, &out, false);
 }
 
@@ -227,6 +243,9 @@ static klm_rc fill(void *arg, size_t i)
 
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPERATION,
                          name ? name : "of that number", version ? version : "");
+    }
+    if (item->critical) {
+        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION, "A critical Message Extension");
     }
     return item->op->fill(item);
 }
@@ -341,6 +360,21 @@ static klm_rc bad(struct klm_diag *diag, const char *what)
     return klm_fail(diag, KLM_E_INVALID, KLM_MSG_KMIP_UNREADABLE, what);
 }
 
+/* KMIP 1.4, 6.16: an extension that must be understood, and none is. */
+static bool critical(const struct kmip_node *in)
+{
+    const struct kmip_node *extension = kmip_child(in, KMIP_TAG_MessageExtension);
+
+    for (; extension; extension = kmip_next(extension)) {
+        const struct kmip_node *flag = kmip_child(extension, KMIP_TAG_CriticalityIndicator);
+
+        if (flag && flag->type == KMIP_BOOLEAN && flag->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in, struct kmop_item *item,
                         struct klm_diag *diag)
 {
@@ -359,6 +393,7 @@ static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in, st
         return bad(diag, "a Unique Batch Item ID is no byte string");
     }
     item->operation = (uint32_t)operation->number;
+    item->critical = critical(in);
     item->op = kmop_op(item->operation, msg->version);
     item->id = id ? KLM_SLICE(id->bytes.p ? id->bytes.p : (const uint8_t *)"", id->bytes.n)
                   : KLM_SLICE(NULL, 0);

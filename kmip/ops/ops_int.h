@@ -27,6 +27,7 @@ struct kmop_item {
     const struct kmip_node *payload; /* of the request, a Structure; NULL: there is none */
     const struct kmop_op *op;        /* NULL: not supported */
     uint32_t operation;
+    bool critical;       /* an extension of the item has to be understood */
     struct klm_slice id; /* Unique Batch Item ID; p NULL: none */
     struct km_call *call;
     const char *placeholder; /* of Check: ID Placeholder before it */

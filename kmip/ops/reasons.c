@@ -3,11 +3,15 @@
 
 static const struct {
     enum klm_msg_id msg;
-    uint32_t v1, v2;
+    uint32_t v1, v20, v21;
 } reasons[] = {
-#define KMOP_REASON(msg, v1, v2) {msg, KMIP_ResultReason_##v1, KMIP_ResultReason_##v2},
+#define KMOP_REASON(msg, v1, v2)                                                                   \
+    {msg, KMIP_ResultReason_##v1, KMIP_ResultReason_##v2, KMIP_ResultReason_##v2},
+#define KMOP_REASONS(msg, v1, v20, v21)                                                            \
+    {msg, KMIP_ResultReason_##v1, KMIP_ResultReason_##v20, KMIP_ResultReason_##v21},
 #include "kmip/ops/reasons.def"
 #undef KMOP_REASON
+#undef KMOP_REASONS
 };
 
 /* A failure that no row names. */
@@ -39,7 +43,9 @@ uint32_t kmop_reason(const struct kmop_item *item)
     }
     for (size_t i = 0; i < KLM_COUNT(reasons); i++) {
         if (reasons[i].msg == diag->msg) {
-            return item->msg->version < KMIP_V(2, 0) ? reasons[i].v1 : reasons[i].v2;
+            return item->msg->version < KMIP_V(2, 0)    ? reasons[i].v1
+                   : item->msg->version == KMIP_V(2, 0) ? reasons[i].v20
+                                                        : reasons[i].v21;
         }
     }
     return by_outcome(item->rc);

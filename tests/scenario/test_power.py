@@ -40,7 +40,7 @@ def memory():
         return []
 
 
-LTO, LTO_WWN = "000000000017", "5005076300C00017"
+LTO, LTO_WWN = "000000000091", "5005076300C00091"
 
 
 class Known:

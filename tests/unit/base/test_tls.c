@@ -340,7 +340,8 @@ static long verdict(struct klm_tls_config server, const struct id *id, bool *don
 
 TEST(any_certificate_of_a_client_is_taken_when_that_is_asked_for)
 {
-    struct id self = alone(EVP_EC_gen("P-256"), -60, 3600), rsa = alone(EVP_RSA_gen(2048), -60, 3600);
+    struct id self = alone(EVP_EC_gen("P-256"), -60, 3600),
+              rsa = alone(EVP_RSA_gen(2048), -60, 3600);
     const struct id *const ids[] = {&self, &rsa, &client_id, &stranger_id};
     bool done;
 
@@ -388,7 +389,8 @@ TEST(a_clients_certificate_must_be_valid_and_strong)
 
 TEST(a_clients_curve_may_be_asked_for)
 {
-    struct id small = alone(EVP_EC_gen("P-256"), -60, 3600), large = alone(EVP_EC_gen("P-384"), -60, 3600),
+    struct id small = alone(EVP_EC_gen("P-256"), -60, 3600),
+              large = alone(EVP_EC_gen("P-384"), -60, 3600),
               rsa = alone(EVP_RSA_gen(2048), -60, 3600);
     struct klm_tls_config cfg = any_config(KLM_TLS_AUTH_REQUIRED);
     bool done;
@@ -428,7 +430,8 @@ TEST(a_certificate_is_asked_again_what_the_handshake_asked)
 
 TEST(groups_and_signature_algorithms_are_those_asked_for)
 {
-    struct klm_tls_config server = server_config(KLM_TLS_AUTH_WANTED), client = client_config(&client_id);
+    struct klm_tls_config server = server_config(KLM_TLS_AUTH_WANTED),
+                          client = client_config(&client_id);
     struct ends e;
 
     server.groups = "P-384";
@@ -449,7 +452,8 @@ TEST(groups_and_signature_algorithms_are_those_asked_for)
 TEST(sessions_without_tickets_are_kept_when_that_is_asked_for)
 {
     for (unsigned kept = 0; kept <= 4; kept += 4) {
-        struct klm_tls_config server = any_config(KLM_TLS_AUTH_WANTED), client = client_config(&client_id);
+        struct klm_tls_config server = any_config(KLM_TLS_AUTH_WANTED),
+                              client = client_config(&client_id);
         struct ends e, again;
         SSL_SESSION *session;
         BIO *a = NULL, *b = NULL;

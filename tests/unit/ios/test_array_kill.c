@@ -1,6 +1,6 @@
 /* A disk array whose program is killed at each write of a change: what is there afterwards is the state before or the state after, it opens with the same group key,
  * and the change can be made again. */
-#include "kill_at.h"
+#include "base/kill_at.h"
 
 #include "fake_km.h"
 

@@ -506,6 +506,26 @@ TEST(an_unknown_certificate_waits_and_is_noted_once_a_minute)
     CHECK_INT(listed(KM_CLIENT_PENDING_LIST), 0);
 }
 
+TEST(the_address_of_a_caller_is_its_host)
+{
+    static const char *const pairs[][2] = {{"192.0.2.7:40022", "192.0.2.7"},
+                                           {"192.0.2.7", "192.0.2.7"},
+                                           {"[2001:db8::1]:40022", "2001:db8::1"},
+                                           {"[2001:db8::1]", "2001:db8::1"},
+                                           {"2001:db8::1", "2001:db8::1"},
+                                           {"host:", "host:"},
+                                           {"[]:1", ""},
+                                           {"", ""}};
+    char host[64], small[4];
+
+    for (size_t i = 0; i < KLM_COUNT(pairs); i++) {
+        km_host_of(pairs[i][0], host, sizeof host);
+        CHECK_STR(host, pairs[i][1]);
+    }
+    km_host_of("192.0.2.7:1", small, sizeof small);
+    CHECK_STR(small, "192");
+}
+
 TEST(a_flood_of_certificates_fills_neither_store_nor_audit)
 {
     serving();
@@ -942,6 +962,48 @@ TEST(what_a_kill_left_of_a_deletion_goes_at_the_next_start)
     CHECK(!client_there("killed"));
     CHECK(!object_there(uid, false) && !object_there(uid, true));
     CHECK_INT(times_said("KLM1951W"), 0);
+}
+
+TEST(a_damaged_client_can_be_deleted_and_registered_again)
+{
+    serving();
+    struct made cert = make_cert("damaged");
+    struct st_change *change;
+
+    ADD("damaged", "GENERIC", &cert);
+    change = begin();
+    REQUIRE_OK(st_put(change, ST_CLIENT, klm_slice_str("Ndamaged"), klm_slice_str("rubbish")));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    REFUSED(KLM_E_CORRUPT, KLM_MSG_CLIENT_DAMAGED, &house, KM_CLIENT_MODIFY, &oper, "name",
+            "damaged", "user", "x");
+    REFUSED(KLM_E_CORRUPT, KLM_MSG_CLIENT_DAMAGED, &house, KM_CLIENT_LIST, &oper, "name",
+            "damaged");
+    DO(&house, KM_CLIENT_DELETE, &oper, "name", "damaged");
+    CHECK_RC(is_client(&cert), KLM_E_NOTFOUND);
+    ADD("damaged", "GENERIC", &cert);
+    CHECK_RC(is_client(&cert), KLM_OK);
+    DO(&house, KM_CLIENT_DELETE, &oper, "name", "damaged");
+}
+
+TEST(while_the_task_is_down_a_deletion_ends_before_the_command_does)
+{
+    serving();
+    struct made cert = make_cert("offline");
+    struct km_actor actor;
+    static char uid[200][MD_UID_MAX];
+
+    ADD("offline", NULL, &cert);
+    REQUIRE_OK(who_is(cert.fingerprint, &actor, NULL));
+    make_objects(&actor, uid, KLM_COUNT(uid));
+    back_up();
+    close_house(&house);
+    open_house(&house, true);
+    DO(&house, KM_CLIENT_DELETE, &oper, "name", "offline");
+    DO(&house, KM_CLIENT_DELETE, &oper2, "name", "offline", "confirm", "");
+    CHECK(!client_there("offline"));
+    CHECK(!object_there(uid[0], false) && !object_there(uid[199], true));
+    close_house(&house);
+    open_house(&house, false);
 }
 
 TEST(a_closed_client_is_refused_and_changed_by_nobody)

@@ -1,6 +1,6 @@
 /* A server that is killed at each of its writes: stored keys that were given out are given for no other volume, whatever the moment, and a migration is there whole or
  * not at all, and is made good by another one. */
-#include "kill_at.h"
+#include "base/kill_at.h"
 
 #include "keymgr/km_help.h"
 

@@ -86,7 +86,7 @@ static struct kr_material *public_key(void)
 static struct klm_slice request_of(const char *subject, const char *const *extensions, bool pem)
 {
     const char *key = kept_path("req.key"), *out = kept_path("req.out");
-    const char *args[20] = {"req", "-new",  "-newkey", "rsa:2048", "-nodes", "-keyout",
+    const char *args[24] = {"req", "-new",  "-newkey", "rsa:2048", "-nodes", "-keyout",
                             key,   "-subj", subject,   "-out",     out,      "-outform"};
     size_t n = 12;
 

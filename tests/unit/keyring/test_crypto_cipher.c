@@ -510,6 +510,7 @@ TEST(a_padding_that_is_wrong_in_any_byte_is_refused_in_one_way)
         {PAD(PKCS5), "11111111111111111111111111111111", -1},
         {PAD(PKCS5), "000000000000000000000000000000ff", -1},
         {PAD(PKCS5), "00000000000000000000000000020303", -1},
+        {PAD(PKCS5), "00000000000000000000000000000002", -1},
         {PAD(PKCS5), "0f101010101010101010101010101010", -1},
         {PAD(PKCS5), "10101010101010100010101010101010", -1},
         {PAD(ANSIX9_23), "11111111111111111111111111000003", 13},
@@ -825,6 +826,9 @@ TEST(a_cipher_needs_its_mode_and_its_key)
     CHECK_RC(kr_encrypt(key, HOW(.mode = 0), &in, test_pool(), &out), KLM_E_INVALID);
     CHECK_RC(
         kr_encrypt(key, HOW(.mode = MODE(CBC), .algorithm = ALG(DES3)), &in, test_pool(), &out),
+        KLM_E_INVALID);
+    CHECK_RC(
+        kr_encrypt(key, HOW(.mode = MODE(CBC), .algorithm = ALG(Camellia)), &in, test_pool(), &out),
         KLM_E_INVALID);
     CHECK_RC(kr_encrypt(key, HOW(.mode = MODE(CBC), .algorithm = ALG(AES)), &in, test_pool(), &out),
              KLM_OK);

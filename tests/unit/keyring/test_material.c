@@ -1,6 +1,8 @@
 /* Key material: what is taken, what is made, and what is refused. */
 #include "matter.h"
 
+#include <pthread.h>
+
 static klm_rc take(const struct kr_material_spec *spec, struct klm_slice bytes,
                    struct kr_material_spec *what)
 {
@@ -309,4 +311,101 @@ TEST(material_lives_as_long_as_somebody_holds_it)
     kr_material_free(&other);
     kr_material_free(&other);
     kr_material_free(NULL);
+}
+
+/* ---- Keys of labels, and PKCS #12 through them */
+
+TEST(a_private_key_goes_into_a_package_that_openssl_opens_and_comes_back)
+{
+    const char *pem = kept_path("rsa.pem"), *crt = kept_path("p12.crt"),
+               *out = kept_path("p12.key");
+    const struct forms forms = rsa_forms("2048");
+    struct kr_material *secret = material_of(PRIVATE_KEY, FORMAT(PKCS_1), forms.pkcs1),
+                       *back = NULL;
+    struct kr_package package = {.n = 1}, again = {0};
+    struct klm_slice p12;
+
+    REQUIRE(OPENSSL("req", "-x509", "-new", "-key", pem, "-subj", "/CN=x", "-outform", "DER",
+                    "-out", crt) != NULL);
+    package.cert[0] = load(crt);
+    REQUIRE_OK(kr_material_key(secret, &package.key));
+    REQUIRE_OK(
+        kr_package_write(&package, KR_PKCS12DER, "alias", "password", test_pool(), NULL, &p12));
+    (void)write_temp("p12", p12);
+    REQUIRE(OPENSSL("pkcs12", "-in", test_path("p12"), "-passin", "pass:password", "-nocerts",
+                    "-nodes", "-out", out) != NULL);
+    REQUIRE(OPENSSL("pkcs8", "-topk8", "-nocrypt", "-in", out, "-outform", "DER", "-out",
+                    test_path("made.der")) != NULL);
+    CHECK(same_slice(load(test_path("made.der")), forms.pkcs8));
+    REQUIRE_OK(kr_package_read(p12, "password", test_pool(), NULL, &again));
+    REQUIRE_OK(kr_material_of_key(again.key, &back));
+    CHECK(same_slice(bytes_of(back), forms.pkcs8));
+    CHECK_INT(kr_material_spec(back)->algorithm, ALG(RSA));
+    CHECK_INT(kr_material_spec(back)->bits, 2048);
+    kr_key_free(&package.key);
+    kr_key_free(&again.key);
+    kr_material_free(&back);
+    kr_material_free(&secret);
+}
+
+TEST(what_no_label_has_is_no_key_of_one)
+{
+    const struct forms ec = ec_forms("secp521r1");
+    struct kr_material *all[] = {material_of(PRIVATE_KEY, FORMAT(ECPrivateKey), ec.ec),
+                                 material_of(PUBLIC_KEY, FORMAT(X_509), ec.x509),
+                                 symmetric_of(ALG(AES), "0123456789abcdef", 16)};
+    struct kr_key *key = NULL;
+    struct kr_material *none = NULL;
+
+    for (size_t i = 0; i < KLM_COUNT(all); i++) {
+        CHECK_RC(kr_material_key(all[i], &key), KLM_E_UNSUPPORTED);
+        kr_material_free(&all[i]);
+    }
+    REQUIRE_OK(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &key));
+    CHECK_RC(kr_material_of_key(key, &none), KLM_E_UNSUPPORTED);
+    kr_key_free(&key);
+}
+
+/* ---- Threads */
+
+static void *use(void *arg)
+{
+    for (int i = 0; i < 50; i++) {
+        struct kr_material *to = NULL;
+
+        if (kr_material_convert(arg, FORMAT(PKCS_8), 0, &to) != KLM_OK) {
+            return arg;
+        }
+        kr_material_free(&to);
+    }
+    return NULL;
+}
+
+TEST(threads_that_use_one_key_for_the_first_time_at_once_have_the_same)
+{
+    const struct forms forms = rsa_forms("1024");
+    struct kr_master *master = master_of(0);
+
+    for (int turn = 0; turn < 5; turn++) {
+        struct kr_material *from = material_of(PRIVATE_KEY, FORMAT(PKCS_1), forms.pkcs1),
+                           *opened = NULL;
+        pthread_t thread[4];
+        struct klm_buf token;
+        void *failed = NULL;
+
+        klm_buf_init(&token, ST_RECORD_MAX);
+        REQUIRE_OK(kr_material_seal(master, "L", from, &token));
+        REQUIRE_OK(kr_material_open(master, "L", klm_buf_as_slice(&token), &opened));
+        for (size_t i = 0; i < KLM_COUNT(thread); i++) {
+            REQUIRE(pthread_create(&thread[i], NULL, use, opened) == 0);
+        }
+        for (size_t i = 0; i < KLM_COUNT(thread); i++) {
+            REQUIRE(pthread_join(thread[i], &failed) == 0);
+            CHECK(failed == NULL);
+        }
+        kr_material_free(&opened);
+        kr_material_free(&from);
+        klm_buf_done(&token);
+    }
+    kr_master_free(&master);
 }

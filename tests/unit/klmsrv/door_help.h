@@ -32,7 +32,7 @@ static struct {
     uint8_t cert[4096];
     size_t cert_n, message_n, bytes_max;
     unsigned batch_max;
-    uint8_t message[64];        /* the begin of the last one */
+    uint8_t message[64];         /* the begin of the last one */
     struct kmop_request waiting; /* of NEVER, until answer_now */
     bool waits;
 } engine = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -109,8 +109,8 @@ static UNUSED void engine_run(const struct kmop_request *request)
         break;
     case LATER:
         late = calloc(1, sizeof *late);
-        late->job = (struct klm_job){
-            .run = late_run, .done = late_done, .loop = request->config->loop};
+        late->job =
+            (struct klm_job){.run = late_run, .done = late_done, .loop = request->config->loop};
         late->request = *request;
         late->ms = engine.later_ms;
         REQUIRE_OK(klm_workers_submit(km_workers(request->config->server), &late->job));
@@ -463,8 +463,14 @@ static UNUSED void hang_up(struct client *client)
 /* ---- Messages: a Structure with so many bytes in it, marked */
 static UNUSED size_t message_of(uint8_t *out, size_t value, uint8_t mark)
 {
-    const uint8_t head[8] = {0x42, 0x00, 0x78, 0x01, (uint8_t)(value >> 24), (uint8_t)(value >> 16),
-                             (uint8_t)(value >> 8), (uint8_t)value};
+    const uint8_t head[8] = {0x42,
+                             0x00,
+                             0x78,
+                             0x01,
+                             (uint8_t)(value >> 24),
+                             (uint8_t)(value >> 16),
+                             (uint8_t)(value >> 8),
+                             (uint8_t)value};
 
     memcpy(out, head, 8);
     memset(out + 8, mark, value);

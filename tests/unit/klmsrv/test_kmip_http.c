@@ -43,9 +43,10 @@ TEST(a_request_of_each_encoding_is_taken)
         struct srv_http_request request;
         char text[400];
 
-        snprintf(text, sizeof text,
-                 "POST /kmip HTTP/1.1\r\nHost: a\r\ncontent-type:%s\r\nCONTENT-LENGTH: 12 \r\n\r\nbody",
-                 rows[i].type);
+        snprintf(
+            text, sizeof text,
+            "POST /kmip HTTP/1.1\r\nHost: a\r\ncontent-type:%s\r\nCONTENT-LENGTH: 12 \r\n\r\nbody",
+            rows[i].type);
         REQUIRE_OK(head_of(text, 1000, &request));
         CHECK_INT(request.status, 0);
         CHECK_INT(request.encoding, rows[i].encoding);
@@ -74,15 +75,18 @@ TEST(what_the_connection_does_next_is_what_the_client_said)
 {
     struct srv_http_request request;
 
-    REQUIRE_OK(head_of("POST /kmip HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n" LENGTH, 100, &request));
+    REQUIRE_OK(head_of("POST /kmip HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n" LENGTH, 100,
+                       &request));
     CHECK(request.close);
-    REQUIRE_OK(head_of("POST /kmip HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n" LENGTH, 100, &request));
+    REQUIRE_OK(head_of("POST /kmip HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n" LENGTH, 100,
+                       &request));
     CHECK(!request.close);
     REQUIRE_OK(head_of("POST /kmip HTTP/1.0\r\nExpect: 100-continue\r\n" LENGTH, 100, &request));
     CHECK_INT(request.status, 0);
     CHECK(request.close);
     CHECK(!request.expects); /* 1.0 does not know it */
-    REQUIRE_OK(head_of("POST /kmip HTTP/1.1\r\nHost: a\r\nexpect: 100-Continue\r\n" LENGTH, 100, &request));
+    REQUIRE_OK(head_of("POST /kmip HTTP/1.1\r\nHost: a\r\nexpect: 100-Continue\r\n" LENGTH, 100,
+                       &request));
     CHECK(request.expects);
 }
 
@@ -136,22 +140,29 @@ static const struct refusal {
     {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\n" LENGTH},
     /* How the body comes */
     {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" LENGTH},
-    {411, "POST /kmip HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: text/xml\r\n\r\n"},
+    {411, "POST /kmip HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: "
+          "text/xml\r\n\r\n"},
     {411, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\n\r\n"},
     {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length:\r\n\r\n"},
     {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: +8\r\n\r\n"},
-    {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 8, 8\r\n\r\n"},
-    {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 0x8\r\n\r\n"},
+    {400,
+     "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 8, 8\r\n\r\n"},
+    {400,
+     "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 0x8\r\n\r\n"},
     {400, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 0\r\n\r\n"},
-    {413, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 1001\r\n\r\n"},
-    {413, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 4294967296\r\n\r\n"},
+    {413,
+     "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 1001\r\n\r\n"},
+    {413, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: "
+          "4294967296\r\n\r\n"},
     {413, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\n"
           "Content-Length: 18446744073709551624\r\n\r\n"},
     /* What the body is */
     {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n"},
-    {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n"},
+    {415,
+     "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n"},
     {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type:\r\nContent-Length: 8\r\n\r\n"},
-    {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml; charset=utf-16\r\nContent-Length: 8\r\n\r\n"},
+    {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml; "
+          "charset=utf-16\r\nContent-Length: 8\r\n\r\n"},
     {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n" LENGTH},
     /* Where to, and how */
     {404, "POST / HTTP/1.1\r\nHost: a\r\n" LENGTH},
@@ -173,8 +184,11 @@ TEST(each_mistake_is_refused_with_its_status)
         }
         CHECK_INT(status, refusals[i].status);
     }
-    CHECK_INT(status_of("POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Encoding: identity\r\n" LENGTH), 0);
-    CHECK_INT(status_of("POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 1000\r\n\r\n"), 0);
+    CHECK_INT(status_of("POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Encoding: identity\r\n" LENGTH),
+              0);
+    CHECK_INT(status_of("POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: "
+                        "text/xml\r\nContent-Length: 1000\r\n\r\n"),
+              0);
 }
 
 TEST(a_nul_is_refused)
@@ -211,9 +225,11 @@ TEST(every_limit_holds_and_one_more_is_refused)
     struct srv_http_request request;
 
     klm_buf_init(&buf, 1 << 20);
-    REQUIRE_OK(srv_http_read(filled(&buf, begin, 'a', SRV_HTTP_LINE_MAX - around, end), 9, &request));
+    REQUIRE_OK(
+        srv_http_read(filled(&buf, begin, 'a', SRV_HTTP_LINE_MAX - around, end), 9, &request));
     CHECK_INT(request.status, 404);
-    REQUIRE_OK(srv_http_read(filled(&buf, begin, 'a', SRV_HTTP_LINE_MAX - around + 1, end), 9, &request));
+    REQUIRE_OK(
+        srv_http_read(filled(&buf, begin, 'a', SRV_HTTP_LINE_MAX - around + 1, end), 9, &request));
     CHECK_INT(request.status, 414);
     CHECK_RC(srv_http_read(filled(&buf, "", 'a', SRV_HTTP_LINE_MAX, ""), 9, &request), KLM_E_AGAIN);
     REQUIRE_OK(srv_http_read(filled(&buf, "", 'a', SRV_HTTP_LINE_MAX + 1, ""), 9, &request));
@@ -227,8 +243,9 @@ TEST(every_limit_holds_and_one_more_is_refused)
     CHECK_INT(request.status, 0);
     REQUIRE_OK(srv_http_read(filled(&buf, head, 'x', n + 1, rest), 9, &request));
     CHECK_INT(request.status, 431);
-    CHECK_RC(srv_http_read(filled(&buf, head, 'x', SRV_HTTP_HEAD_MAX - strlen(head), ""), 9, &request),
-             KLM_E_AGAIN);
+    CHECK_RC(
+        srv_http_read(filled(&buf, head, 'x', SRV_HTTP_HEAD_MAX - strlen(head), ""), 9, &request),
+        KLM_E_AGAIN);
     REQUIRE_OK(srv_http_read(filled(&buf, head, 'x', SRV_HTTP_HEAD_MAX - strlen(head) + 1, ""), 9,
                              &request));
     CHECK_INT(request.status, 431);

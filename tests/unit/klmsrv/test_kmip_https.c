@@ -171,7 +171,8 @@ TEST(a_client_that_asks_before_it_sends_its_body_is_told_to_go_on_once)
 
 TEST(who_says_close_and_who_speaks_1_0_gets_one_answer)
 {
-    static const char old[] = "POST /kmip HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: 4\r\n\r\n<a/>";
+    static const char old[] =
+        "POST /kmip HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: 4\r\n\r\n<a/>";
     struct door door;
     struct client client;
     struct reply reply;
@@ -209,10 +210,14 @@ TEST(each_refusal_is_a_status_and_the_end)
         {404, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
         {405, "GET /kmip HTTP/1.1\r\nHost: a\r\n\r\n"},
         {411, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\n\r\n"},
-        {411, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n"},
-        {413, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 1048577\r\n\r\n"},
-        {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<a/>"},
-        {417, "POST /kmip HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Type: text/xml\r\nContent-Length: 4\r\n\r\n<a/>"},
+        {411, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n"},
+        {413, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: "
+              "1048577\r\n\r\n"},
+        {415, "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/html\r\nContent-Length: "
+              "4\r\n\r\n<a/>"},
+        {417, "POST /kmip HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Type: "
+              "text/xml\r\nContent-Length: 4\r\n\r\n<a/>"},
         {505, "POST /kmip HTTP/3.0\r\nHost: a\r\n\r\n"},
     };
     struct door door;
@@ -277,11 +282,14 @@ TEST(a_body_as_long_as_is_taken_is_answered)
     memset(body, 'b', n);
     body[n] = '\0';
     client = dial(door.https, &self);
-    snprintf(head, sizeof head,
-             "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: %zu\r\n\r\n", n);
+    snprintf(
+        head, sizeof head,
+        "POST /kmip HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: %zu\r\n\r\n",
+        n);
     CHECK(client_send(&client, head, strlen(head)) && client_send(&client, body, n));
     for (size_t at = 0; !found && at < 4000 && client_read(&client, head + at % 4, 1); at++) {
-        found = at > 3 && head[at % 4] == '\n' && head[(at + 3) % 4] == '\r' && head[(at + 2) % 4] == '\n';
+        found = at > 3 && head[at % 4] == '\n' && head[(at + 3) % 4] == '\r' &&
+                head[(at + 2) % 4] == '\n';
     }
     CHECK(found && client_read(&client, got, n));
     CHECK_MEM(got, body, n);

@@ -21,7 +21,8 @@ TEST(a_request_comes_to_the_engine_with_who_asks)
     CHECK_INT(engine.batch_max, 7);
     CHECK_INT(engine.bytes_max, 2048);
     CHECK_STR(engine.server_name, "TEST");
-    CHECK_STR(engine.vendor, "klmsrv " KLM_VERSION " KMIP 2.1 BUILD " KLM_VERSION " KMIP_SSL_TIMEOUT 10");
+    CHECK_STR(engine.vendor,
+              "klmsrv " KLM_VERSION " KMIP 2.1 BUILD " KLM_VERSION " KMIP_SSL_TIMEOUT 10");
     hang_up(&client);
     door_close(&door);
     self_done(&self);
@@ -125,7 +126,9 @@ TEST(a_message_as_long_as_is_taken_is_answered_and_one_byte_more_is_not)
 
 TEST(lengths_beyond_all_bounds_are_told_in_kmip_and_end_the_connection)
 {
-    static const uint8_t lengths[][4] = {{0xFF, 0xFF, 0xFF, 0xFF}, {0x80, 0, 0, 0}, {0x7F, 0xFF, 0xFF, 0xF8},
+    static const uint8_t lengths[][4] = {{0xFF, 0xFF, 0xFF, 0xFF},
+                                         {0x80, 0, 0, 0},
+                                         {0x7F, 0xFF, 0xFF, 0xF8},
                                          {0xFF, 0xFF, 0xFF, 0xF8}};
     struct door door;
 
@@ -419,6 +422,13 @@ TEST(a_session_with_requests_is_two_events_and_a_probe_is_none)
         close(fd);
         client = dial(door.ttlv, i % 2 ? &self : NULL); /* a handshake, and nothing more */
         CHECK(client.fine);
+        if (i % 3 == 0) { /* and not even good-bye */
+            setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                       sizeof(struct linger));
+            close(client.fd);
+            client.fd = -1;
+            client.fine = false;
+        }
         hang_up(&client);
     }
     WAIT_FOR(info_of(&door).sessions == 0, 5)
@@ -429,7 +439,7 @@ TEST(a_session_with_requests_is_two_events_and_a_probe_is_none)
     CHECK_INT(info.probes, 60);
     CHECK_INT(info.failed, 0);
     door_close(&door);
-    CHECK_INT(events(&door.house, "kmip-contact", SMF_SUCCESS, NULL, self.fingerprint), 1);
+    CHECK_INT(events(&door.house, "kmip-contact", SMF_SUCCESS, "KLM1912I", self.fingerprint), 1);
     CHECK_INT(events(&door.house, "kmip-end", SMF_SUCCESS, "KLM1909I", "after 5 requests"), 1);
     CHECK_INT(events(&door.house, "kmip-contact", -1, NULL, NULL), 1);
     CHECK_INT(events(&door.house, "kmip-end", -1, NULL, NULL), 1);
@@ -555,7 +565,8 @@ TEST(connections_have_limits_in_all_and_for_an_address)
             hang_up(&client[c]);
         }
         door_close(&door);
-        CHECK_INT(events(&door.house, "connection-refused", SMF_FAILURE, "KLM1906W", "127.0.0.1"), 1);
+        CHECK_INT(events(&door.house, "connection-refused", SMF_FAILURE, "KLM1906W", "127.0.0.1"),
+                  1);
     }
 }
 
@@ -593,4 +604,40 @@ TEST(an_anonymous_client_has_room_for_small_messages_only)
     CHECK(client_ended(&client));
     hang_up(&client);
     door_close(&door);
+}
+
+TEST(what_all_messages_hold_together_is_bounded)
+{
+    struct door door;
+    struct self self = self_good();
+    struct client client[8], small;
+    uint8_t *message = malloc(1u << 20);
+    bool ended = false;
+
+    (void)message_of(message, (1u << 20) - 8, 0x08);
+    door_start(&door, "held",
+               "KMIPListener.messages.megabytes=1\n"); /* so it is two, of the longest messages */
+    small = dial(door.ttlv, NULL);
+    for (size_t i = 0; i < KLM_COUNT(client); i++) {
+        client[i] = dial(door.ttlv, &self);
+        CHECK(client[i].fine);
+        (void)client_send(&client[i], message, 900000);
+    }
+    WAIT_FOR(info_of(&door).sessions <= 3, 10)
+    {
+    }
+    CHECK_INT(info_of(&door).sessions, 3); /* two of them, and the small one */
+    CHECK(STAYS(&small));
+    for (size_t i = 0; i < KLM_COUNT(client); i++) {
+        ended = client_send(&client[i], message + 900000, (1u << 20) - 900000) &&
+                client_read(&client[i], message, 1u << 20);
+        CHECK_INT(ended, i < 2);
+        hang_up(&client[i]);
+    }
+    CHECK(STAYS(&small));
+    hang_up(&small);
+    door_close(&door);
+    CHECK_INT(times_said("too many bytes of messages are under way"), 6);
+    self_done(&self);
+    free(message);
 }

@@ -102,6 +102,7 @@ static SSL_SESSION *session_of(struct client *client)
     return SSL_get1_session(client->ssl);
 }
 
+/* Also after a client that closed without a word. */
 static void check_resumed(struct door *door, const struct self *self, const struct wish *first)
 {
     struct client one = dial_as(door->ttlv, self, first), two;
@@ -112,6 +113,10 @@ static void check_resumed(struct door *door, const struct self *self, const stru
     again.ctx = one.ctx;
     engine.fingerprint[0] = '\0';
     engine.cert_n = 0;
+    shutdown(one.fd, SHUT_RDWR);
+    WAIT_FOR(info_of(door).sessions == 0, 5)
+    {
+    }
     two = dial_as(door->ttlv, self, &again);
     CHECK(two.fine);
     CHECK(SSL_session_reused(two.ssl));
@@ -299,7 +304,8 @@ TEST(suite_b_is_its_suites_curves_and_keys)
     CHECK(!speaks(door.ttlv, TLS1_3_VERSION, NULL, which, sizeof which));
     CHECK(served(door.ttlv, &small, &tls12));
     CHECK(served(door.ttlv, &large, &tls12));
-    CHECK(served(door.ttlv, &rsa, &tls12)); /* a client cannot show a key that Suite B does not sign with */
+    CHECK(served(door.ttlv, &rsa,
+                 &tls12)); /* a client cannot show a key that Suite B does not sign with */
     CHECK_STR(engine.fingerprint, "");
     door_close(&door);
 
@@ -395,7 +401,8 @@ TEST(without_its_certificate_the_ports_stay_closed_until_a_refresh_finds_it)
     CHECK_INT(times_said("KLM1902E"), 1);
     CHECK_INT(times_said("KLM1904E"), 1);
     CHECK_INT(port_of(&door), 0);
-    set_and_refresh(&door, "KMIPListener.ssl.certificate", "L1"); /* a key label is none, but has a key */
+    set_and_refresh(&door, "KMIPListener.ssl.certificate",
+                    "L1"); /* a key label is none, but has a key */
     WAIT_FOR(port_of(&door) != 0, 5)
     {
     }
@@ -421,7 +428,8 @@ TEST(many_refreshes_at_once_end_with_the_last)
     struct door door;
 
     start_with(&door, "many", true, "");
-    DO(&door.house, KM_CONFIG_SET, &admin, "property", "KMIPListener.ssl.certificate", "value", "P384");
+    DO(&door.house, KM_CONFIG_SET, &admin, "property", "KMIPListener.ssl.certificate", "value",
+       "P384");
     for (int i = 0; i < 10; i++) {
         on_loop(&door, do_refresh);
     }

@@ -33,7 +33,8 @@ TEST(the_default_is_both_versions_with_sound_suites)
 
     CHECK_INT(tls.min, 12);
     CHECK_INT(tls.max, 13);
-    CHECK_STR(tls.tls13, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256");
+    CHECK_STR(tls.tls13,
+              "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256");
     CHECK_STR(tls.tls12, "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                          "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                          "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305");
@@ -150,7 +151,9 @@ TEST(weak_suites_are_said_where_there_are_clients)
         {"KMIPListener.ssl.suites=Basic\n", ""},
         {"KMIPListener.ssl.port=5696\n", ""},
         {"KMIPListener.ssl.port=5696\nKMIPListener.ssl.suites=SuiteB\n", ""},
-        {"KMIPListener.ssl.port=5696\nKMIPListener.ssl.suites=Basic\nKMIPListener.ssl.version.min=TLSv1.3\n", ""},
+        {"KMIPListener.ssl.port=5696\nKMIPListener.ssl.suites=Basic\nKMIPListener.ssl.version.min="
+         "TLSv1.3\n",
+         ""},
         {"KMIPListener.https.port=5697\nKMIPListener.ssl.suites=Basic\n",
          "KLM1911W KMIPListener.ssl.suites allows weak cipher suites for KMIP clients: "
          "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384, "},
