@@ -2,8 +2,6 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
-/* Percona Server asks for this many at once. They are 3 MiB of an answer in TTLV and 6 in XML; whoever has more asks again, with Offset Items. */
-#define LOCATED_MAX 65535
 #define ROOM_FIRST 16
 
 struct located {
@@ -43,6 +41,8 @@ static klm_rc visit(void *arg, const struct md_object *object)
 klm_rc km_object_locate_prepare(struct km_call *call)
 {
     struct km_locate *req = call->req;
+    /* by default what Percona Server asks for at once: 3 MiB of an answer in TTLV, 6 in XML */
+    const uint64_t most = (uint64_t)parm_num(call->state->config, PARM_kmip_locate_max);
     struct located located = {.call = call};
     struct st_view *view;
 
@@ -50,8 +50,8 @@ klm_rc km_object_locate_prepare(struct km_call *call)
     (void)km_call_seconds(call);
     req->what.group = km_call_group(call);
     req->what.now = call->event.time;
-    if (req->what.max == 0 || req->what.max > LOCATED_MAX) {
-        req->what.max = LOCATED_MAX;
+    if (req->what.max == 0 || req->what.max > most) {
+        req->what.max = most;
     }
     return md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL);
 }
