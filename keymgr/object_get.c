@@ -69,9 +69,31 @@ static klm_rc convert(struct km_call *call, const struct km_object_get *req,
     return KLM_OK;
 }
 
+/* The container takes the place of the key; its format stands in the key block. */
+static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
+                          const struct kr_material *material)
+{
+    struct kr_material *container = NULL;
+    struct kmip_node *own = NULL;
+    klm_rc rc;
+
+    KLM_TRY(km_object_pkcs12(call, &req->object, material, &container));
+    rc = km_keyblock(call, &req->object, container, &req->item);
+    kr_material_free(&container);
+    KLM_TRY(rc);
+    KLM_TRY(md_item_copy(req->item, call->pool, &own));
+    own->first->first->number = KMIP_KeyFormatType_PKCS_12; /* Key Block, Key Format Type */
+    req->item = own;
+    return KLM_OK;
+}
+
 static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_material **material)
 {
     KLM_TRY(check_form(call, req, kr_material_spec(*material)));
+    if (req->format == KMIP_KeyFormatType_PKCS_12 && !req->wrapping &&
+        req->object.type == KMIP_ObjectType_PrivateKey) {
+        return give_pkcs12(call, req, *material);
+    }
     KLM_TRY(convert(call, req, material));
     if (req->wrapping) {
         return km_object_wrap(call, req, *material);
