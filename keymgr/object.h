@@ -228,9 +228,9 @@ klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, stru
     KLM_MUST_USE;
 /* object_get.c: neither archived nor destroyed. */
 klm_rc km_object_usable(struct km_call *call, const struct md_object *object) KLM_MUST_USE;
-/* object_pkcs12.c: a private key and its certificates as PKCS #12, as bytes of format Opaque. KLM_E_UNSUPPORTED: it is no private key; otherwise refused with a message. */
+/* object_pkcs12.c: a private key and its certificates as PKCS #12. KLM_E_UNSUPPORTED: it is no private key; otherwise refused with a message. */
 klm_rc km_object_pkcs12(struct km_call *call, const struct md_object *key,
-                        const struct kr_material *material, struct kr_material **out) KLM_MUST_USE;
+                        const struct kr_material *material, struct klm_slice *out) KLM_MUST_USE;
 /* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */
 klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
                       const struct kr_material *material) KLM_MUST_USE;

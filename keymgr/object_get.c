@@ -73,18 +73,22 @@ static klm_rc convert(struct km_call *call, const struct km_object_get *req,
 static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
                           const struct kr_material *material)
 {
-    struct kr_material *container = NULL;
-    struct kmip_node *own = NULL;
-    klm_rc rc;
+    struct kmip_node *item = kmip_root(call->pool, KMIP_TAG_PrivateKey);
+    struct kmip_node *block = kmip_structure(call->pool, item, KMIP_TAG_KeyBlock), *value = block;
+    struct klm_slice bytes;
 
-    KLM_TRY(km_object_pkcs12(call, &req->object, material, &container));
-    rc = km_keyblock(call, &req->object, container, &req->item);
-    kr_material_free(&container);
-    KLM_TRY(rc);
-    KLM_TRY(md_item_copy(req->item, call->pool, &own));
-    own->first->first->number = KMIP_KeyFormatType_PKCS_12; /* Key Block, Key Format Type */
-    req->item = own;
-    return KLM_OK;
+    KLM_TRY(km_object_pkcs12(call, &req->object, material, &bytes));
+    kmip_put_number(call->pool, block, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION,
+                    KMIP_KeyFormatType_PKCS_12);
+    if (req->version >= KMIP_V(2, 0)) { /* before, the container stands for the whole Key Value, as a wrapped one does */
+        value = kmip_structure(call->pool, block, KMIP_TAG_KeyValue);
+    }
+    req->item = item;
+    return kmip_put_bytes(call->pool, value,
+                          value == block ? KMIP_TAG_KeyValue : KMIP_TAG_KeyMaterial, KMIP_BYTES,
+                          bytes)
+               ? KLM_OK
+               : KLM_E_NOMEM;
 }
 
 static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_material **material)

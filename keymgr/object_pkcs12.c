@@ -72,19 +72,11 @@ static klm_rc read_chain(struct p12 *p12, const struct md_object *key)
     return rc == KLM_E_NOTFOUND && p12->package.n > 0 && !p12->call->diag.msg ? KLM_OK : rc;
 }
 
-static klm_rc write(struct p12 *p12, const struct kr_material *material,
-                    struct kr_material **out)
+static klm_rc write(struct p12 *p12, const struct kr_material *material, struct klm_slice *out)
 {
-    const struct kr_material_spec spec = {.object = KMIP_ObjectType_PrivateKey,
-                                          .format = KMIP_KeyFormatType_Opaque,
-                                          .algorithm = kr_material_spec(material)->algorithm,
-                                          .bits = kr_material_spec(material)->bits};
-    struct klm_slice bytes;
-
     KLM_TRY(kr_material_key(material, &p12->package.key));
-    KLM_TRY(kr_package_write(&p12->package, KR_PKCS12DER, p12->label, p12->password,
-                             p12->call->pool, &p12->call->diag, &bytes));
-    return kr_material_new(&spec, bytes, out);
+    return kr_package_write(&p12->package, KR_PKCS12DER, p12->label, p12->password,
+                            p12->call->pool, &p12->call->diag, out);
 }
 
 /* The name that it gets in the container: the attribute's, or the first name. */
@@ -101,7 +93,7 @@ static const char *friendly_name(struct km_call *call, const struct md_object *k
 }
 
 klm_rc km_object_pkcs12(struct km_call *call, const struct md_object *key,
-                        const struct kr_material *material, struct kr_material **out)
+                        const struct kr_material *material, struct klm_slice *out)
 {
     struct p12 p12 = {.call = call, .label = friendly_name(call, key)};
     klm_rc rc;
