@@ -80,7 +80,10 @@ static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
     KLM_TRY(km_object_pkcs12(call, &req->object, material, &bytes));
     kmip_put_number(call->pool, block, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION,
                     KMIP_KeyFormatType_PKCS_12);
-    if (req->version >= KMIP_V(2, 0)) { /* before, the container stands for the whole Key Value, as a wrapped one does */
+    if (req->version >=
+        KMIP_V(
+            2,
+            0)) { /* before, the container stands for the whole Key Value, as a wrapped one does */
         value = kmip_structure(call->pool, block, KMIP_TAG_KeyValue);
     }
     req->item = item;

@@ -20,13 +20,13 @@ static klm_rc follow(struct p12 *p12, const struct md_object *from, uint32_t lin
     }
     KLM_TRY(km_object_find(p12->call, p12->view, uid, to));
     KLM_TRY(km_object_usable(p12->call, to));
-    return to->type == type ? km_object_material(p12->call, p12->view, to, material) : KLM_E_INVALID;
+    return to->type == type ? km_object_material(p12->call, p12->view, to, material)
+                            : KLM_E_INVALID;
 }
 
 static klm_rc refuse(struct p12 *p12, const struct md_object *key, klm_rc rc)
 {
-    return p12->call->diag.msg ? rc
-                               : KM_REFUSE(p12->call, rc, 0, KLM_MSG_PKCS12, key->uid);
+    return p12->call->diag.msg ? rc : KM_REFUSE(p12->call, rc, 0, KLM_MSG_PKCS12, key->uid);
 }
 
 static klm_rc read_password(struct p12 *p12, const struct md_object *key)
@@ -37,8 +37,8 @@ static klm_rc read_password(struct p12 *p12, const struct md_object *key)
     klm_rc rc = follow(p12, key, KMIP_LinkType_PKCS_12PasswordLink, KMIP_ObjectType_SecretData,
                        &object, &secret);
 
-    if (rc == KLM_OK && md_attr_number(&object.attrs, KMIP_TAG_SecretDataType, 0) !=
-                            KMIP_SecretDataType_Password) {
+    if (rc == KLM_OK &&
+        md_attr_number(&object.attrs, KMIP_TAG_SecretDataType, 0) != KMIP_SecretDataType_Password) {
         rc = KLM_E_INVALID;
     }
     if (rc == KLM_OK) {
@@ -75,8 +75,8 @@ static klm_rc read_chain(struct p12 *p12, const struct md_object *key)
 static klm_rc write(struct p12 *p12, const struct kr_material *material, struct klm_slice *out)
 {
     KLM_TRY(kr_material_key(material, &p12->package.key));
-    return kr_package_write(&p12->package, KR_PKCS12DER, p12->label, p12->password,
-                            p12->call->pool, &p12->call->diag, out);
+    return kr_package_write(&p12->package, KR_PKCS12DER, p12->label, p12->password, p12->call->pool,
+                            &p12->call->diag, out);
 }
 
 /* The name that it gets in the container: the attribute's, or the first name. */
@@ -84,8 +84,9 @@ static const char *friendly_name(struct km_call *call, const struct md_object *k
 {
     const struct md_attr *own = md_attr_find(&key->attrs, KMIP_TAG_PKCS_12FriendlyName);
     const struct md_attr *name = md_attr_find(&key->attrs, KMIP_TAG_Name);
-    const struct kmip_node *text =
-        own ? own->value : name ? kmip_child(name->value, KMIP_TAG_NameValue) : NULL;
+    const struct kmip_node *text = own    ? own->value
+                                   : name ? kmip_child(name->value, KMIP_TAG_NameValue)
+                                          : NULL;
 
     return text && text->type == KMIP_TEXT
                ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n)
