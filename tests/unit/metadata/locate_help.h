@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_METADATA_LOCATE_HELP_H
 #define TESTS_UNIT_METADATA_LOCATE_HELP_H
 
-#include "attr_help.h"
+#include "object_help.h"
 
 #define S0 1318966508 /* T0 in seconds */
 

@@ -1,5 +1,5 @@
 /* Lists of attributes: instances, their indexes, and what counts as the same attribute. */
-#include "attr_help.h"
+#include "object_help.h"
 
 static struct md_attrs fresh(void)
 {

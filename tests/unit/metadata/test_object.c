@@ -1,5 +1,5 @@
 /* Managed objects: identifiers, records, index rows, states. */
-#include "attr_help.h"
+#include "object_help.h"
 
 #include <pthread.h>
 
