@@ -1,11 +1,11 @@
 # Programs: each has a main of its own under programs/ and the folders it is linked from.
 PROGRAMS :=
 PROGRAM_MAINS := $(wildcard programs/*.c)
-ALL_FOLDERS := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
+ALL_FOLDERS := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store kmip/codec kmip/registry base
 
 PROGRAMS += klmsrv oper racf racdcert keyxfer
 klmsrv_MAIN   := programs/klmsrv.c
-klmsrv_USES   := klmsrv backup replication console programs/lib $(ALL_FOLDERS)
+klmsrv_USES   := klmsrv kmip/ops backup replication console programs/lib $(ALL_FOLDERS)
 oper_MAIN     := programs/oper.c
 oper_USES     := console programs/lib $(ALL_FOLDERS)
 racdcert_MAIN := programs/racdcert.c

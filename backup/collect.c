@@ -235,7 +235,7 @@ static klm_rc add_record(void *arg, struct klm_slice key, struct klm_slice recor
 static klm_rc add_table(struct collect *c, struct st_view *view)
 {
     KLM_TRY(begin(c, BK_TABLE, st_table_name(c->table)));
-    KLM_TRY(st_scan(view, c->table, NULL, add_record, c));
+    KLM_TRY(st_scan(view, c->table, &(struct st_range){.ahead = true}, add_record, c));
     return end(c);
 }
 

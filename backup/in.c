@@ -1,7 +1,11 @@
-/* Reading the stream of a backup. Every byte was authenticated before it is looked at. */
+/* Reading the stream of a backup. Every byte was authenticated before it is looked at. A thread of its own reads, decrypts and decompresses ahead, so that both
+ * processors work; the caller gets whole items. */
 #include "backup/stream.h"
 
+#include "base/lane.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +13,31 @@
 #include <zstd.h>
 
 #define WINDOW_LOG 23 /* what a writer of level 3 needs is 21: more would only cost memory */
+#define AHEAD 3       /* items */
+
+struct item {
+    enum bk_kind kind;
+    size_t n;
+    uint8_t bytes[BK_ITEM_MOST];
+};
 
 struct bk_in {
     int fd;
     const char *file;
     struct bk_pulse pulse;
+    uint64_t bytes; /* of items, for the pulse */
+    struct klm_lane *lane;
+    pthread_t thread;
+    bool running;
+    /* The thread's own while it runs */
     struct kr_chunks *chunks;
     ZSTD_DCtx *zstd;
-    uint8_t *plain, *sealed, *item;
+    uint8_t *plain, *sealed;
     size_t chunk;
-    ZSTD_inBuffer from;   /* of plain */
-    uint64_t bytes, seen; /* of items; chunks */
-    bool last, ended;     /* the last chunk was opened; the frame is complete */
+    ZSTD_inBuffer from; /* of plain */
+    uint64_t seen;      /* chunks */
+    bool last, ended;   /* the last chunk was opened; the frame is complete */
+    struct klm_diag diag;
 };
 
 void bk_in_free(struct bk_in **in)
@@ -29,11 +46,15 @@ void bk_in_free(struct bk_in **in)
 
     *in = NULL;
     if (i) {
+        if (i->running) {
+            klm_lane_close(i->lane);
+            pthread_join(i->thread, NULL);
+        }
+        klm_lane_free(&i->lane);
         kr_chunks_free(&i->chunks);
         ZSTD_freeDCtx(i->zstd);
         free(i->plain);
         free(i->sealed);
-        free(i->item);
         free(i);
     }
 }
@@ -43,13 +64,13 @@ static klm_rc set_up(struct bk_in *in, const struct kr_backup *key)
     in->zstd = ZSTD_createDCtx();
     in->plain = malloc(in->chunk);
     in->sealed = malloc(in->chunk + KR_CHUNK_TAG);
-    in->item = malloc(BK_ITEM_MOST);
-    if (!in->zstd || !in->plain || !in->sealed || !in->item) {
+    if (!in->zstd || !in->plain || !in->sealed) {
         return KLM_E_NOMEM;
     }
     if (ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, WINDOW_LOG))) {
         return KLM_E_INTERNAL;
     }
+    KLM_TRY(klm_lane_new(AHEAD, sizeof(struct item), &in->lane));
     return kr_chunks_new(key, false, &in->chunks);
 }
 
@@ -118,7 +139,6 @@ static klm_rc next_chunk(struct bk_in *in, struct klm_diag *diag)
     size_t got, size;
     klm_rc rc;
 
-    KLM_TRY(in->pulse.go_on(in->pulse.arg, in->bytes));
     if (in->last) {
         return damaged(in, "its last chunk comes too early", diag);
     }
@@ -170,7 +190,6 @@ static klm_rc take(struct bk_in *in, uint8_t *to, size_t n, struct klm_diag *dia
     while (out.pos < n) {
         KLM_TRY(decompress(in, &out, diag));
     }
-    in->bytes += n;
     return KLM_OK;
 }
 
@@ -198,8 +217,7 @@ static klm_rc look_for_end(struct bk_in *in, uint8_t *first, bool *more, struct 
     return KLM_E_CLOSED;
 }
 
-klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payload,
-                  struct klm_diag *diag)
+static klm_rc next_item(struct bk_in *in, struct item *item, struct klm_diag *diag)
 {
     uint8_t head[BK_ITEM_HEAD];
     bool more = true;
@@ -211,8 +229,48 @@ klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payloa
     if (head[0] < BK_BEGIN || head[0] > BK_SIGNATURE || n > BK_ITEM_MOST) {
         return damaged(in, "an item of its contents is impossible", diag);
     }
-    KLM_TRY(take(in, in->item, n, diag));
-    *kind = (enum bk_kind)head[0];
-    *payload = KLM_SLICE(in->item, n);
+    KLM_TRY(take(in, item->bytes, n, diag));
+    item->kind = (enum bk_kind)head[0];
+    item->n = n;
+    return KLM_OK;
+}
+
+static void *read_ahead(void *arg)
+{
+    struct bk_in *in = arg;
+    klm_rc rc = KLM_OK;
+    struct item *item;
+
+    while (rc == KLM_OK && (item = klm_lane_slot(in->lane))) {
+        rc = next_item(in, item, &in->diag);
+        if (rc == KLM_OK) {
+            klm_lane_give(in->lane);
+        }
+    }
+    klm_lane_end(in->lane, rc);
+    return NULL;
+}
+
+klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payload,
+                  struct klm_diag *diag)
+{
+    const struct item *item;
+    klm_rc rc = KLM_OK;
+
+    KLM_TRY(in->pulse.go_on(in->pulse.arg, in->bytes));
+    if (!in->running && pthread_create(&in->thread, NULL, read_ahead, in) != 0) {
+        return KLM_E_LIMIT;
+    }
+    in->running = true;
+    item = klm_lane_take(in->lane, &rc);
+    if (!item) {
+        if (diag && in->diag.msg != KLM_MSG_NONE) {
+            *diag = in->diag;
+        }
+        return rc;
+    }
+    in->bytes += BK_ITEM_HEAD + item->n;
+    *kind = item->kind;
+    *payload = KLM_SLICE(item->bytes, item->n);
     return KLM_OK;
 }

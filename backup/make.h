@@ -8,11 +8,12 @@
 /* Files of a server that are part of a backup, by their names in it. */
 struct bk_path {
     const char *name;
+    const char *
+        beside; /* its name in the folder of the store, with which it comes and goes; NULL: it lies elsewhere */
     char path[4096];
 };
-#define BK_PATHS 6
+#define BK_PATHS 7
 #define BK_NAME_CONFIG "config"
-#define BK_NAME_TABLE_BASE "drivetable.base"
 /* All that the configuration names, whether they are there or not; returns KLM_E_LIMIT when a name is too long. */
 klm_rc bk_paths(const struct parm_config *config, struct bk_path out[BK_PATHS], size_t *n)
     KLM_MUST_USE;

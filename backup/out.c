@@ -1,26 +1,50 @@
-/* Writing the stream of a backup. */
+/* Writing the stream of a backup. A thread of its own compresses, encrypts and writes, while the caller gathers the next item. */
 #include "backup/stream.h"
 
 #include "base/file.h"
+#include "base/lane.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 
 #define LEVEL                                                                                      \
-    3 /* zstd's own choice: beyond it records of keys get hardly smaller, and much slower */
+    1 /* records of keys get hardly smaller beyond it, key tokens not at all, and it takes twice the time */
+#define BEHIND 4 /* items */
+
+struct item {
+    size_t n;
+    uint8_t bytes[BK_ITEM_HEAD + BK_ITEM_MOST];
+};
 
 struct bk_out {
     int fd;
     const char *file;
     struct bk_pulse pulse;
+    uint64_t bytes; /* of items, for the pulse */
+    struct klm_lane *lane;
+    pthread_t thread;
+    bool running;
+    /* The thread's own while it runs */
     struct kr_chunks *chunks;
     ZSTD_CCtx *zstd;
     uint8_t *plain, *sealed;
-    size_t n, chunk;         /* bytes in plain, and how many it takes */
-    uint64_t bytes, written; /* of items, of the file */
+    size_t n, chunk;  /* bytes in plain, and how many it takes */
+    uint64_t written; /* of the file */
+    klm_rc rc;
+    struct klm_diag diag;
 };
+
+/* Wait until the thread has ended. */
+static void join(struct bk_out *out)
+{
+    if (out->running) {
+        pthread_join(out->thread, NULL);
+        out->running = false;
+    }
+}
 
 void bk_out_free(struct bk_out **out)
 {
@@ -28,6 +52,11 @@ void bk_out_free(struct bk_out **out)
 
     *out = NULL;
     if (o) {
+        if (o->running) {
+            klm_lane_end(o->lane, KLM_E_CANCELLED);
+        }
+        join(o);
+        klm_lane_free(&o->lane);
         kr_chunks_free(&o->chunks);
         ZSTD_freeCCtx(o->zstd);
         free(o->plain);
@@ -47,6 +76,7 @@ static klm_rc set_up(struct bk_out *out, const struct kr_backup *key)
     if (ZSTD_isError(ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_compressionLevel, LEVEL))) {
         return KLM_E_INTERNAL;
     }
+    KLM_TRY(klm_lane_new(BEHIND, sizeof(struct item), &out->lane));
     return kr_chunks_new(key, true, &out->chunks);
 }
 
@@ -74,7 +104,6 @@ static klm_rc write_chunk(struct bk_out *out, bool last, struct klm_diag *diag)
     const size_t n = KR_CHUNK_HEAD + out->n + KR_CHUNK_TAG;
     klm_rc rc;
 
-    KLM_TRY(out->pulse.go_on(out->pulse.arg, out->bytes));
     KLM_TRY(kr_chunk_seal(out->chunks, KLM_SLICE(out->plain, out->n), last, out->sealed));
     rc = klm_write_all(out->fd, out->sealed, n);
     if (rc != KLM_OK) {
@@ -107,26 +136,82 @@ static klm_rc compress(struct bk_out *out, struct klm_slice in, ZSTD_EndDirectiv
     return KLM_OK;
 }
 
+/* Everything that is given, and the end unless it is given up. */
+static klm_rc write_items(struct bk_out *out)
+{
+    const struct item *item;
+    klm_rc why = KLM_OK;
+
+    while ((item = klm_lane_take(out->lane, &why))) {
+        KLM_TRY(compress(out, KLM_SLICE(item->bytes, item->n), ZSTD_e_continue, &out->diag));
+    }
+    KLM_TRY(why);
+    KLM_TRY(compress(out, KLM_SLICE(NULL, 0), ZSTD_e_end, &out->diag));
+    return write_chunk(out, true, &out->diag);
+}
+
+static void *write_behind(void *arg)
+{
+    struct bk_out *out = arg;
+
+    out->rc = write_items(out);
+    klm_lane_close(out->lane);
+    return NULL;
+}
+
+/* The outcome of the thread, which has ended. */
+static klm_rc outcome(struct bk_out *out, struct klm_diag *diag)
+{
+    join(out);
+    if (diag && out->diag.msg != KLM_MSG_NONE) {
+        *diag = out->diag;
+    }
+    return out->rc;
+}
+
+static klm_rc begin(struct bk_out *out)
+{
+    KLM_TRY(out->rc); /* it has failed before */
+    if (!out->running && pthread_create(&out->thread, NULL, write_behind, out) != 0) {
+        return KLM_E_LIMIT;
+    }
+    out->running = true;
+    return KLM_OK;
+}
+
 klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice payload,
                    struct klm_diag *diag)
 {
     const uint8_t head[BK_ITEM_HEAD] = {(uint8_t)kind, (uint8_t)(payload.n >> 24),
                                         (uint8_t)(payload.n >> 16), (uint8_t)(payload.n >> 8),
                                         (uint8_t)payload.n};
+    struct item *item;
 
     if (payload.n > BK_ITEM_MOST) {
         return KLM_E_LIMIT;
     }
-    KLM_TRY(compress(out, KLM_SLICE(head, sizeof head), ZSTD_e_continue, diag));
-    KLM_TRY(compress(out, payload, ZSTD_e_continue, diag));
+    KLM_TRY(out->pulse.go_on(out->pulse.arg, out->bytes));
+    KLM_TRY(begin(out));
+    item = klm_lane_slot(out->lane);
+    if (!item) {
+        return outcome(out, diag);
+    }
+    memcpy(item->bytes, head, sizeof head);
+    if (payload.n) {
+        memcpy(item->bytes + sizeof head, payload.p, payload.n);
+    }
+    item->n = sizeof head + payload.n;
+    klm_lane_give(out->lane);
     out->bytes += sizeof head + payload.n;
     return KLM_OK;
 }
 
 klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag)
 {
-    KLM_TRY(compress(out, KLM_SLICE(NULL, 0), ZSTD_e_end, diag));
-    return write_chunk(out, true, diag);
+    KLM_TRY(out->pulse.go_on(out->pulse.arg, out->bytes));
+    KLM_TRY(begin(out));
+    klm_lane_end(out->lane, KLM_OK);
+    return outcome(out, diag);
 }
 
 uint64_t bk_out_bytes(const struct bk_out *out)

@@ -34,7 +34,8 @@ static klm_rc found_one(void *arg, struct klm_slice key, struct klm_slice record
 
 static klm_rc is_empty(struct st_view *view, bool *empty)
 {
-    static const enum st_table tables[] = {ST_TOKEN, ST_CERT, ST_RING, ST_DRIVE, ST_USAGE};
+    static const enum st_table tables[] = {ST_TOKEN, ST_CERT,   ST_RING,  ST_DRIVE,
+                                           ST_USAGE, ST_OBJECT, ST_CLIENT};
     const struct st_range one = {.limit = 1};
     bool found = false;
 

@@ -8,7 +8,7 @@
 
 /* What is here before the restore. */
 struct bk_present {
-    bool there, readable, empty; /* a store; it opens; it holds no keys, rings, drives or usage */
+    bool there, readable, empty; /* a store; it opens; it holds nothing that people miss */
     uint8_t id[BK_ID];
     uint64_t number; /* of its last change, or the highest that the journal knows of */
     char server_id[KM_SERVER_ID_MAX];

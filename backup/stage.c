@@ -245,12 +245,12 @@ static klm_rc put_config(struct staging *s, const struct bk_path *path, struct k
     return km_switch_file(r->swap, path->path, path->name, klm_buf_as_slice(&text), 0600, r->diag);
 }
 
-/* The text that an edit of the drive table is compared with lies in the folder of the store, so it comes with the new one. */
-static klm_rc put_base(struct staging *s, struct klm_slice content)
+/* The text that an edit of a view is compared with lies in the folder of the store, so it comes with the new one. */
+static klm_rc put_beside(struct staging *s, const char *name, struct klm_slice content)
 {
     char path[4400];
 
-    snprintf(path, sizeof path, "%s/filedrive.base", km_switch_store(s->r->swap));
+    snprintf(path, sizeof path, "%s/%s", km_switch_store(s->r->swap), name);
     return klm_file_create(path, content, 0600, s->r->diag);
 }
 
@@ -263,8 +263,8 @@ static klm_rc put_file(struct staging *s, size_t i)
     if (strcmp(path->name, BK_NAME_CONFIG) == 0) {
         return s->there[i] ? put_config(s, path, content) : KLM_OK;
     }
-    if (strcmp(path->name, BK_NAME_TABLE_BASE) == 0) {
-        return s->there[i] ? put_base(s, content) : KLM_OK;
+    if (path->beside) {
+        return s->there[i] ? put_beside(s, path->beside, content) : KLM_OK;
     }
     return km_switch_file(s->r->swap, path->path, path->name,
                           !s->there[i]    ? KLM_SLICE(NULL, 0)

@@ -1,11 +1,12 @@
 /* The stream inside a backup: items, compressed (zstd), in encrypted chunks. Writing and reading go straight through, in memory that does
- * not grow with the backup. */
+ * not grow with the backup, on a thread beside the caller's; so one of them uses the file until it is ended or freed, and a failure to write may show a few
+ * items later. */
 #ifndef BACKUP_STREAM_H
 #define BACKUP_STREAM_H
 
 #include "backup/format.h"
 
-/* Asked at each chunk, with the bytes of items so far: any outcome but KLM_OK ends the work and is its outcome (KLM_E_CLOSED: cancelled,
+/* Asked at each item, on the caller's thread, with the bytes of items so far: any outcome but KLM_OK ends the work and is its outcome (KLM_E_CLOSED: cancelled,
  * KLM_E_TIMEOUT: took too long). */
 struct bk_pulse {
     klm_rc (*go_on)(void *arg, uint64_t bytes);
@@ -21,7 +22,7 @@ klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice paylo
                    struct klm_diag *diag) KLM_MUST_USE;
 /* The end: everything was written to fd, not synced yet. */
 klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag) KLM_MUST_USE;
-/* Bytes written to the file so far, without the header. */
+/* Bytes written to the file, without the header; after bk_out_end. */
 uint64_t bk_out_bytes(const struct bk_out *out);
 void bk_out_free(struct bk_out **out);
 

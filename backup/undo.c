@@ -113,7 +113,7 @@ static klm_rc put_file(struct bk_restoring *r, const char *kept, const struct bk
     struct klm_buf text;
     klm_rc rc;
 
-    if (strcmp(path->name, BK_NAME_TABLE_BASE) == 0) {
+    if (path->beside) {
         return KLM_OK; /* it lies in the store's folder */
     }
     snprintf(copy, sizeof copy, "%s/%s", kept, path->name);

@@ -132,3 +132,8 @@ klm_rc klm_random(void *p, size_t n)
     }
     return KLM_OK;
 }
+
+void klm_random_stir(const void *p, size_t n)
+{
+    RAND_add(p, n > INT_MAX ? INT_MAX : (int)n, 0.0);
+}

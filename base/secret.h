@@ -26,5 +26,7 @@ bool klm_secret_equal(const void *a, const void *b, size_t n) KLM_MUST_USE;
 void klm_wipe(void *p, size_t n);
 /* n random bytes from the crypto library's private generator. KLM_E_CRYPTO when it fails: never go on. */
 klm_rc klm_random(void *p, size_t n) KLM_MUST_USE;
+/* Stir bytes of a stranger into the generator: they can do no harm, and count for nothing. */
+void klm_random_stir(const void *p, size_t n);
 
 #endif

@@ -62,6 +62,11 @@ void klm_stream_unref_(struct klm_stream *s)
         return;
     }
     close_fd(s);
+    if (s->ssl && SSL_is_init_finished(s->ssl)) {
+        /* RFC 4346, 7.2.1: a connection that was not closed in order is no reason not to resume its session. What broke it by a fatal alert is forgotten all the
+         * same. */
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(s->ssl);
     klm_tls_ctx_free(&s->ctx);
     klm_buf_done(&s->in);
@@ -368,6 +373,12 @@ void klm_stream_message_done(struct klm_stream *stream)
     }
 }
 
+void klm_stream_idle(struct klm_stream *stream, uint32_t idle_ms)
+{
+    stream->cfg.idle_ms = idle_ms;
+    klm_stream_update_(stream);
+}
+
 void klm_stream_pause(struct klm_stream *stream, bool pause)
 {
     if (stream->paused == pause) {
@@ -398,6 +409,11 @@ void klm_stream_close(struct klm_stream *stream)
         klm_stream_flush_(stream);
         klm_stream_update_(stream);
     }
+}
+
+bool klm_stream_waits(const struct klm_stream *stream)
+{
+    return !stream->busy;
 }
 
 struct ssl_st *klm_stream_ssl(struct klm_stream *stream)

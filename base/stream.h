@@ -20,6 +20,7 @@ struct klm_stream_config {
     uint32_t
         message_ms; /* deadline from the first byte of a message (klm_stream_message_begun) to its end */
     uint32_t write_ms; /* deadline for the peer to take what we send */
+    bool lean;         /* keep no memory between messages: for very many that are mostly idle */
 };
 
 /* What the owner hears. After closed the stream may be freed, and nothing more is called. */
@@ -44,12 +45,16 @@ void klm_stream_message_done(struct klm_stream *stream);
 /* Send now what the socket takes, keep the rest; within a callback, at its end and in one write. KLM_E_LIMIT (nothing of
  * it is sent), KLM_E_CLOSED, KLM_E_STATE during the handshake. */
 klm_rc klm_stream_send(struct klm_stream *stream, struct klm_slice bytes) KLM_MUST_USE;
+/* Another idle deadline from now on, 0: never. */
+void klm_stream_idle(struct klm_stream *stream, uint32_t idle_ms);
 /* Stop or go on reading, while a request is carried out. When it goes on with unread input, data is called again. */
 void klm_stream_pause(struct klm_stream *stream, bool pause);
 /* Close when all is sent; closed is called later, on the loop. */
 void klm_stream_close(struct klm_stream *stream);
 /* Free at once, from closed or before any use; never from within another callback of it (use close there). */
 void klm_stream_free(struct klm_stream **stream);
+/* Is it only waiting for the other side: no worker is at its handshake? */
+bool klm_stream_waits(const struct klm_stream *stream);
 /* The SSL object, borrowed; NULL in clear. */
 struct ssl_st *klm_stream_ssl(struct klm_stream *stream);
 /* Words on why the stream ended, for a message ("certificate verify failed (SSL routines)"); never NULL, may be empty. */

@@ -14,7 +14,7 @@
 
 #define STEP_FIRST 4096
 #define STEP_MAX 65536
-#define KEEP_MAX 16384 /* bytes of memory an empty input keeps */
+#define KEEP_MAX 16384 /* bytes of memory an empty input or output keeps */
 #define LINGER_MS 1000
 #define READS_MAX 64 /* records taken in one turn, so that one peer does not keep the loop */
 
@@ -118,10 +118,15 @@ static long read_once(struct klm_stream *s)
     return got;
 }
 
+static size_t keep_of(const struct klm_stream *s)
+{
+    return s->cfg.lean ? 0 : KEEP_MAX;
+}
+
 /* A stream that waits for its next request holds little memory. */
 static void shrink(struct klm_stream *s)
 {
-    if (s->in.n == 0 && s->in.cap > KEEP_MAX) {
+    if (s->in.n == 0 && s->in.cap > keep_of(s)) {
         klm_buf_done(&s->in);
     }
     if (s->in.n == 0) {
@@ -143,6 +148,7 @@ void klm_stream_read_(struct klm_stream *s)
         }
     }
     if (s->in.n == before) {
+        shrink(s);
         return;
     }
     s->activity = klm_clock_mono_ms();
@@ -239,7 +245,7 @@ void klm_stream_flush_(struct klm_stream *s)
         s->activity = klm_clock_mono_ms();
     }
     if (s->out.n == 0) {
-        if (s->out.cap > KEEP_MAX) {
+        if (s->out.cap > keep_of(s)) {
             klm_buf_done(&s->out);
         }
         flushed(s);

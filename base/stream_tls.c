@@ -8,7 +8,21 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
+
+/* OpenSSL's words on a step that failed and, of a certificate that was refused, what is wrong with it. */
+static void say_step(struct klm_stream *s)
+{
+    bool refused = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    long why = SSL_get_verify_result(s->ssl);
+
+    klm_openssl_error(s->step_words, sizeof s->step_words);
+    if (refused && why != X509_V_OK) {
+        snprintf(s->step_words, sizeof s->step_words, "certificate verify failed: %s",
+                 X509_verify_cert_error_string(why));
+    }
+}
 
 /* On a worker: one step, as far as the peer's bytes reach. */
 static void handshake_run(struct klm_job *job)
@@ -26,7 +40,7 @@ static void handshake_run(struct klm_job *job)
         s->handshake = SSL_ERROR_ZERO_RETURN;
     }
     /* Not yet where the owner may read it: the stream may have ended on the loop meanwhile. */
-    klm_openssl_error(s->step_words, sizeof s->step_words);
+    say_step(s);
 }
 
 static void handshake_failed(struct klm_stream *s, klm_rc why, const char *words)

@@ -1,6 +1,8 @@
 /* TLS contexts and the few questions asked of a connection. */
 #include "base/tls.h"
 
+#include "base/clock.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -14,10 +16,14 @@
 
 #define CIPHERS12 "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 #define TICKET_SECONDS 3600
+#define CHAIN_BYTES_MAX 65536 /* of all that a client shows, where nobody asks who signed it */
 
 struct klm_tls_ctx {
     SSL_CTX *ssl;
     atomic_uint refs;
+    bool any_client, required; /* and what klm_tls_recheck asks */
+    int key_bits;              /* strength of the key in OpenSSL's measure */
+    int ec_bits;               /* 0: any kind of key */
 };
 
 const char *klm_openssl_error(char *out, size_t cap)
@@ -68,6 +74,22 @@ static klm_rc set_protocol(SSL_CTX *ssl, const struct klm_tls_config *cfg, struc
     return KLM_OK;
 }
 
+/* OpenSSL wants these lists in memory that it may change, by its types. */
+static klm_rc set_curves(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
+{
+    char list[128];
+
+    snprintf(list, sizeof list, "%s", cfg->groups ? cfg->groups : "");
+    if (cfg->groups && SSL_CTX_set1_groups_list(ssl, list) != 1) {
+        return refused(diag, "groups");
+    }
+    snprintf(list, sizeof list, "%s", cfg->sigalgs ? cfg->sigalgs : "");
+    if (cfg->sigalgs && SSL_CTX_set1_sigalgs_list(ssl, list) != 1) {
+        return refused(diag, "signature algorithms");
+    }
+    return KLM_OK;
+}
+
 static klm_rc set_own(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
 {
     if (!cfg->cert || !cfg->key) {
@@ -86,6 +108,86 @@ static klm_rc set_own(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm
         }
     }
     return KLM_OK;
+}
+
+/* ---- Clients that may show any certificate */
+
+/* Is the key of the kind and strength that is asked? As OpenSSL measures: RSA of 2048 bits is 112, P-256 is 128. */
+static bool strong_enough(const struct klm_tls_ctx *ctx, X509 *cert)
+{
+    EVP_PKEY *key = X509_get0_pubkey(cert);
+
+    if (!key || EVP_PKEY_get_security_bits(key) < ctx->key_bits) {
+        return false;
+    }
+    return ctx->ec_bits == 0 ||
+           (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && EVP_PKEY_get_bits(key) >= ctx->ec_bits);
+}
+
+/* X509_V_OK, or what is wrong with it today. */
+static int judge(const struct klm_tls_ctx *ctx, X509 *cert)
+{
+    time_t now = (time_t)(klm_clock() / 1000000);
+
+    if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0) {
+        return X509_V_ERR_CERT_NOT_YET_VALID;
+    }
+    if (X509_cmp_time(X509_get0_notAfter(cert), &now) < 0) {
+        return X509_V_ERR_CERT_HAS_EXPIRED;
+    }
+    return strong_enough(ctx, cert) ? X509_V_OK : X509_V_ERR_EE_KEY_TOO_SMALL;
+}
+
+/* In the place of OpenSSL's own check of a chain. Its outcome becomes the alert that the client gets. */
+static int check_any(X509_STORE_CTX *store, void *arg)
+{
+    X509 *cert = X509_STORE_CTX_get0_cert(store);
+    int why = cert ? judge(arg, cert) : X509_V_ERR_UNSPECIFIED;
+
+    X509_STORE_CTX_set_error(store, why);
+    return why == X509_V_OK;
+}
+
+klm_rc klm_tls_recheck(const struct klm_tls_ctx *ctx, struct ssl_st *ssl, const char **words)
+{
+    X509 *cert = SSL_get0_peer_certificate(ssl);
+    int why = X509_V_OK;
+
+    if (!ctx->any_client) {
+        return KLM_OK;
+    }
+    if (cert) {
+        why = judge(ctx, cert);
+    } else if (ctx->required) {
+        *words = "no certificate was shown";
+        return KLM_E_DENIED;
+    }
+    ERR_clear_error();
+    if (why != X509_V_OK) {
+        *words = X509_verify_cert_error_string(why);
+        return KLM_E_DENIED;
+    }
+    return KLM_OK;
+}
+
+/* Security levels in bits, as SSL_CTX_set_security_level(3) has them. */
+static int bits_of_level(int level)
+{
+    static const int bits[] = {0, 80, 112, 128, 192, 256};
+
+    return bits[level < 0 ? 0 : level > 5 ? 5 : level];
+}
+
+static void take_any(struct klm_tls_ctx *ctx, const struct klm_tls_config *cfg)
+{
+    ctx->any_client = cfg->server && cfg->any_client && cfg->client_auth != KLM_TLS_AUTH_NONE;
+    ctx->required = cfg->client_auth == KLM_TLS_AUTH_REQUIRED;
+    ctx->key_bits = bits_of_level(cfg->security_level);
+    ctx->ec_bits = (int)cfg->client_ec_bits;
+    if (ctx->any_client) {
+        SSL_CTX_set_cert_verify_callback(ctx->ssl, check_any, ctx);
+        SSL_CTX_set_max_cert_list(ctx->ssl, CHAIN_BYTES_MAX);
+    }
 }
 
 /* Roles (extended key usage) are checked where a peer's role is known, so any purpose passes here.
@@ -113,7 +215,7 @@ static klm_rc set_peer(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct kl
     return KLM_OK;
 }
 
-static klm_rc set_behaviour(SSL_CTX *ssl, struct klm_diag *diag)
+static klm_rc set_behaviour(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
 {
     static const unsigned char context[] = "klm";
 
@@ -123,8 +225,16 @@ static klm_rc set_behaviour(SSL_CTX *ssl, struct klm_diag *diag)
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_dh_auto(ssl, 1);
-    /* Sessions live in tickets alone: nothing is kept here, and a new context forgets them all. */
-    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    /* Sessions live in tickets: nothing is kept here but, where that is asked for, those of clients of TLS 1.2 that take none. A new context forgets them
+     * all. */
+    SSL_CTX_set_session_cache_mode(ssl, cfg->server && cfg->sessions_max ? SSL_SESS_CACHE_SERVER
+                                                                         : SSL_SESS_CACHE_OFF);
+    SSL_CTX_sess_set_cache_size(ssl, (long)cfg->sessions_max);
+    if (cfg->sessions_max) {
+        /* A client that is gone without close_notify may come back: else the library takes that for an attack and forgets its session. Framing tells where a
+         * message ends. */
+        SSL_CTX_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    }
     SSL_CTX_set_timeout(ssl, TICKET_SECONDS);
     if (SSL_CTX_set_num_tickets(ssl, 1) != 1 || SSL_CTX_set_max_early_data(ssl, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl, 0) != 1 ||
@@ -137,9 +247,10 @@ static klm_rc set_behaviour(SSL_CTX *ssl, struct klm_diag *diag)
 static klm_rc set_all(SSL_CTX *ssl, const struct klm_tls_config *cfg, struct klm_diag *diag)
 {
     KLM_TRY(set_protocol(ssl, cfg, diag));
+    KLM_TRY(set_curves(ssl, cfg, diag));
     KLM_TRY(set_own(ssl, cfg, diag));
     KLM_TRY(set_peer(ssl, cfg, diag));
-    return set_behaviour(ssl, diag);
+    return set_behaviour(ssl, cfg, diag);
 }
 
 klm_rc klm_tls_ctx_new(const struct klm_tls_config *cfg, struct klm_diag *diag,
@@ -157,6 +268,7 @@ klm_rc klm_tls_ctx_new(const struct klm_tls_config *cfg, struct klm_diag *diag,
         return refused(diag, "a new context");
     }
     KLM_TRY(set_all(ctx->ssl, cfg, diag));
+    take_any(ctx, cfg);
     *out = ctx;
     ctx = NULL;
     return KLM_OK;

@@ -26,6 +26,7 @@ struct klm_tls_config {
     int min_version, max_version;         /* 12 or 13 */
     const char *ciphers12;                /* OpenSSL cipher list for 1.2, NULL: ECDHE with AEAD */
     const char *suites13;                 /* OpenSSL cipher suites for 1.3, NULL: the library's */
+    const char *groups, *sigalgs;         /* OpenSSL lists, NULL: the library's */
     enum klm_tls_client_auth client_auth; /* server: what is asked of clients */
     struct evp_pkey_st *key;      /* borrowed, referenced; NULL: no own certificate (client) */
     struct x509_st *cert;         /* borrowed */
@@ -34,6 +35,13 @@ struct klm_tls_config {
     struct x509_st *const *trust; /* borrowed: the authorities a peer may chain to */
     size_t trust_n;
     int security_level; /* OpenSSL's: 2 is usual, 1 allows 1024-bit RSA certificates */
+    /* Server: take whatever certificate a client shows, also one it signed itself, if it is valid today and its key is strong enough for the security level.
+     * That the client has its private key is proved; who it is is decided by the certificate's fingerprint elsewhere. trust is of no use then. */
+    bool any_client;
+    /* Of any_client: the key is of an elliptic curve of so many bits at least; 0: any kind of key. */
+    unsigned client_ec_bits;
+    /* Server: sessions of TLS 1.2 kept for clients that take no ticket; 0: those begin anew each time. */
+    unsigned sessions_max;
 };
 
 /* Build a context. KLM_E_CRYPTO with a message that names what OpenSSL refused. */
@@ -50,6 +58,11 @@ klm_rc klm_tls_exporter(struct ssl_st *ssl, const char *label, struct klm_slice 
                         uint8_t *out, size_t n) KLM_MUST_USE;
 /* DER of the peer's certificate into the pool; KLM_E_NOTFOUND when it showed none. */
 klm_rc klm_tls_peer_cert(struct ssl_st *ssl, struct klm_pool *pool, struct klm_slice *der)
+    KLM_MUST_USE;
+
+/* What the handshake asks of a client's certificate, asked again: a resumed session brings the one of its first handshake, unasked. Of contexts with any_client.
+ * KLM_E_DENIED, *words (static) says why; KLM_OK also when none was shown and none is required. */
+klm_rc klm_tls_recheck(const struct klm_tls_ctx *ctx, struct ssl_st *ssl, const char **words)
     KLM_MUST_USE;
 
 /* OpenSSL's own words on its last failure, its queue emptied; for inserts. out of cap bytes, returned. */

@@ -8,8 +8,8 @@
 struct command;
 typedef void handler_fn(struct con_run *run, const struct command *command, const char **words,
                         size_t n);
-static handler_fn con_backup, con_restore, con_exit, con_export, con_help, con_import, con_login,
-    con_modconfig;
+static handler_fn con_backup, con_restore, con_client, con_exit, con_export, con_help, con_import,
+    con_login, con_modconfig;
 
 struct command {
     const char *name, *aliases;
@@ -133,11 +133,20 @@ static klm_rc options(struct con_run *run, const struct command *command, struct
     return KLM_OK;
 }
 
+static void finish(struct con_run *run, const struct command *command, struct km_call **call)
+{
+    size_t before = run->out->n;
+
+    con_finish(run, call);
+    if (run->status == 0 && run->out->n == before) { /* an operator wants to see that it was done */
+        con_line(run, klm_pool_printf(run->pool, "%s processed", command->name));
+    }
+}
+
 static void run_verb(struct con_run *run, const struct command *command, const char **words,
                      size_t n)
 {
     struct klm_diag diag = {0};
-    size_t before = run->out->n;
     struct km_call *call;
     klm_rc rc;
 
@@ -158,10 +167,7 @@ static void run_verb(struct con_run *run, const struct command *command, const c
         km_call_free(&call);
         return;
     }
-    con_finish(run, &call);
-    if (run->status == 0 && run->out->n == before) { /* an operator wants to see that it was done */
-        con_line(run, klm_pool_printf(run->pool, "%s processed", command->name));
-    }
+    finish(run, command, &call);
 }
 
 /* ---- Commands that are more than their verb */
@@ -204,76 +210,127 @@ static const char *take_value(const char **words, size_t *n, const char *word)
     return NULL;
 }
 
-/* The password: from a file, from the file of the configuration (none is set then), or asked for. Never a word of the command. */
-static klm_rc backup_password(struct con_run *run, const char *file, bool ask, bool twice,
-                              const char **out)
+/* A password that a command needs, and is never a word of. */
+struct secret {
+    const char *prompt;
+    enum klm_msg_id none; /* says why there is none */
+    bool twice;           /* it is new */
+    bool optional;        /* nobody is asked unless the command says so */
+};
+
+/* The password: from a file, or asked for. Not set where it is optional and the command asks for none. */
+static klm_rc get_secret(struct con_run *run, const struct secret *secret, const char *file,
+                         bool ask, const char **out)
 {
-    struct km_state *state = km_state_get(run->context->server);
-    const bool configured = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL;
     struct klm_buf typed;
     klm_rc rc = KLM_E_USAGE;
 
-    km_state_put(&state);
     if (file) {
         return con_file_secret(run, file, 4096, out);
     }
-    if (configured && !ask) {
+    if (secret->optional && !ask) {
         return KLM_OK;
     }
     klm_buf_init_wiping(&typed, 4096);
     if (run->context->ask) {
-        rc = run->context->ask(run->context->ask_arg, "Password of the backup", twice, &typed);
+        rc = run->context->ask(run->context->ask_arg, secret->prompt, secret->twice, &typed);
     }
     if (rc == KLM_OK) {
         *out = klm_pool_strn(run->pool, (const char *)typed.p, typed.n);
         rc = *out ? KLM_OK : KLM_E_NOMEM;
     } else {
-        CON_REFUSE(run, rc, KLM_MSG_BK_PASSWORD_ASK, klm_rc_text(rc));
+        CON_REFUSE(run, rc, secret->none, klm_rc_text(rc));
     }
     klm_buf_done(&typed);
     return rc;
 }
 
-static void backup_start(struct con_run *run, const struct command *command, enum km_verb_id verb,
-                         const char **words, size_t n)
+static klm_rc set_secret(struct con_run *run, struct km_call *call, const struct secret *secret,
+                         const char *file, bool ask)
 {
-    const char *file = take_value(words, &n, "-passwordfile"), *password = NULL;
+    const char *password = NULL;
+    struct klm_diag diag = {0};
+    klm_rc rc;
+
+    KLM_TRY(get_secret(run, secret, file, ask, &password));
+    if (!password) {
+        return KLM_OK;
+    }
+    rc = km_call_set(call, "password", password, &diag);
+    if (rc != KLM_OK) {
+        con_refuse_diag(run, KLM_E_USAGE, &diag);
+    }
+    return rc;
+}
+
+static bool has_word(const char **words, size_t n, const char *word)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (strcasecmp(words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A verb with a password: -passwordfile FILE or -ask. */
+static void run_with_secret(struct con_run *run, const struct command *command,
+                            const struct secret *secret, const char **words, size_t n)
+{
+    const char *file = take_value(words, &n, "-passwordfile");
     const bool ask = take_word(words, &n, "-ask");
     struct klm_diag diag = {0};
-    struct command one = *command;
     struct km_call *call;
     klm_rc rc;
 
-    for (size_t i = 1; i < n; i++) {
-        if (strcasecmp(words[i], "-password") == 0) {
-            CON_REFUSE(run, KLM_E_USAGE, KLM_MSG_BK_PASSWORD_ASK,
-                       "it is never a word of a command");
-            return;
-        }
-    }
-    one.verb = verb;
-    if (con_call(run, verb, &call) != KLM_OK) {
+    if (has_word(words, n, "-password")) {
+        CON_REFUSE(run, KLM_E_USAGE, secret->none, "it is never a word of a command");
         return;
     }
-    rc = options(run, &one, call, words, n);
+    if (con_call(run, command->verb, &call) != KLM_OK) {
+        return;
+    }
+    rc = options(run, command, call, words, n);
     if (rc == KLM_OK && km_call_check(call, &diag) != KLM_OK) {
         con_refuse_diag(run, KLM_E_USAGE, &diag);
         rc = KLM_E_USAGE;
     }
     if (rc == KLM_OK) {
-        rc = backup_password(run, file, ask, verb == KM_BACKUP_RUN, &password);
-    }
-    if (rc == KLM_OK && password) {
-        rc = km_call_set(call, "password", password, &diag);
-        if (rc != KLM_OK) {
-            con_refuse_diag(run, KLM_E_USAGE, &diag);
-        }
+        rc = set_secret(run, call, secret, file, ask);
     }
     if (rc != KLM_OK) {
         km_call_free(&call);
         return;
     }
-    con_finish(run, &call);
+    finish(run, command, &call);
+}
+
+/* Without a word about it, the password is that of the file of the configuration, where it names one. */
+static void backup_start(struct con_run *run, const struct command *command, enum km_verb_id verb,
+                         const char **words, size_t n)
+{
+    struct km_state *state = km_state_get(run->context->server);
+    const struct secret secret = {
+        .prompt = "Password of the backup",
+        .none = KLM_MSG_BK_PASSWORD_ASK,
+        .twice = verb == KM_BACKUP_RUN,
+        .optional = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL};
+    struct command one = *command;
+
+    km_state_put(&state);
+    one.verb = verb;
+    run_with_secret(run, &one, &secret, words, n);
+}
+
+static void con_client(struct con_run *run, const struct command *command, const char **words,
+                       size_t n)
+{
+    static const struct secret secret = {.prompt = "Password of the client",
+                                         .none = KLM_MSG_CLIENT_PASSWORD_ASK,
+                                         .twice = true,
+                                         .optional = true};
+
+    run_with_secret(run, command, &secret, words, n);
 }
 
 static void con_backup(struct con_run *run, const struct command *command, const char **words,

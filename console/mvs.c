@@ -268,7 +268,7 @@ klm_rc con_call(struct con_run *run, enum km_verb_id verb, struct km_call **out)
         CON_REFUSE(run, rc, KLM_MSG_NO_MEMORY, "the command");
         return rc;
     }
-    if (!km_may(run->context->actor.roles, km_verb(verb)->right)) {
+    if (!km_call_may(*out)) {
         con_finish(run, out); /* refused and audited, before a file it names is looked at */
         return KLM_E_DENIED;
     }

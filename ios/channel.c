@@ -2,10 +2,10 @@
 #include "ios/channel.h"
 
 #include "base/clock.h"
+#include "base/lookup.h"
 #include "base/tls.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -111,24 +111,24 @@ static unsigned count(const struct addrinfo *list)
 klm_rc ios_channel_connect(struct ios_channel *channel, const char *host, uint16_t port,
                            uint64_t until)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
+    KLM_AUTO(klm_lookup_free) struct klm_lookup *lookup = NULL;
+    const struct addrinfo *list = NULL;
+    const char *why = "";
     char service[8];
-    klm_rc rc = KLM_E_NOTFOUND;
-    int err;
+    klm_rc rc;
 
     snprintf(service, sizeof service, "%u", (unsigned)port);
-    err = getaddrinfo(host, service, &hints, &list);
-    if (err != 0) {
-        return fail_text(channel, rc, gai_strerror(err));
+    rc = klm_lookup_wait(host, service, SOCK_STREAM, until, &lookup, &list, &why);
+    if (rc != KLM_OK) {
+        return fail_text(channel, rc, why);
     }
+    rc = KLM_E_NOTFOUND;
     for (const struct addrinfo *a = list; a && rc != KLM_OK; a = a->ai_next) {
         uint64_t now = klm_clock_mono_ms();
         uint64_t left = until > now ? until - now : 0;
 
         rc = connect_one(channel, a, now + left / count(a));
     }
-    freeaddrinfo(list);
     return rc;
 }
 

@@ -23,8 +23,7 @@ struct ios_channel {
 
 /* A channel that is not connected. */
 void ios_channel_init(struct ios_channel *channel);
-/* Connect to a host name or address; each address of it gets its share of the time until until. Looking the name up takes as long as the
- * system's resolver takes. KLM_E_IO, KLM_E_TIMEOUT, KLM_E_NOTFOUND (no such name). */
+/* Connect to a host name or address; its name is looked up, and each address of it gets its share of what is left, until until. KLM_E_IO, KLM_E_TIMEOUT, KLM_E_NOTFOUND (no such name). */
 klm_rc ios_channel_connect(struct ios_channel *channel, const char *host, uint16_t port,
                            uint64_t until) KLM_MUST_USE;
 /* TLS handshake as the client. KLM_E_STATE when the server has sent something before its turn; KLM_E_CRYPTO when the handshake fails: the

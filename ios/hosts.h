@@ -1,6 +1,7 @@
 /* The key managers of a host (IECIOSxx): the primary is used exclusively unless it fails after retries, then the secondary; the primary is used
- * again when it is back. Connections stay open for the next request. A refusal is an answer: it never leads to the other key manager, but for an array
- * at power on (ios_hosts_ask_any).
+ * again when it is back. Connections stay open for the next request. A refusal is an answer, not a failure (isklm reference 6.1: "used exclusively unless it fails
+ * and all retries failed"): for a tape drive it never leads to the other key manager, which may know less of labels, profiles and of what was given out. A
+ * disk array speaks for itself, and any key manager that it knows may unlock it: at power on it asks the other one, too (ios_hosts_ask_any).
  * One thread uses it. Failures, changes to the secondary and back are said as messages. */
 #ifndef IOS_HOSTS_H
 #define IOS_HOSTS_H

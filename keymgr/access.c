@@ -72,13 +72,16 @@ static const char *kind_of(const struct km_call *call)
     return name;
 }
 
-/* The task acts for its drives: what its user may do, they may, unless they or their kind stand in the list themselves. */
+/* The task acts for its drives and clients: what its user may do, they may, unless they or their kind or group stand in the list themselves. */
 static void who_asks(const struct km_call *call, char user[USER_MAX], struct pr_who *out)
 {
     *out = (struct pr_who){.user = user, .groups = call->actor.groups};
     upper(call->actor.name, user);
     if (call->actor.kind == KM_ACTOR_DRIVE) {
         out->groups = kind_of(call);
+        km_task_user(call->server, call->profiles, &out->behalf, &out->behalf_group);
+    } else if (call->actor.kind == KM_ACTOR_CLIENT) {
+        out->groups = call->actor.group;
         km_task_user(call->server, call->profiles, &out->behalf, &out->behalf_group);
     }
 }

@@ -19,6 +19,8 @@ static const char *kind_name(enum km_actor_kind kind)
         return "drive";
     case KM_ACTOR_PARTNER:
         return "partner";
+    case KM_ACTOR_CLIENT:
+        return "client";
     }
     return "";
 }
@@ -30,6 +32,8 @@ const char *km_thread_text(enum km_actor_kind kind)
         return "KeyServing";
     case KM_ACTOR_PARTNER:
         return "Partner";
+    case KM_ACTOR_CLIENT:
+        return "KMIP";
     case KM_ACTOR_SYSTEM:
     case KM_ACTOR_OPERATOR:
         break;

@@ -6,14 +6,15 @@
 #include <string.h>
 
 #define FACT_CHANGED                                                                               \
-    "backup.changed" /* number of the last change of keys, rings, drives, groups, profiles */
+    "backup.changed" /* number of the last change of keys, objects, rings, drives, clients, groups, profiles */
 #define FACT_LAST "backup.last" /* the last good backup */
 #define LAST_VERSION 1
 
 /* Tables whose loss no cartridge forgives, or that people filled by hand; the others follow from use, or can be made again. Of key
  * groups it is what they hold: whose turn it is changes with each cartridge. */
-static const enum st_table needing[] = {ST_TOKEN, ST_CERT,      ST_RING,
-                                        ST_DRIVE, ST_GROUP_RUN, ST_PROFILE};
+static const enum st_table needing[] = {ST_TOKEN,  ST_CERT,      ST_RING,
+                                        ST_DRIVE,  ST_GROUP_RUN, ST_PROFILE,
+                                        ST_OBJECT, ST_CLIENT,    ST_DEVICE_GROUP};
 
 void km_backup_init(struct km_backup *backup)
 {
@@ -187,52 +188,40 @@ klm_rc km_backup_rows(struct km_call *call)
 
 /* ---- Verbs */
 
-static klm_rc ask(struct km_call *call, klm_rc (*op)(void *arg, struct km_call *call))
+/* Ask who makes backups, whom nobody takes away meanwhile. op is the place of the function in the table. */
+static klm_rc ask(struct km_call *call, size_t op)
 {
-    return op ? op(call->server->backup.arg, call)
-              : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_BK_HERE);
-}
+    struct km_backup *backup = &call->server->backup;
+    klm_rc (*fn)(void *arg, struct km_call *call) = NULL;
+    klm_rc rc;
 
-#define ASK(call, op) ask(call, (call)->server->backup.ops ? (call)->server->backup.ops->op : NULL)
+    pthread_rwlock_rdlock(&backup->users);
+    if (backup->ops) {
+        memcpy(&fn, (const char *)backup->ops + op, sizeof fn);
+    }
+    rc = fn ? fn(backup->arg, call) : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_BK_HERE);
+    pthread_rwlock_unlock(&backup->users);
+    return rc;
+}
 
 klm_rc km_backup_start_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, start);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, start));
 }
 
 klm_rc km_backup_cancel_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, cancel);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, cancel));
 }
 
 klm_rc km_backup_progress_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, progress);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, progress));
 }
 
 klm_rc km_backup_list_prepare(struct km_call *call)
 {
-    klm_rc rc;
-
-    pthread_rwlock_rdlock(&call->server->backup.users);
-    rc = ASK(call, list);
-    pthread_rwlock_unlock(&call->server->backup.users);
-    return rc;
+    return ask(call, offsetof(struct km_backup_ops, list));
 }
 
 klm_rc km_backup_done_prepare(struct km_call *call)

@@ -49,7 +49,8 @@ static void name_actor(const struct km_actor *actor, struct smf_event *event)
     static const char *const kinds[] = {[KM_ACTOR_SYSTEM] = "system",
                                         [KM_ACTOR_OPERATOR] = "operator",
                                         [KM_ACTOR_DRIVE] = "drive",
-                                        [KM_ACTOR_PARTNER] = "partner"};
+                                        [KM_ACTOR_PARTNER] = "partner",
+                                        [KM_ACTOR_CLIENT] = "client"};
     const struct km_actor task = {.kind = KM_ACTOR_SYSTEM, .name = "ISKLM"};
 
     actor = actor ? actor : &task;

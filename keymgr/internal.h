@@ -6,6 +6,7 @@
 #include "keymgr/km.h"
 #include "metadata/group.h"
 #include "metadata/keygroups.h"
+#include "metadata/object.h"
 
 #include "keyring/p11/p11.h"
 #include "smf/sign.h"
@@ -121,16 +122,30 @@ struct km_drills {
     } of[16];
 };
 
+/* Unknown certificates that were noted lately (callers.c). */
+struct km_caller {
+    char fingerprint[DT_FINGERPRINT_MAX]; /* "": a free place */
+    char address[64];
+    bool newcomer; /* it was not on the list */
+    klm_time when;
+};
+struct km_callers {
+    pthread_mutex_t lock; /* guards what follows */
+    struct km_caller at[160];
+    uint64_t untold; /* calls that were not noted and not told */
+};
+
 struct km_server {
     struct km_options options;
     pthread_rwlock_t
-        state_lock; /* guards the pointers state, drives and profiles; held for a pointer copy only */
+        state_lock; /* guards the pointers state, drives, clients and profiles; held for a pointer copy only */
     pthread_mutex_t config_lock; /* one change of the configuration at a time */
     struct km_state *state;
     struct dt_table *drives;
-    struct pr_set *profiles; /* guarded by state_lock, too; swapped by the writer alone */
-    char login[65];          /* the user the process runs as, in upper case */
-    struct p11 *p11;         /* PKCS#11 token; NULL: none is configured */
+    struct dt_clients *clients; /* as profiles */
+    struct pr_set *profiles;    /* guarded by state_lock, too; swapped by the writer alone */
+    char login[65];             /* the user the process runs as, in upper case */
+    struct p11 *p11;            /* PKCS#11 token; NULL: none is configured */
     struct kr_master *master;
     struct st_store *store;
     struct smf_journal *journal;
@@ -140,6 +155,9 @@ struct km_server {
     struct smf_syslog *syslog;     /* NULL: Audit.isSyslog is false */
     struct klm_workers *workers;
     struct dt_contacts *contacts;
+    struct dt_seen *seen; /* last contacts of clients */
+    struct km_callers callers;
+    struct km_credentials *credentials;
     struct km_writer writer;
     struct km_auditor auditor;
     struct km_checkpoints checkpoints;
@@ -163,6 +181,7 @@ struct km_server {
     void *refreshed_arg;
     struct km_drills drills;
     struct km_secondary secondary;
+    struct km_streams *streams; /* KMIP operations in parts */
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;
@@ -187,9 +206,6 @@ void km_partner_unload(struct km_state *state);
 /* state.c: a ring by the value of its property. */
 klm_rc km_state_ring(struct km_server *server, struct st_view *view, const char *value,
                      struct klm_diag *diag, struct kr_open_ring **out) KLM_MUST_USE;
-/* The CA certificates that a ring has with usage CERTAUTH, at most KM_CHAIN_MAX, borrowed; how many. */
-#define KM_CHAIN_MAX 64
-size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out);
 
 /* server.c, state.c */
 klm_rc km_state_load(struct km_server *server, struct parm_config *take_config,
@@ -202,6 +218,28 @@ void km_state_swap(struct km_server *server, struct km_state *take_state);
 bool km_state_current(struct km_server *server, const struct km_state *state);
 /* The same for the drive table. */
 void km_drives_swap(struct km_server *server, struct dt_table *take_table);
+
+/* clients.c: the clients of the store into the snapshot, with a message when that fails. */
+klm_rc km_clients_load(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;
+/* Rows of the status, clients.c and clients_pending.c. */
+klm_rc km_clients_rows(struct km_call *call) KLM_MUST_USE;
+klm_rc km_clients_pending_row(struct km_call *call) KLM_MUST_USE;
+/* clients_delete.c: keys of ST_META of requests to delete; they speak of this server alone. */
+#define KM_DELETE_PREFIX "delete."
+/* clients_purge.c: go on with what was being deleted. */
+void km_purge_resume(struct km_server *server);
+/* credential.c */
+klm_rc km_credentials_new(struct km_credentials **out) KLM_MUST_USE;
+void km_credentials_free(struct km_credentials **all);
+/* callers.c: may a certificate be noted now? It is, on KM_NOTED_NOW. */
+enum km_noted { KM_NOTED_NOW, KM_NOTED_ALREADY, KM_NOTED_NOT };
+void km_callers_init(struct km_callers *callers);
+void km_callers_end(struct km_callers *callers);
+enum km_noted km_callers_note(struct km_callers *callers, const struct km_caller *one);
+/* Calls that were not noted since this was asked last. */
+uint64_t km_callers_untold(struct km_callers *callers);
+/* The host of an address with a port. */
+void km_host_of(const char *address, char *out, size_t cap);
 
 /* access.c: profiles at work. The sets: what is in force (referenced), from the store, put in force (taken over). */
 struct pr_set *km_profiles(struct km_server *server);
@@ -279,7 +317,12 @@ void km_outbox_purged(struct km_server *server, size_t n);
 void km_outbox_durable(struct km_server *server);
 klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice bytes) KLM_MUST_USE;
 
+/* batch.c: the call of a chain failed when it came to it, and so do all: those that had not, with a message that says so. A chain of one stays as it is. */
+void km_batch_conflict(struct km_call *chain, const struct km_call *failed);
+
 /* run.c */
+/* Is the call to be carried out? Rights, profiles, parameters, and whether audit works. */
+klm_rc km_admit(struct km_call *call) KLM_MUST_USE;
 /* The end of every call: audit of what the writer did not record, then done. */
 void km_finish(struct km_call *call);
 /* Its last part, on any thread: rc tells whether its event is written. */
@@ -290,7 +333,7 @@ void km_deliver(struct km_call *call);
 void km_answer(struct km_call *call);
 
 /* audit.c */
-/* The thread line of the text record for what an actor does: "KeyServing", "Partner", "Console". */
+/* The thread line of the text record for what an actor does: "KeyServing", "Partner", "KMIP", "Console". */
 const char *km_thread_text(enum km_actor_kind kind);
 /* Fill the parts of a call's event that are the same for all verbs. */
 void km_event_complete(struct km_call *call);
@@ -498,6 +541,9 @@ klm_rc km_alias_run(struct km_call *call, const char *typed, struct klm_alias_ru
 klm_rc km_key_there(struct st_view *view, const char *alias) KLM_MUST_USE;
 /* Stored keys may be made, and given out for writes: requireHardwareProtectionForSymmetricKeys. */
 klm_rc km_key_hardware(struct km_call *call, const char *alias) KLM_MUST_USE;
+
+/* tokens.c: no other stored key has the key identifier of this label. */
+klm_rc km_key_twin(struct km_call *call, struct st_view *view, const char *label) KLM_MUST_USE;
 
 /* key_stored.c: say which names of symmetricKeySet lead nowhere. */
 void km_keyset_look(struct km_server *server, const struct parm_config *config);

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/msg.h"
 #include "base/pool.h"
+#include "drivetable/clients.h"
 #include "drivetable/dt.h"
 #include "exchange/kx.h"
 #include "keyring/kr.h"
@@ -27,7 +28,13 @@ struct km_call;
 struct km_edit;
 
 /* ---- Who asks, and what he may do (rights.def) */
-enum km_actor_kind { KM_ACTOR_SYSTEM, KM_ACTOR_OPERATOR, KM_ACTOR_DRIVE, KM_ACTOR_PARTNER };
+enum km_actor_kind {
+    KM_ACTOR_SYSTEM,
+    KM_ACTOR_OPERATOR,
+    KM_ACTOR_DRIVE,
+    KM_ACTOR_PARTNER,
+    KM_ACTOR_CLIENT /* of KMIP */
+};
 enum km_role {
     KM_ROLE_SECADMIN = 1,
     KM_ROLE_OPERATOR = 2,
@@ -37,7 +44,8 @@ enum km_role {
     KM_ROLE_SYSTEM = 32,
     KM_ROLE_ANYONE = 64,
     KM_ROLE_PARTNER = 128,
-    KM_ROLE_OFFICER = 256
+    KM_ROLE_OFFICER = 256,
+    KM_ROLE_CLIENT = 512
 };
 enum km_right {
 #define KM_RIGHT(name, text, roles) name,
@@ -47,12 +55,14 @@ enum km_right {
 };
 struct km_actor {
     enum km_actor_kind kind;
-    unsigned roles;          /* km_role bits */
-    const char *name;        /* user, drive serial number, label of a partner, "ISKLM" */
+    unsigned roles;   /* km_role bits */
+    const char *name; /* user, drive serial number, label of a partner, name of a client, "ISKLM" */
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
+    const char *group;       /* device group of a client, and of its objects; or NULL */
+    bool may_destroy;        /* of a client: its group lets it destroy objects (enableKMIPDelete) */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -209,6 +219,29 @@ struct km_group_req { /* KM_GROUP_... */
     const char *password; /* createkeygroup has it; nothing here is kept under it */
     bool wrap, nowrap, verbose;
 };
+struct km_client_req { /* KM_CLIENT_LIST, _ADD, _MODIFY, _DELETE, KM_CLIENT_PENDING_... */
+    const char *name, *newname;
+    const char *group; /* NULL: none, or of a change: as it is; "none": a group of its own */
+    const char *label, *owner; /* its certificate stands in the store under these */
+    struct klm_slice cert;     /* or it is this one, DER or PEM */
+    const char *fingerprint;   /* of one that waits: its beginning, colons do not count */
+    const char *user, *device; /* credentials that its messages have to carry; "": no longer */
+    const char *password;      /* to be kept as a verifier */
+    bool nopassword, replace, confirm, verbose;
+    int64_t limit;
+};
+struct km_client_contact { /* KM_CLIENT_CONTACT */
+    struct klm_slice cert; /* DER shown in TLS */
+};
+struct km_device_group_req { /* KM_DEVICE_GROUP_... */
+    const char *name;
+    const char *prefix, *kmip_delete;
+    const char *attributes; /* "{enableKMIPDelete true}" */
+    bool confirm;
+};
+struct km_purge_req { /* KM_CLIENT_PURGE: what is closed */
+    const char *client, *group;
+};
 struct km_verify { /* KM_DRIVE_VERIFY */
     const char *serial;
 };
@@ -283,6 +316,11 @@ struct km_token_req { /* KM_TOKEN_WRITE (out to a file), KM_TOKEN_READ (in from 
     bool overwrite;
 };
 
+struct km_keyset_req { /* KM_KEYSET_WRITE (out to a file), KM_KEYSET_READ (in from a file) */
+    const char *after; /* alias behind which to begin; NULL: all */
+    struct klm_slice bytes;
+};
+
 struct km_partner_contact { /* KM_PARTNER_CONTACT: the opening of another key server */
     struct klm_slice cert;  /* DER shown in TLS */
     int64_t version_min, version_max;
@@ -327,7 +365,7 @@ struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof
 };
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
-    bool all, config, drivetab, usage, home, merge, rewrite;
+    bool all, config, drivetab, keygroups, usage, home, merge, rewrite;
 };
 struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
     const char *file, *password;
@@ -368,6 +406,16 @@ struct km_call {
     const char *text;       /* one line for the operator, or NULL */
 
     /* Between the steps */
+    struct st_view *view;  /* the store as km_view shows it: of the call */
+    struct st_view *draft; /* or of its batch, borrowed */
+    bool batched;          /* it is one of a batch (keymgr/object.h), which ends it */
+    bool
+        slow; /* filled in with the request: prepare may take long, though that of its verb does not in general; on a worker */
+    struct km_call
+        *also; /* the next of those that the writer carries out with this one or not at all */
+    void (*release)(
+        struct km_call *
+            call); /* frees what the request and its answer hold beside the pool; set by who fills it */
     struct klm_buf more; /* further events of this call, each with its length before it (km_more) */
     size_t more_at;      /* so much of them stands in the outbox already */
     uint64_t untold;     /* changes that more has no room for */
@@ -375,7 +423,9 @@ struct km_call {
     klm_rc (*answer)(
         struct km_call *
             call); /* a last step, on a worker: after the change is on disk, before the answer leaves. Set by apply */
-    bool no_apply;              /* prepare found that nothing needs to change */
+    bool no_apply; /* prepare found that nothing needs to change */
+    bool
+        quiet; /* this was told a moment ago: no event, so that nobody fills the audit. With no_apply */
     struct kr_key *data_key;    /* freed with the call */
     struct km_state *new_state; /* config-refresh: what is to come in force; freed with the call */
     struct pr_set
@@ -409,10 +459,15 @@ void km_call_free(struct km_call **call);
 /* Set a parameter by name as text (flags: "" or "true"); checks type and limit. Says which parameter and what is allowed. */
 klm_rc km_call_set(struct km_call *call, const char *name, const char *value, struct klm_diag *diag)
     KLM_MUST_USE;
+/* Has who asks the verb's right at all? For doors that look at a file before the call can be made: without it they run the call as it is, which refuses and audits
+ * it. Everything else is decided by the run. */
+bool km_call_may(const struct km_call *call);
 /* Required parameters are there? */
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out: done is called once, later or before this returns. The call belongs to km_run until then. */
 void km_run(struct km_call *call);
+/* The door could not fill the request in (call->rc and call->diag say why): it is refused and audited as others are; done is called. */
+void km_refused(struct km_call *call);
 /* Carry out and wait; not on a loop's thread. Returns call->rc. */
 klm_rc km_run_wait(struct km_call *call);
 
@@ -437,6 +492,10 @@ struct km_options {
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */
 klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
     KLM_MUST_USE;
+/* Only the configuration and the journal that is there, for a tool that works beside the store: nothing but km_happened_now is of use then. KLM_E_NOTFOUND:
+ * there is no journal yet; KLM_E_BUSY: the task has it. */
+klm_rc km_open_journal(const struct km_options *options, struct klm_diag *diag,
+                       struct km_server **out) KLM_MUST_USE;
 /* Only the configuration and the master key, for who works on the state itself (restore): of the parts below, km_master alone is there. */
 klm_rc km_open_master(const struct km_options *options, struct klm_diag *diag,
                       struct km_server **out) KLM_MUST_USE;
@@ -460,6 +519,9 @@ struct km_state {
 };
 struct km_state *km_state_get(struct km_server *server); /* referenced */
 void km_state_put(struct km_state **state);
+/* The CA certificates that a ring has with usage CERTAUTH, at most KM_CHAIN_MAX, borrowed; how many. */
+#define KM_CHAIN_MAX 64
+size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **out);
 
 /* How the configuration names its PKCS#11 token; texts are the configuration's. KLM_E_NOTFOUND: it names none; KLM_E_INVALID with a message. */
 struct p11_options;
@@ -472,12 +534,33 @@ struct st_store *km_store(struct km_server *server);
  * KLM_E_CORRUPT, KLM_E_IO with a message: it lies beside the store, since the master key was changed, and does not open. */
 klm_rc km_store_key(struct km_server *server, const char *folder, uint8_t key[32],
                     struct klm_diag *diag) KLM_MUST_USE;
-/* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way. */
+/* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way, requests to delete. */
 bool km_stays_here(enum st_table table, struct klm_slice key);
 struct kr_master *km_master(struct km_server *server);
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */
 struct dt_table *km_drives(struct km_server *server);
+/* The clients of KMIP now; referenced. */
+struct dt_clients *km_clients(struct km_server *server);
+/* Who calls, by the certificate of the connection: name, role, group and what that allows, borrowed from the snapshot. address and session are the door's.
+ * KLM_E_NOTFOUND: no client (run KM_CLIENT_CONTACT); KLM_E_DENIED with a message: it is being deleted, or its certificate is not valid now. */
+klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,
+                       const char *address, const char *session, struct klm_diag *diag,
+                       struct km_actor *out) KLM_MUST_USE;
+/* It was served now. Any thread; never waits. */
+void km_client_seen(struct km_server *server, const char *fingerprint);
+/* Credentials that a message carried (p NULL: it carried none): of a user name and password, of a device. */
+struct km_credential {
+    struct klm_slice user, password, device;
+};
+/* Did it carry what the client was registered with? What was not asked for is not looked at. KLM_E_DENIED with a message: no. A password is found right by
+ * scrypt, which takes a quarter of a second: on a worker. It is remembered for some minutes, as a hash under a key of this process. */
+klm_rc km_client_credential(struct km_server *server, const struct dt_client *client,
+                            const struct km_credential *shown, struct klm_diag *diag) KLM_MUST_USE;
+/* The same without computing, on any thread. KLM_E_AGAIN: the password is not remembered, ask on a worker. */
+klm_rc km_client_credential_known(struct km_server *server, const struct dt_client *client,
+                                  const struct km_credential *shown, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* ---- Partners: other key servers (replication/) */
 #define KM_PARTNER_VERSION 1 /* of the protocol, replication/PROTOCOL.md */
 /* Is this the certificate of a partner: connected to the ring of partners, with the role, valid, chained, and among the pinned ones
@@ -587,6 +670,14 @@ struct km_task_info {
     const char *state; /* "running", "starting", "stopping", "stopped" */
     unsigned tcp_port, ssl_port;
     unsigned sessions;
+    struct km_kmip_info {
+        unsigned ttlv_port, https_port; /* 0: not open */
+        unsigned sessions;
+        uint64_t requests;
+        uint64_t probes;  /* connections that ended without a request, and without a fault */
+        uint64_t failed;  /* TLS handshakes that failed or took too long */
+        uint64_t refused; /* connections beyond a limit */
+    } kmip;
 };
 typedef void km_task_info_fn(void *arg, struct km_task_info *out);
 void km_task_set(struct km_server *server, km_task_info_fn *fn, void *arg);

@@ -7,8 +7,9 @@
 
 #define RECORD "master.change"
 #define VERSION 1
-#define BATCH 64  /* tokens moved in one change */
-#define LOOK 4096 /* tokens looked at for one */
+#define BATCH 64               /* tokens moved in one change */
+#define LOOK 4096              /* tokens looked at for one */
+#define BATCH_BYTES (1u << 20) /* of them, more or less: material of managed objects may be large */
 #define MINUTE_US (60LL * 1000000)
 
 /* ---- The record */
@@ -235,7 +236,7 @@ struct moved {
 struct moving {
     struct km_call *call;
     struct moved token[BATCH];
-    size_t n, looked;
+    size_t n, looked, bytes;
     const char *last; /* label where the next batch begins; NULL: that was all */
     klm_rc rc;
 };
@@ -264,6 +265,7 @@ static klm_rc move_one(struct moving *moving, const char *label, struct klm_slic
     KLM_TRY(rc);
     to->label = label;
     moving->n++;
+    moving->bytes += to->was.n + to->now.n;
     return KLM_OK;
 }
 
@@ -279,7 +281,9 @@ static klm_rc visit(void *arg, struct klm_slice key, struct klm_slice record, bo
     if (!damaged && kr_token_stale(moving->call->server->master, record)) {
         KLM_TRY(move_one(moving, label, record));
     }
-    return moving->n == BATCH || ++moving->looked == LOOK ? KLM_E_AGAIN : KLM_OK;
+    return moving->n == BATCH || moving->bytes >= BATCH_BYTES || ++moving->looked == LOOK
+               ? KLM_E_AGAIN
+               : KLM_OK;
 }
 
 klm_rc km_master_rewrap_prepare(struct km_call *call)
@@ -354,7 +358,11 @@ klm_rc km_master_finish_apply(struct km_call *call, struct st_change *change)
 
 bool km_stays_here(enum st_table table, struct klm_slice key)
 {
-    return table == ST_META && klm_slice_equal(key, klm_slice_str(RECORD));
+    static const char deletes[] = KM_DELETE_PREFIX;
+    const size_t n = sizeof deletes - 1;
+
+    return table == ST_META && (klm_slice_equal(key, klm_slice_str(RECORD)) ||
+                                (key.n > n && memcmp(key.p, deletes, n) == 0));
 }
 
 klm_rc km_master_resume(struct km_server *server, struct klm_diag *diag)

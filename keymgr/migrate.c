@@ -76,7 +76,7 @@ static klm_rc put_groups(struct km_call *call, struct st_change *change)
         return KLM_OK;
     }
     KLM_TRY(md_groups_decode(req->groups, &call->diag, &file));
-    KLM_TRY(md_groups_merge_file(change, file, (struct klm_slice){0}, group_told, call, &merged));
+    KLM_TRY(md_groups_take(change, file, false, group_told, call, &merged));
     if (req->dryrun) {
         st_change_undo(change, mark);
     }

@@ -99,7 +99,7 @@ void km_finish(struct km_call *call)
     klm_rc rc = KLM_E_STATE;
 
     explain(call);
-    if (queued(call)) {
+    if ((call->quiet && call->rc == KLM_OK) || queued(call)) {
         km_deliver(call);
         return;
     }
@@ -168,14 +168,19 @@ void km_answer(struct km_call *call)
     }
 }
 
-static klm_rc admit(struct km_call *call)
+bool km_call_may(const struct km_call *call)
+{
+    return km_may(call->actor.roles, km_verb(call->id)->right);
+}
+
+klm_rc km_admit(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
 
     if ((verb->flags & KM_WAITS) && call->loop) {
         return KLM_E_UNSUPPORTED; /* it would hold that loop up */
     }
-    if (!km_may(call->actor.roles, verb->right)) {
+    if (!km_call_may(call)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
                          verb->name);
     }
@@ -189,12 +194,12 @@ static klm_rc admit(struct km_call *call)
 void km_run(struct km_call *call)
 {
     call->task.run = deliver_task;
-    call->rc = admit(call);
+    call->rc = km_admit(call);
     if (call->rc != KLM_OK) {
         km_finish(call);
         return;
     }
-    if ((km_verb(call->id)->flags & KM_WORKER) && !call->server->options.offline) {
+    if ((call->slow || (km_verb(call->id)->flags & KM_WORKER)) && !call->server->options.offline) {
         call->job = (struct klm_job){.run = prepare_job};
         if (klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
             call->rc = KM_REFUSE(call, KLM_E_LIMIT, 0xEE0F, KLM_MSG_BUSY);
@@ -203,6 +208,12 @@ void km_run(struct km_call *call)
         return;
     }
     prepare(call);
+}
+
+void km_refused(struct km_call *call)
+{
+    call->task.run = deliver_task;
+    km_finish(call);
 }
 
 struct waiter {

@@ -1,6 +1,7 @@
 /* Opening and closing the server behind the doors, in the order that makes each failure clear: configuration, master key (before the store, whose records are
  * checked with a key derived from it), store, journal, events left over from a crash, drive table, rings, threads. */
 #include "keymgr/internal.h"
+#include "keymgr/streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,9 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     KLM_TRY(dt_contacts_new(&server->contacts));
+    KLM_TRY(km_streams_new(&server->streams));
+    KLM_TRY(dt_seen_new(&server->seen));
+    KLM_TRY(km_credentials_new(&server->credentials));
     if (server->options.offline) {
         return km_writer_start(server);
     }
@@ -215,6 +219,9 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
     if (rc == KLM_OK) {
         rc = open_drives(server, config, diag);
     }
+    if (rc == KLM_OK) {
+        rc = km_clients_load(server, diag);
+    }
     if (rc != KLM_OK) {
         parm_free(&config);
         return rc;
@@ -224,6 +231,7 @@ static klm_rc open_all(struct km_server *server, struct klm_diag *diag)
     KLM_TRY(open_threads(server, state->config, diag));
     server->opened = true;
     km_pass_resume(server);
+    km_purge_resume(server);
     return km_tell_start(server);
 }
 
@@ -240,6 +248,7 @@ static struct km_server *server_new(const struct km_options *options)
     pthread_mutex_init(&server->config_lock, NULL);
     pthread_mutex_init(&server->checkpoints.lock, NULL);
     pthread_mutex_init(&server->drills.lock, NULL);
+    km_callers_init(&server->callers);
     km_auditor_init(&server->auditor);
     km_pass_init(&server->pass);
     km_backup_init(&server->backup);
@@ -283,14 +292,31 @@ klm_rc km_open_master(const struct km_options *options, struct klm_diag *diag,
     return open_with(options, diag, only_master, out);
 }
 
+static klm_rc only_journal(struct km_server *server, struct klm_diag *diag)
+{
+    KLM_AUTO(parm_free) struct parm_config *config = NULL;
+    char folder[PATH_LEN];
+
+    KLM_TRY(parm_load(server->options.config_path, diag, &config));
+    KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
+    return access(folder, F_OK) == 0 ? open_journal(server, config, diag) : KLM_E_NOTFOUND;
+}
+
+klm_rc km_open_journal(const struct km_options *options, struct klm_diag *diag,
+                       struct km_server **out)
+{
+    return open_with(options, diag, only_journal, out);
+}
+
 /* The last flush of what is lazy; a failure is said by the store and loses nothing that was promised. */
 static void flush(struct km_server *server)
 {
     struct st_change *change;
     size_t n;
 
-    if (server->contacts && st_change_open(server->store, &change) == KLM_OK) {
-        if (dt_contacts_flush(server->contacts, change, SIZE_MAX, &n) == KLM_OK) {
+    if (server->contacts && server->seen && st_change_open(server->store, &change) == KLM_OK) {
+        if (dt_contacts_flush(server->contacts, change, SIZE_MAX, &n) == KLM_OK &&
+            dt_seen_flush(server->seen, change, SIZE_MAX, &n) == KLM_OK) {
             KLM_IGNORE(st_change_commit(&change, NULL));
         }
         st_change_drop(&change);
@@ -321,8 +347,12 @@ void km_close(struct km_server **server)
     }
     km_sinks_close(s);
     smf_journal_close(&s->journal);
+    km_streams_free(&s->streams);
     dt_contacts_free(&s->contacts);
+    dt_seen_free(&s->seen);
+    km_credentials_free(&s->credentials);
     dt_table_free(&s->drives);
+    dt_clients_free(&s->clients);
     pr_set_free(&s->profiles);
     km_state_put(&s->state);
     st_close(&s->store);
@@ -332,6 +362,7 @@ void km_close(struct km_server **server)
     pthread_mutex_destroy(&s->config_lock);
     pthread_mutex_destroy(&s->checkpoints.lock);
     pthread_mutex_destroy(&s->drills.lock);
+    km_callers_end(&s->callers);
     km_switched_free(&s->switched);
     km_backup_end(&s->backup);
     pthread_mutex_destroy(&s->auditor.lock);

@@ -37,6 +37,7 @@ static klm_rc store_rows(struct km_call *call)
 
     dt_table_free(&drives);
     KLM_TRY(rc);
+    KLM_TRY(km_clients_rows(call));
     kr_master_vp(server->master, vp);
     KLM_TRY(pair(call, "Master key verification pattern", vp));
     KLM_TRY(pair(call, "Master key escrow",
@@ -46,6 +47,24 @@ static klm_rc store_rows(struct km_call *call)
     KLM_TRY(pair(call, "Store", st_failed(server->store) ? "NO MORE CHANGES" : "ready"));
     KLM_TRY(pair(call, "Changes in the store", KLM_NUM(st_number(server->store))));
     return KLM_OK;
+}
+
+static klm_rc kmip_rows(struct km_call *call, const struct km_kmip_info *kmip)
+{
+    if (!kmip->ttlv_port && !kmip->https_port) {
+        return KLM_OK;
+    }
+    if (kmip->ttlv_port) {
+        KLM_TRY(pair(call, "KMIP port", KLM_NUM(kmip->ttlv_port)));
+    }
+    if (kmip->https_port) {
+        KLM_TRY(pair(call, "KMIP port for HTTPS", KLM_NUM(kmip->https_port)));
+    }
+    KLM_TRY(pair(call, "KMIP sessions", KLM_NUM(kmip->sessions)));
+    KLM_TRY(pair(call, "KMIP requests", KLM_NUM(kmip->requests)));
+    KLM_TRY(pair(call, "KMIP connections without a request", KLM_NUM(kmip->probes)));
+    KLM_TRY(pair(call, "KMIP handshakes that failed", KLM_NUM(kmip->failed)));
+    return pair(call, "KMIP connections refused", KLM_NUM(kmip->refused));
 }
 
 klm_rc km_status_prepare(struct km_call *call)
@@ -64,6 +83,7 @@ klm_rc km_status_prepare(struct km_call *call)
     klm_java_date(call->server->started, started);
     KLM_TRY(pair(call, "Started", started));
     KLM_TRY(pair(call, "Sessions", KLM_NUM(info.sessions)));
+    KLM_TRY(kmip_rows(call, &info.kmip));
     KLM_TRY(store_rows(call));
     KLM_TRY(km_secondary_rows(call));
     KLM_TRY(km_backup_rows(call));

@@ -14,8 +14,8 @@ klm_rc km_token_write_prepare(struct km_call *call)
     KLM_TRY(st_view_open(call->server->store, &view));
     rc = kr_token_get(view, req->label, call->pool, &token);
     st_view_close(&view);
-    if (rc == KLM_E_NOTFOUND) {
-        return KM_REFUSE(call, rc, 0, KLM_MSG_TOKEN_NOT_FOUND, req->label);
+    if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && kr_token_is_material(token))) {
+        return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_TOKEN_NOT_FOUND, req->label);
     }
     KLM_TRY(rc);
     if (kr_token_refers(token)) {
@@ -60,15 +60,12 @@ klm_rc km_token_read_prepare(struct km_call *call)
 }
 
 /* A stored key must be the only one with its key identifier (exchange/PROTOCOL.md, 6.1). */
-static klm_rc check_twin(struct km_call *call, struct st_view *view, struct klm_slice token)
+klm_rc km_key_twin(struct km_call *call, struct st_view *view, const char *label)
 {
-    const struct km_token_req *req = call->req;
     char alias[KLM_ALIAS_MAX + 1], twin[KLM_ALIAS_MAX + 1];
-    struct kr_spec spec;
 
-    KLM_TRY(kr_token_spec(token, &spec));
-    if (spec.type != KR_AES || klm_alias(klm_slice_str(req->label), alias) != KLM_OK ||
-        klm_alias_twin(alias, twin) != KLM_OK || km_key_there(view, twin) != KLM_OK) {
+    if (klm_alias(klm_slice_str(label), alias) != KLM_OK || klm_alias_twin(alias, twin) != KLM_OK ||
+        km_key_there(view, twin) != KLM_OK) {
         return KLM_OK;
     }
     return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_KEY_TWIN, alias, twin);
@@ -78,11 +75,14 @@ klm_rc km_token_read_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_token_req *req = call->req;
     const struct klm_slice *token = call->work;
-    klm_rc rc = check_twin(call, st_change_view(change), *token);
+    struct kr_spec spec;
+    klm_rc rc;
 
-    KLM_TRY(rc);
+    KLM_TRY(kr_token_spec(*token, &spec));
+    if (spec.type == KR_AES) {
+        KLM_TRY(km_key_twin(call, st_change_view(change), req->label));
+    }
     rc = kr_token_put(change, req->label, *token, req->overwrite);
-
     if (rc == KLM_E_EXISTS) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_TOKEN_EXISTS, req->label);
     }

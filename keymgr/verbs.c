@@ -1,5 +1,6 @@
 /* The verb table and its parameters, and calls: made, filled by name, checked. */
 #include "keymgr/internal.h"
+#include "keymgr/object.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -87,7 +88,8 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
         klm_pool_str(call->pool, actor->fingerprint ? actor->fingerprint : "");
     call->actor.session = klm_pool_str(call->pool, actor->session ? actor->session : "");
     call->actor.groups = klm_pool_str(call->pool, actor->groups ? actor->groups : "");
-    return call->actor.name && call->actor.address && call->actor.groups &&
+    call->actor.group = klm_pool_str(call->pool, actor->group ? actor->group : "");
+    return call->actor.name && call->actor.address && call->actor.groups && call->actor.group &&
                    call->actor.fingerprint && call->actor.session
                ? KLM_OK
                : KLM_E_NOMEM;
@@ -122,6 +124,10 @@ void km_call_free(struct km_call **call)
     if (!*call) {
         return;
     }
+    if ((*call)->release) {
+        (*call)->release(*call);
+    }
+    st_view_close(&(*call)->view);
     kr_key_free(&(*call)->data_key);
     km_state_put(&(*call)->state);
     km_state_put(&(*call)->new_state);

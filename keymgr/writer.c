@@ -25,23 +25,31 @@ struct batch {
     struct km_call *rest; /* calls whose events find no room in this batch's row */
 };
 
-/* One call inside the batch. What it wrote is taken back when it fails. */
+static klm_rc apply_one(struct batch *batch, struct km_call *call)
+{
+    KLM_TRY(km_verb(call->id)->apply(call, batch->change));
+    KLM_TRY(km_events_add(&batch->events, call));
+    km_events_fit(&batch->events, klm_buf_as_slice(&call->more), &call->more_at);
+    return KLM_OK;
+}
+
+/* One call inside the batch, with those that stand or fall with it. What they wrote is taken back when one fails. */
 static void apply(struct batch *batch, struct km_call *call)
 {
-    size_t mark = st_change_mark(batch->change);
-    size_t event_mark = batch->events.row.n;
+    const size_t mark = st_change_mark(batch->change);
+    const size_t event_mark = batch->events.row.n, events = batch->events.n;
+    struct km_call *failed = NULL;
 
-    call->rc = km_verb(call->id)->apply(call, batch->change);
-    if (call->rc == KLM_OK) {
-        call->rc = km_events_add(&batch->events, call);
+    for (struct km_call *c = call; c && !failed; c = c->also) {
+        c->rc = apply_one(batch, c);
+        failed = c->rc == KLM_OK ? NULL : c;
     }
-    if (call->rc == KLM_OK) {
-        km_events_fit(&batch->events, klm_buf_as_slice(&call->more), &call->more_at);
-    }
-    if (call->rc != KLM_OK) {
+    if (failed) {
         st_change_undo(batch->change, mark);
         batch->events.row.n = event_mark;
         batch->events.row.rc = KLM_OK;
+        batch->events.n = events;
+        km_batch_conflict(call, failed);
     }
 }
 
@@ -56,17 +64,24 @@ static klm_rc commit(struct batch *batch, struct klm_diag *diag)
     return st_change_commit(&batch->change, diag);
 }
 
+static void fail_one(struct km_call *call, klm_rc rc, enum klm_msg_id msg, const char *why)
+{
+    if (call->rc == KLM_OK) {
+        klm_wipe(&call->keyed, sizeof call->keyed);
+        call->answer = NULL;
+        call->bytes = (struct klm_slice){0};
+        call->text = NULL;
+        call->rc = KM_REFUSE(call, rc, 0xEE0F, msg, why);
+        call->event.field[SMF_F_MESSAGE_ID] = NULL;
+        call->event.field[SMF_F_MESSAGE] = NULL;
+    }
+}
+
 static void fail_all(struct km_call *list, klm_rc rc, enum klm_msg_id msg, const char *why)
 {
-    for (struct km_call *call = list; call; call = call->next) {
-        if (call->rc == KLM_OK) {
-            klm_wipe(&call->keyed, sizeof call->keyed);
-            call->answer = NULL;
-            call->bytes = (struct klm_slice){0};
-            call->text = NULL;
-            call->rc = KM_REFUSE(call, rc, 0xEE0F, msg, why);
-            call->event.field[SMF_F_MESSAGE_ID] = NULL;
-            call->event.field[SMF_F_MESSAGE] = NULL;
+    for (struct km_call *head = list; head; head = head->next) {
+        for (struct km_call *call = head; call; call = call->also) {
+            fail_one(call, rc, msg, why);
         }
     }
 }
@@ -101,10 +116,12 @@ static void committed(struct batch *batch, struct km_call *list)
     if (batch->events.n > 0) {
         km_outbox_journal(batch->server, batch->row, klm_buf_as_slice(&batch->events.row));
     }
-    for (struct km_call *call = list; call; call = call->next) {
-        write_rest(batch->server, call);
-        if (call->rc == KLM_OK && km_verb(call->id)->publish) {
-            km_verb(call->id)->publish(call);
+    for (struct km_call *head = list; head; head = head->next) {
+        for (struct km_call *call = head; call; call = call->also) {
+            write_rest(batch->server, call);
+            if (call->rc == KLM_OK && km_verb(call->id)->publish) {
+                km_verb(call->id)->publish(call);
+            }
         }
     }
 }
@@ -113,7 +130,9 @@ static void deliver_all(struct km_call *list)
 {
     for (struct km_call *call = list, *next; call; call = next) {
         next = call->next;
-        if (call->rc == KLM_OK && call->answer) {
+        if (call->batched) { /* batch.c ends its calls itself */
+            call->done(call);
+        } else if (call->rc == KLM_OK && call->answer) {
             km_answer(call);
         } else if (call->rc == KLM_OK) {
             km_deliver(call);
@@ -139,11 +158,26 @@ static klm_rc ready(struct km_server *server)
     return KLM_OK;
 }
 
+/* The list without what begins with call; returns that. */
+static struct km_call *cut_before(struct km_call *list, struct km_call *call)
+{
+    while (list->next != call) {
+        list = list->next;
+    }
+    list->next = NULL;
+    return call;
+}
+
 static klm_rc run_batch(struct batch *batch, struct km_call *list, struct klm_diag *diag)
 {
     KLM_TRY(st_change_open(batch->server->store, &batch->change));
     batch->row = st_number(batch->server->store) + 1;
     for (struct km_call *call = list; call; call = call->next) {
+        if (call->also &&
+            batch->events.row.n > ST_RECORD_MAX / 4) { /* needs room for all its events */
+            batch->rest = cut_before(list, call);
+            break;
+        }
         apply(batch, call);
         if (batch->events.row.n + SMF_EVENT_MAX + 4 > ST_RECORD_MAX ||
             batch->events.n >= KM_ROW_EVENTS - KM_BATCH) {
@@ -204,7 +238,7 @@ static void idle_work(struct km_server *server)
     struct km_writer *writer = &server->writer;
     struct st_change *change;
     uint64_t left = 0, now = klm_clock_mono_ms();
-    size_t contacts = 0, purged = 0;
+    size_t contacts = 0, clients = 0, purged = 0;
 
     writer->last_idle = now;
     if (ready(server) != KLM_OK || st_change_open(server->store, &change) != KLM_OK) {
@@ -212,7 +246,8 @@ static void idle_work(struct km_server *server)
     }
     if (md_index(change, INDEX_MAX, &left) == KLM_OK &&
         (now - writer->last_flush < FLUSH_MS ||
-         dt_contacts_flush(server->contacts, change, CONTACTS_MAX, &contacts) == KLM_OK) &&
+         (dt_contacts_flush(server->contacts, change, CONTACTS_MAX, &contacts) == KLM_OK &&
+          dt_seen_flush(server->seen, change, CONTACTS_MAX, &clients) == KLM_OK)) &&
         km_outbox_purge(server, change, &purged) == KLM_OK && st_change_size(change) > 0 &&
         st_change_commit_lazy(&change, NULL) == KLM_OK) {
         km_outbox_purged(server, purged);

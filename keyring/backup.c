@@ -12,10 +12,9 @@
 #define INFO_TOKENS "klm backup tokens v1"
 #define INFO_CHUNKS "klm backup chunks v1"
 #define AAD_SLOT "klm backup slot"
-#define SALT 16
 #define NONCE 12
 #define TAG 16
-#define PASSWORD_BODY (1 + 4 + 4 + SALT + NONCE + 32 + TAG)
+#define PASSWORD_BODY (1 + 4 + 4 + KR_SALT + NONCE + 32 + TAG)
 
 struct kr_backup {
     struct kr_secret key;
@@ -67,15 +66,15 @@ static klm_rc check_cost(const struct kr_scrypt *cost)
     return KLM_OK;
 }
 
-static klm_rc stretch(const struct kr_scrypt *cost, struct klm_slice password,
-                      const uint8_t salt[SALT], struct kr_secret *out)
+klm_rc kr_stretch(const struct kr_scrypt *cost, struct klm_slice password,
+                  const uint8_t salt[KR_SALT], struct kr_secret *out)
 {
     KLM_TRY(check_cost(cost));
     KLM_TRY(kr_secret_new(32, out));
     /* A little more than the cost itself, for the blocks that OpenSSL keeps beside. */
-    if (EVP_PBE_scrypt((const char *)password.p, password.n, salt, SALT, UINT64_C(1) << cost->log_n,
-                       cost->r, cost->p, KR_SCRYPT_MEMORY + (UINT64_C(64) << 20), out->p,
-                       32) != 1) {
+    if (EVP_PBE_scrypt((const char *)password.p, password.n, salt, KR_SALT,
+                       UINT64_C(1) << cost->log_n, cost->r, cost->p,
+                       KR_SCRYPT_MEMORY + (UINT64_C(64) << 20), out->p, 32) != 1) {
         return kr_quiet(KLM_E_NOMEM);
     }
     return KLM_OK;
@@ -119,17 +118,18 @@ static klm_rc put_password(const struct kr_backup *backup, const uint8_t id[16],
                            struct klm_buf *out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret kek = {0};
-    uint8_t fresh[SALT + NONCE], sealed[32 + TAG];
+    uint8_t fresh[KR_SALT + NONCE], sealed[32 + TAG];
     size_t at = out->n;
 
     KLM_TRY(klm_random(fresh, sizeof fresh));
-    KLM_TRY(stretch(cost, password, fresh, &kek));
+    KLM_TRY(kr_stretch(cost, password, fresh, &kek));
     klm_buf_u8(out, (uint8_t)cost->log_n);
     klm_buf_u32(out, cost->r);
     klm_buf_u32(out, cost->p);
     klm_buf_put(out, fresh, sizeof fresh);
     KLM_TRY(klm_buf_rc(out));
-    KLM_TRY(seal_key(kek.p, fresh + SALT, id, KLM_SLICE(out->p + at, out->n - at), backup, sealed));
+    KLM_TRY(
+        seal_key(kek.p, fresh + KR_SALT, id, KLM_SLICE(out->p + at, out->n - at), backup, sealed));
     klm_buf_put(out, sealed, sizeof sealed);
     return klm_buf_rc(out);
 }
@@ -166,7 +166,7 @@ static klm_rc parse(struct klm_slice in, struct password_body *out)
     klm_cur_u8(&cur, &log_n);
     klm_cur_u32(&cur, &r);
     klm_cur_u32(&cur, &p);
-    klm_cur_bytes(&cur, SALT, &out->salt);
+    klm_cur_bytes(&cur, KR_SALT, &out->salt);
     klm_cur_bytes(&cur, NONCE, &out->nonce);
     klm_cur_bytes(&cur, 32, &out->sealed);
     klm_cur_bytes(&cur, TAG, &out->tag);
@@ -205,7 +205,7 @@ klm_rc kr_slot_open_password(struct klm_slice in, const uint8_t id[16], struct k
 
     KLM_TRY(parse(in, &body));
     KLM_TRY(backup_alloc(&backup));
-    KLM_TRY(stretch(&body.cost, password, body.salt.p, &kek));
+    KLM_TRY(kr_stretch(&body.cost, password, body.salt.p, &kek));
     KLM_TRY(open_key(&body, kek.p, id, backup));
     *out = backup;
     backup = NULL;

@@ -1,7 +1,5 @@
-/* The clear form of a private key, written straight into secret memory. OpenSSL's own encoders
- * pass through ordinary memory, so the few lines of DER that are needed are written here, from
- * the back to the front, so that each length is known when it is written. */
-#include "keyring/internal.h"
+/* The clear form of a private key, written straight into secret memory. */
+#include "keyring/der.h"
 
 #include "base/secret.h"
 
@@ -9,46 +7,6 @@
 #include <string.h>
 
 #define NUMBER_MAX 520 /* bytes of one number: 4,096 bits and a little */
-
-struct der {
-    uint8_t *p;
-    size_t at; /* first byte written; all after it is DER */
-    size_t cap;
-    klm_rc rc;
-};
-
-static void der_bytes(struct der *der, const uint8_t *p, size_t n)
-{
-    if (der->rc != KLM_OK || n > der->at) {
-        der->rc = der->rc != KLM_OK ? der->rc : KLM_E_LIMIT;
-        return;
-    }
-    der->at -= n;
-    memcpy(der->p + der->at, p, n);
-}
-
-static void der_byte(struct der *der, uint8_t byte)
-{
-    der_bytes(der, &byte, 1);
-}
-
-/* X.690, 8.1.3: tag and length of what was written since end. */
-static void der_head(struct der *der, uint8_t tag, size_t end)
-{
-    size_t n = end - der->at;
-    uint8_t octets = 0;
-
-    if (n >= 128) {
-        for (size_t left = n; left; left >>= 8) {
-            der_byte(der, (uint8_t)left);
-            octets++;
-        }
-        der_byte(der, 0x80 | octets);
-    } else {
-        der_byte(der, (uint8_t)n);
-    }
-    der_byte(der, tag);
-}
 
 /* One number of a key, big-endian, in out[*n]. OpenSSL gives numbers in the machine's order and
  * as wide as the buffer. */
@@ -74,29 +32,21 @@ static klm_rc number(const EVP_PKEY *pkey, const char *name, uint8_t *out, size_
     return KLM_OK;
 }
 
-/* X.690, 8.3: as few bytes as possible, the first bit zero because all numbers here are
- * positive. */
-static void der_integer(struct der *der, const EVP_PKEY *pkey, const char *name, uint8_t *scratch)
+static void der_integer(struct kr_der *der, const EVP_PKEY *pkey, const char *name,
+                        uint8_t *scratch)
 {
-    size_t n = 0, zeros = 0, end = der->at;
-    klm_rc rc = number(pkey, name, scratch, &n);
+    size_t n = 0;
+    const klm_rc rc = number(pkey, name, scratch, &n);
 
     if (rc != KLM_OK) {
-        der->rc = der->rc != KLM_OK ? der->rc : rc;
+        kr_der_fail(der, rc);
         return;
     }
-    while (zeros + 1 < n && scratch[zeros] == 0) {
-        zeros++;
-    }
-    der_bytes(der, scratch + zeros, n - zeros);
-    if (scratch[zeros] & 0x80) {
-        der_byte(der, 0);
-    }
-    der_head(der, 0x02, end);
+    kr_der_uint(der, KLM_SLICE(scratch, n));
 }
 
 /* RFC 8017, A.1.2: RSAPrivateKey, version 0 (two primes). */
-static void rsa_clear(struct der *der, const EVP_PKEY *pkey, uint8_t *scratch)
+static void rsa_clear(struct kr_der *der, const EVP_PKEY *pkey, uint8_t *scratch)
 {
     static const char *const numbers[] = {
         OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
@@ -113,28 +63,28 @@ static void rsa_clear(struct der *der, const EVP_PKEY *pkey, uint8_t *scratch)
     for (size_t i = 0; i < KLM_COUNT(numbers); i++) {
         der_integer(der, pkey, numbers[i], scratch);
     }
-    der_bytes(der, (const uint8_t[]){0x02, 0x01, 0x00}, 3);
-    der_head(der, 0x30, end);
+    kr_der_bytes(der, (const uint8_t[]){0x02, 0x01, 0x00}, 3);
+    kr_der_head(der, 0x30, end);
 }
 
-static void ec_point(struct der *der, const EVP_PKEY *pkey, uint8_t *scratch)
+static void ec_point(struct kr_der *der, const EVP_PKEY *pkey, uint8_t *scratch)
 {
     size_t n = 0, end = der->at;
 
     if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, scratch, NUMBER_MAX, &n) !=
         1) {
-        der->rc = kr_quiet(KLM_E_CRYPTO);
+        kr_der_fail(der, kr_quiet(KLM_E_CRYPTO));
         return;
     }
-    der_bytes(der, scratch, n);
-    der_byte(der, 0); /* no unused bits */
-    der_head(der, 0x03, end);
-    der_head(der, 0xa1, end);
+    kr_der_bytes(der, scratch, n);
+    kr_der_byte(der, 0); /* no unused bits */
+    kr_der_head(der, 0x03, end);
+    kr_der_head(der, 0xa1, end);
 }
 
 /* RFC 5915, 3: ECPrivateKey with the curve's name and the public point; the number is as wide as
  * the curve's order. */
-static void ec_clear(struct der *der, const EVP_PKEY *pkey, unsigned bits, uint8_t *scratch)
+static void ec_clear(struct kr_der *der, const EVP_PKEY *pkey, unsigned bits, uint8_t *scratch)
 {
     static const uint8_t p256[] = {0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86,
                                    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
@@ -142,33 +92,31 @@ static void ec_clear(struct der *der, const EVP_PKEY *pkey, unsigned bits, uint8
     size_t width = bits / 8, end = der->at, n = 0, octets;
 
     ec_point(der, pkey, scratch);
-    der_bytes(der, bits == 256 ? p256 : p384, bits == 256 ? sizeof p256 : sizeof p384);
+    kr_der_bytes(der, bits == 256 ? p256 : p384, bits == 256 ? sizeof p256 : sizeof p384);
     octets = der->at;
     if (number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, scratch, &n) != KLM_OK || n < width) {
-        der->rc = KLM_E_CRYPTO;
+        kr_der_fail(der, KLM_E_CRYPTO);
         return;
     }
-    der_bytes(der, scratch + n - width, width);
-    der_head(der, 0x04, octets);
-    der_bytes(der, (const uint8_t[]){0x02, 0x01, 0x01}, 3);
-    der_head(der, 0x30, end);
+    kr_der_bytes(der, scratch + n - width, width);
+    kr_der_head(der, 0x04, octets);
+    kr_der_bytes(der, (const uint8_t[]){0x02, 0x01, 0x01}, 3);
+    kr_der_head(der, 0x30, end);
 }
 
 klm_rc kr_key_clear(const struct kr_key *key, struct kr_secret *out)
 {
-    KLM_AUTO(kr_secret_done) struct kr_secret block = {0};
     KLM_AUTO(kr_secret_done) struct kr_secret scratch = {0};
-    struct der der;
+    KLM_AUTO(kr_der_done) struct kr_der der = {.at = 0};
 
     if (key->far) {
         return KLM_E_UNSUPPORTED; /* what is here is its public half */
     }
-    KLM_TRY(kr_secret_new(KR_CLEAR_MAX, &block));
+    KLM_TRY(kr_der_init(KR_CLEAR_MAX, &der));
     KLM_TRY(kr_secret_new(NUMBER_MAX, &scratch));
-    der = (struct der){block.p, block.cap, block.cap, KLM_OK};
     switch (key->spec.type) {
     case KR_AES:
-        der_bytes(&der, key->aes.p, key->aes.n);
+        kr_der_bytes(&der, key->aes.p, key->aes.n);
         break;
     case KR_RSA:
         rsa_clear(&der, key->pkey, scratch.p);
@@ -177,12 +125,7 @@ klm_rc kr_key_clear(const struct kr_key *key, struct kr_secret *out)
         ec_clear(&der, key->pkey, key->spec.bits, scratch.p);
         break;
     }
-    KLM_TRY(der.rc);
-    block.n = der.cap - der.at;
-    memmove(block.p, block.p + der.at, block.n);
-    *out = block;
-    block = (struct kr_secret){0};
-    return KLM_OK;
+    return kr_der_get(&der, out);
 }
 
 klm_rc kr_key_from_clear(enum kr_type type, struct klm_slice clear, struct kr_key **out)

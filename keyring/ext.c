@@ -34,7 +34,7 @@ static klm_rc add(X509 *x509, X509_EXTENSION *take_ext)
     return KLM_OK;
 }
 
-static klm_rc add_text(X509 *x509, X509 *issuer, int nid, const char *value)
+klm_rc kr_ext_text(X509 *x509, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
 
@@ -45,10 +45,10 @@ static klm_rc add_text(X509 *x509, X509 *issuer, int nid, const char *value)
 
 /* RFC 5280, 4.2.1.1: the issuer's subject key identifier; a foreign issuer without one gets none
  * named. */
-static klm_rc add_authority(X509 *x509, X509 *issuer)
+klm_rc kr_ext_authority(X509 *x509, X509 *issuer)
 {
     return issuer == x509 || X509_get0_subject_key_id(issuer)
-               ? add_text(x509, issuer, NID_authority_key_identifier, "keyid:always")
+               ? kr_ext_text(x509, issuer, NID_authority_key_identifier, "keyid:always")
                : KLM_OK;
 }
 
@@ -162,15 +162,15 @@ klm_rc kr_ext_add(X509 *x509, const struct kr_ext_want *want, struct klm_diag *d
     X509 *issuer = want->issuer;
     bool ec = EVP_PKEY_is_a(X509_get0_pubkey(x509), "EC");
 
-    KLM_TRY(add_text(x509, issuer, NID_basic_constraints,
-                     want->role == KR_ROLE_CA ? "critical,CA:TRUE" : "critical,CA:FALSE"));
-    KLM_TRY(add_text(x509, issuer, NID_key_usage,
-                     ec ? roles[want->role].usage_ec : roles[want->role].usage_rsa));
+    KLM_TRY(kr_ext_text(x509, issuer, NID_basic_constraints,
+                        want->role == KR_ROLE_CA ? "critical,CA:TRUE" : "critical,CA:FALSE"));
+    KLM_TRY(kr_ext_text(x509, issuer, NID_key_usage,
+                        ec ? roles[want->role].usage_ec : roles[want->role].usage_rsa));
     if (roles[want->role].extended) {
-        KLM_TRY(add_text(x509, issuer, NID_ext_key_usage, roles[want->role].extended));
+        KLM_TRY(kr_ext_text(x509, issuer, NID_ext_key_usage, roles[want->role].extended));
     }
-    KLM_TRY(add_text(x509, issuer, NID_subject_key_identifier, "hash"));
-    KLM_TRY(add_authority(x509, issuer));
+    KLM_TRY(kr_ext_text(x509, issuer, NID_subject_key_identifier, "hash"));
+    KLM_TRY(kr_ext_authority(x509, issuer));
     if (want->wwn[0]) {
         KLM_TRY(add_wwn(x509, want->wwn));
     }

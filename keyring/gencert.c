@@ -7,10 +7,6 @@
 #include <string.h>
 
 #define SECOND ((klm_time)1000000)
-#define YEAR (365 * 24 * 3600 * SECOND)
-#define LONGEST (18263 * 24 * 3600 * SECOND)     /* 50 years with 13 leap days */
-#define LATEST ((klm_time)253402300799 * SECOND) /* 9999-12-31 23:59:59 (RFC 5280, 4.1.2.5) */
-#define EARLIEST ((klm_time)-631152000 * SECOND) /* 1950-01-01, where UTCTime begins */
 
 struct work {
     const struct kr_gencert *spec;
@@ -23,7 +19,7 @@ struct work {
     EVP_PKEY *pub;      /* borrowed: the key that is certified */
     enum kr_role role;
     char serial[13], wwn[17];
-    klm_time not_before, not_after;
+    struct kr_dates dates;
     X509 *x509;
 };
 
@@ -54,46 +50,6 @@ static klm_rc take_issuer(struct work *work, struct klm_slice der, struct kr_key
     }
     work->issuer_key = kr_key_pkey(key);
     return KLM_OK;
-}
-
-static klm_rc dates_of_issuer(struct work *work)
-{
-    klm_time from, to;
-
-    if (!work->issuer) {
-        return KLM_OK;
-    }
-    KLM_TRY(kr_x509_times(work->issuer, &from, &to));
-    if (work->not_before >= to) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_ISSUER_ENDED);
-    }
-    if (work->not_after > to) {
-        work->not_after = to;
-        (void)klm_fail(work->diag, KLM_OK, KLM_MSG_CERT_CAPPED); /* a warning with KLM_OK */
-    }
-    return KLM_OK;
-}
-
-static klm_rc take_dates(struct work *work)
-{
-    const struct kr_gencert *spec = work->spec;
-
-    work->not_before = spec->not_before ? spec->not_before : klm_clock();
-    work->not_before -= work->not_before % SECOND;
-    if (work->not_before < EARLIEST || work->not_before > LATEST || spec->not_after > LATEST) {
-        return klm_fail(work->diag, KLM_E_LIMIT, KLM_MSG_CERT_DATES, "years run from 1950 to 9999");
-    }
-    work->not_after = spec->not_after ? spec->not_after : work->not_before + YEAR;
-    work->not_after -= work->not_after % SECOND;
-    if (work->not_after <= work->not_before) {
-        return klm_fail(work->diag, KLM_E_INVALID, KLM_MSG_CERT_DATES,
-                        "it would end before it begins");
-    }
-    if (work->not_after - work->not_before > LONGEST) {
-        return klm_fail(work->diag, KLM_E_LIMIT, KLM_MSG_CERT_DATES,
-                        "it may be valid for 50 years at most");
-    }
-    return dates_of_issuer(work);
 }
 
 /* What a request says of a drive. Of all its extensions only these are taken over. */
@@ -214,8 +170,8 @@ static klm_rc fill(struct work *work)
         X509_set_subject_name(x509, work->subject) != 1 ||
         X509_set_issuer_name(x509, work->issuer ? X509_get_subject_name(work->issuer)
                                                 : work->subject) != 1 ||
-        !ASN1_TIME_set(X509_getm_notBefore(x509), work->not_before / SECOND) ||
-        !ASN1_TIME_set(X509_getm_notAfter(x509), work->not_after / SECOND) ||
+        !ASN1_TIME_set(X509_getm_notBefore(x509), work->dates.not_before / SECOND) ||
+        !ASN1_TIME_set(X509_getm_notAfter(x509), work->dates.not_after / SECOND) ||
         X509_set_pubkey(x509, work->pub) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
@@ -226,16 +182,14 @@ static klm_rc fill(struct work *work)
 }
 
 /* A digest as strong as the key that signs. */
-static klm_rc sign(struct work *work)
+klm_rc kr_x509_sign(X509 *x509, EVP_PKEY *key, struct klm_diag *diag)
 {
-    EVP_PKEY *key = work->issuer ? work->issuer_key : kr_key_pkey(work->key);
     bool p384 = EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) == 384;
 
-    if (X509_sign(work->x509, key, p384 ? EVP_sha384() : EVP_sha256()) <= 0) {
+    if (X509_sign(x509, key, p384 ? EVP_sha384() : EVP_sha256()) <= 0) {
         char err[256];
 
-        return klm_fail(work->diag, KLM_E_CRYPTO, KLM_MSG_CERT_SIGN,
-                        klm_openssl_error(err, sizeof err));
+        return klm_fail(diag, KLM_E_CRYPTO, KLM_MSG_CERT_SIGN, klm_openssl_error(err, sizeof err));
     }
     return KLM_OK;
 }
@@ -243,7 +197,8 @@ static klm_rc sign(struct work *work)
 static klm_rc make(struct work *work, struct klm_slice issuer_der, struct kr_key *issuer_key)
 {
     KLM_TRY(take_issuer(work, issuer_der, issuer_key));
-    KLM_TRY(take_dates(work));
+    work->dates = (struct kr_dates){work->spec->not_before, work->spec->not_after};
+    KLM_TRY(kr_dates_settle(&work->dates, work->issuer, work->diag));
     if (work->spec->request.n) {
         KLM_TRY(take_request(work));
         KLM_TRY(take_subject(work));
@@ -252,7 +207,8 @@ static klm_rc make(struct work *work, struct klm_slice issuer_der, struct kr_key
         KLM_TRY(new_key(work));
     }
     KLM_TRY(fill(work));
-    return sign(work);
+    return kr_x509_sign(work->x509, work->issuer ? work->issuer_key : kr_key_pkey(work->key),
+                        work->diag);
 }
 
 klm_rc kr_gencert(const struct kr_gencert *spec, struct klm_slice issuer_der,

@@ -64,6 +64,12 @@ klm_rc kr_key_from_clear(enum kr_type type, struct klm_slice clear, struct kr_ke
     KLM_MUST_USE;
 #define KR_CLEAR_MAX 4096 /* bytes of a clear form: RSA-4096 needs 2,350 */
 
+/* 32 bytes of a password by scrypt (backup.h has the costs). KLM_E_LIMIT: a cost out of range; KLM_E_NOMEM. */
+#define KR_SALT 16
+struct kr_scrypt;
+klm_rc kr_stretch(const struct kr_scrypt *cost, struct klm_slice password,
+                  const uint8_t salt[KR_SALT], struct kr_secret *out) KLM_MUST_USE;
+
 /* HKDF-SHA256 (RFC 5869) of a 32-byte key to 32 bytes. */
 klm_rc kr_hkdf(const uint8_t key[32], struct klm_slice salt, const char *info, uint8_t out[32])
     KLM_MUST_USE;
@@ -129,6 +135,8 @@ enum kr_op { KR_OP_ENCRYPT, KR_OP_DECRYPT, KR_OP_DERIVE };
 klm_rc kr_thread_get(struct kr_thread **out) KLM_MUST_USE;
 /* Secret scratch memory of KR_SCRATCH bytes; wipe what was put there. */
 uint8_t *kr_thread_scratch(struct kr_thread *thread);
+/* The thread's context for ciphers, empty. Borrowed; reset it after use, so that no key schedule stays. */
+EVP_CIPHER_CTX *kr_thread_cipher(struct kr_thread *thread);
 /* An OpenSSL context for this key and operation; OAEP contexts already carry the context as
  * their label. Borrowed. */
 klm_rc kr_thread_ctx(struct kr_thread *thread, EVP_PKEY *pkey, enum kr_op op,
@@ -205,6 +213,18 @@ struct kr_ext_want {
     X509 *issuer;      /* the certificate itself when self-signed */
 };
 klm_rc kr_ext_add(X509 *x509, const struct kr_ext_want *want, struct klm_diag *diag) KLM_MUST_USE;
+/* One extension from OpenSSL's text for it; and the one that names the issuer's key (RFC 5280, 4.2.1.1), if that has an identifier. */
+klm_rc kr_ext_text(X509 *x509, X509 *issuer, int nid, const char *value) KLM_MUST_USE;
+klm_rc kr_ext_authority(X509 *x509, X509 *issuer) KLM_MUST_USE;
+/* Dates of a new certificate: 0 becomes now, and a year; none is later than the issuer's (NULL: its own), which is a warning with KLM_OK.
+ * KLM_E_INVALID, KLM_E_LIMIT with a message. */
+struct kr_dates {
+    klm_time not_before, not_after;
+};
+klm_rc kr_dates_settle(struct kr_dates *dates, const X509 *issuer, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Sign it. KLM_E_CRYPTO with a message. */
+klm_rc kr_x509_sign(X509 *x509, EVP_PKEY *key, struct klm_diag *diag) KLM_MUST_USE;
 bool kr_is_pem(struct klm_slice in);
 /* Any PEM reader: never asks for a password. */
 int kr_no_password(char *buf, int size, int rwflag, void *arg);

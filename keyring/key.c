@@ -154,6 +154,12 @@ struct kr_spec kr_key_spec(const struct kr_key *key)
     return key->spec;
 }
 
+bool kr_key_same(const struct kr_key *a, const struct kr_key *b)
+{
+    return a->spec.type == KR_AES && b->spec.type == KR_AES && a->aes.n == b->aes.n &&
+           klm_secret_equal(a->aes.p, b->aes.p, a->aes.n);
+}
+
 bool kr_key_in_token(const struct kr_key *key)
 {
     return key->far && !key->far->master;

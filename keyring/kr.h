@@ -99,6 +99,8 @@ void kr_key_free(struct kr_key **key);
 struct kr_spec kr_key_spec(const struct kr_key *key);
 /* The OpenSSL key of an RSA or EC key, borrowed: for TLS contexts and signing. */
 struct evp_pkey_st *kr_key_pkey(struct kr_key *key);
+/* Are these the same AES key? In constant time. */
+bool kr_key_same(const struct kr_key *a, const struct kr_key *b);
 /* Is the private key in a PKCS#11 token? Then kr_key_pkey has its public half only, and the key can be used but not moved. */
 bool kr_key_in_token(const struct kr_key *key);
 /* The key itself, for TLS: one more holder of it, or, when it is kept sealed until each use (strict master key), the key opened. KLM_E_UNSUPPORTED: it is
@@ -120,7 +122,8 @@ klm_rc kr_key_remove_in_token(const struct kr_master *master, const char *label,
 klm_rc kr_token_seal(const struct kr_master *master, const char *label, const struct kr_key *key,
                      struct klm_buf *out) KLM_MUST_USE;
 /* KLM_E_WRONGKEY: made under another master key (by its pattern); KLM_E_CORRUPT: damaged or of
- * another label; KLM_E_UNSUPPORTED: a version of another release. */
+ * another label; KLM_E_UNSUPPORTED: a version of another release; KLM_E_NOTFOUND: there is no key in it but the material of a
+ * managed object (kr_token_is_material, keyring/material.h). */
 klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice token,
                      struct kr_key **out) KLM_MUST_USE;
 /* As kr_token_open, for a key that is kept for use: with a strict master key only the sealed form is kept, and each use opens it. */
@@ -142,7 +145,9 @@ klm_rc kr_purpose_open(const struct kr_master *master, const char *label, struct
 bool kr_token_refers(struct klm_slice token);
 /* Verification pattern of the master key a token was made under, without opening it. */
 klm_rc kr_token_vp(struct klm_slice token, char out[KR_VP_MAX]) KLM_MUST_USE;
-/* Type and size of the key in a token, without opening it. KLM_E_CORRUPT. */
+/* Does a token hold the material of a managed object? It is moved and backed up as others are, and is no key of a ring, a group or a list of keys. */
+bool kr_token_is_material(struct klm_slice token);
+/* Type and size of the key in a token, without opening it. KLM_E_CORRUPT; KLM_E_NOTFOUND: it holds the material of a managed object. */
 klm_rc kr_token_spec(struct klm_slice token, struct kr_spec *out) KLM_MUST_USE;
 
 /* A token from the store. KLM_E_NOTFOUND. */
@@ -150,7 +155,8 @@ klm_rc kr_token_get(struct st_view *view, const char *label, struct klm_pool *po
                     struct klm_slice *token) KLM_MUST_USE;
 /* KLM_OK when there is a token of that label, damaged or not. KLM_E_NOTFOUND. */
 klm_rc kr_token_exists(struct st_view *view, const char *label) KLM_MUST_USE;
-/* Put a token there. KLM_E_EXISTS unless overwrite; KLM_E_CORRUPT: it is no token. */
+/* Put a token there. KLM_E_EXISTS unless overwrite, or when one is a key and the other the material of a managed object; KLM_E_CORRUPT: it is no
+ * token. */
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite) KLM_MUST_USE;
 typedef klm_rc kr_token_fn(void *arg, const char *label, const struct kr_spec *spec);
@@ -432,5 +438,22 @@ klm_rc kr_xfer_encode(const char *label, struct klm_slice token, struct klm_buf 
 klm_rc kr_xfer_decode(struct klm_slice file, struct klm_pool *pool, const char **label,
                       struct klm_slice *token, char vp[KR_VP_MAX], struct klm_diag *diag)
     KLM_MUST_USE;
+/* Sets of them: a head with their number, then that many. */
+#define KR_XFER_KEYS 16384          /* keys of a set, at most */
+#define KR_XFER_SET_MAX (32u << 20) /* and its bytes, as they are written */
+struct kr_xfer_item {
+    const char *label;
+    struct klm_slice token;
+    char vp[KR_VP_MAX]; /* of decode */
+    char given[7];      /* volume that a stored key was given for last, "": none */
+    int64_t when;       /* microseconds since 1970 */
+};
+void kr_xfer_set_head(size_t n, struct klm_buf *out);
+klm_rc kr_xfer_set_put(const struct kr_xfer_item *item, struct klm_buf *out) KLM_MUST_USE;
+/* Calls fn for each; what it keeps lives in the pool. Fails as kr_xfer_decode, also when it holds fewer or more than its head says, which may be
+ * found after fn was called for some. */
+typedef klm_rc kr_xfer_fn(void *arg, const struct kr_xfer_item *item);
+klm_rc kr_xfer_set_decode(struct klm_slice file, struct klm_pool *pool, kr_xfer_fn *fn, void *arg,
+                          struct klm_diag *diag) KLM_MUST_USE;
 
 #endif

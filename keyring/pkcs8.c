@@ -1,6 +1,6 @@
 /* PrivateKeyInfo (PKCS #8, RFC 5208), read and written in secret memory: OpenSSL's own coders pass through ordinary memory. Around the clear form
  * that tokens hold stand a version and the algorithm's identifier; an EC key of others names its curve there alone. */
-#include "keyring/internal.h"
+#include "keyring/der.h"
 
 #include <string.h>
 
@@ -80,33 +80,6 @@ klm_rc kr_pkcs8_clear(const struct kr_key *key, struct kr_secret *out)
 
 /* ---- Reading */
 
-/* One element: its content, or with whole its tag and length too. X.690, 8.1.3: lengths of up to two bytes. */
-static void take(struct klm_cur *cur, uint8_t tag, struct klm_slice *content)
-{
-    uint8_t got, first, low, high;
-    size_t n;
-
-    klm_cur_u8(cur, &got);
-    klm_cur_u8(cur, &first);
-    if (klm_cur_rc(cur) != KLM_OK || got != tag || first > 0x82 || first == 0x80) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-        return;
-    }
-    n = first;
-    if (first >= 0x81) {
-        klm_cur_u8(cur, &low);
-        n = low;
-    }
-    if (first == 0x82 && klm_cur_rc(cur) == KLM_OK) {
-        high = low;
-        klm_cur_u8(cur, &low);
-        n = (size_t)high << 8 | low;
-    }
-    if (klm_cur_rc(cur) == KLM_OK) {
-        klm_cur_bytes(cur, n, content);
-    }
-}
-
 static const struct algorithm *find(struct klm_slice id)
 {
     for (size_t i = 0; i < KLM_COUNT(algorithms); i++) {
@@ -130,12 +103,12 @@ static klm_rc ec_key(struct klm_slice body, const struct algorithm *a, struct kr
     struct klm_cur cur;
 
     klm_cur_init(&cur, body);
-    take(&cur, 0x30, &content);
+    kr_der_take(&cur, 0x30, &content);
     klm_cur_end(&cur);
     KLM_TRY(klm_cur_rc(&cur) == KLM_OK ? KLM_OK : KLM_E_INVALID);
     klm_cur_init(&cur, content);
-    take(&cur, 0x02, &version);
-    take(&cur, 0x04, &number);
+    kr_der_take(&cur, 0x02, &version);
+    kr_der_take(&cur, 0x04, &number);
     if (klm_cur_rc(&cur) != KLM_OK || version.n != 1 || version.p[0] != 1 || number.n != width) {
         return KLM_E_INVALID;
     }
@@ -156,13 +129,13 @@ klm_rc kr_pkcs8_key(struct klm_slice clear, struct kr_key **out)
     struct klm_cur cur;
 
     klm_cur_init(&cur, clear);
-    take(&cur, 0x30, &content);
+    kr_der_take(&cur, 0x30, &content);
     klm_cur_end(&cur);
     KLM_TRY(klm_cur_rc(&cur) == KLM_OK ? KLM_OK : KLM_E_INVALID);
     klm_cur_init(&cur, content);
-    take(&cur, 0x02, &version);
-    take(&cur, 0x30, &id);
-    take(&cur, 0x04, &body); /* attributes may follow */
+    kr_der_take(&cur, 0x02, &version);
+    kr_der_take(&cur, 0x30, &id);
+    kr_der_take(&cur, 0x04, &body); /* attributes may follow */
     if (klm_cur_rc(&cur) != KLM_OK || version.n != 1 || version.p[0] > 1) {
         return KLM_E_INVALID;
     }

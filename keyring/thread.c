@@ -121,6 +121,11 @@ uint8_t *kr_thread_scratch(struct kr_thread *thread)
     return thread->scratch;
 }
 
+EVP_CIPHER_CTX *kr_thread_cipher(struct kr_thread *thread)
+{
+    return thread->cipher;
+}
+
 /* RSA-OAEP with SHA-256 for both digests; or plain ECDH. */
 static int ctx_setup(EVP_PKEY_CTX *ctx, enum kr_op op)
 {

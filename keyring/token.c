@@ -4,6 +4,7 @@
 #include "keyring/token.h"
 
 #include "base/secret.h"
+#include "keyring/material.h"
 
 #include <string.h>
 
@@ -11,6 +12,11 @@
 #define SALT KR_TOKEN_SALT
 #define NONCE KR_TOKEN_NONCE
 #define TAG KR_TOKEN_TAG
+
+size_t kr_token_sealed_max(uint8_t type)
+{
+    return type == KR_TOKEN_MATERIAL ? KR_MATERIAL_MAX + 128 : KR_CLEAR_MAX;
+}
 
 /* Takes a token apart. KLM_E_CORRUPT, KLM_E_UNSUPPORTED. */
 klm_rc kr_token_parse(struct klm_slice in, struct kr_token *out)
@@ -36,7 +42,7 @@ klm_rc kr_token_parse(struct klm_slice in, struct kr_token *out)
     klm_cur_bytes(&cur, SALT, &out->salt);
     klm_cur_bytes(&cur, NONCE, &out->nonce);
     klm_cur_u32(&cur, &len);
-    klm_cur_bytes(&cur, len <= KR_CLEAR_MAX ? len : SIZE_MAX, &out->sealed);
+    klm_cur_bytes(&cur, len <= kr_token_sealed_max(out->type) ? len : SIZE_MAX, &out->sealed);
     klm_cur_bytes(&cur, out->alg == KR_ALG_REFERENCE ? 0 : TAG, &out->tag);
     klm_cur_end(&cur);
     out->head = KLM_SLICE(in.p, KR_TOKEN_HEAD);
@@ -55,19 +61,36 @@ static bool put_aad(EVP_CIPHER_CTX *ctx, struct klm_slice head, const char *labe
            EVP_CipherUpdate(ctx, NULL, &done, (const uint8_t *)label, (int)n) == 1;
 }
 
-/* AES-256-GCM under the subkey of this salt, ready for the text. */
-static klm_rc start(const struct kr_master *master, const char *label, const struct kr_token *token,
-                    int enc, EVP_CIPHER_CTX *ctx)
+klm_rc kr_token_gcm(const uint8_t key[32], const struct kr_token_text *text, bool enc)
+{
+    const struct kr_token *token = text->token;
+    KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int n = 0, last = 0;
+
+    if (!ctx) {
+        return KLM_E_NOMEM;
+    }
+    if (EVP_CipherInit_ex2(ctx, EVP_aes_256_gcm(), key, token->nonce.p, enc, NULL) != 1 ||
+        !put_aad(ctx, token->head, text->label)) {
+        return kr_quiet(KLM_E_CRYPTO);
+    }
+    if (EVP_CipherUpdate(ctx, text->out, &n, text->in.p, (int)text->in.n) != 1 ||
+        (!enc && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, text->tag) != 1) ||
+        EVP_CipherFinal_ex(ctx, text->out + n, &last) != 1 ||
+        (enc && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, text->tag) != 1)) {
+        return kr_quiet(enc ? KLM_E_CRYPTO : KLM_E_CORRUPT);
+    }
+    return KLM_OK;
+}
+
+/* Under the subkey of the token's salt. */
+static klm_rc gcm(const struct kr_master *master, const struct kr_token_text *text, bool enc)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret subkey = {0};
 
     KLM_TRY(kr_secret_new(32, &subkey));
-    KLM_TRY(kr_hkdf(kr_master_key(master), token->salt, INFO, subkey.p));
-    if (EVP_CipherInit_ex2(ctx, EVP_aes_256_gcm(), subkey.p, token->nonce.p, enc, NULL) != 1 ||
-        !put_aad(ctx, token->head, label)) {
-        return kr_quiet(KLM_E_CRYPTO);
-    }
-    return KLM_OK;
+    KLM_TRY(kr_hkdf(kr_master_key(master), text->token->salt, INFO, subkey.p));
+    return kr_token_gcm(subkey.p, text, enc);
 }
 
 klm_rc kr_token_put_head(const struct kr_token_head *head, struct klm_buf *out)
@@ -93,24 +116,6 @@ static klm_rc put_head(const struct kr_master *master, const struct kr_spec *spe
         &(struct kr_token_head){KR_ALG_HKDF_GCM, *spec, kr_master_id(master), fresh, clear_n}, out);
 }
 
-static klm_rc seal(const struct kr_master *master, const char *label, const struct kr_token *token,
-                   const struct kr_secret *clear, uint8_t *to)
-{
-    KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int n = 0, last = 0;
-
-    if (!ctx) {
-        return KLM_E_NOMEM;
-    }
-    KLM_TRY(start(master, label, token, 1, ctx));
-    if (EVP_CipherUpdate(ctx, to, &n, clear->p, (int)clear->n) != 1 ||
-        EVP_CipherFinal_ex(ctx, to + n, &last) != 1 ||
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, to + clear->n) != 1) {
-        return kr_quiet(KLM_E_CRYPTO);
-    }
-    return KLM_OK;
-}
-
 /* A token at the end of out, which is left as it was on failure. */
 static klm_rc append(const struct kr_master *master, const char *label, const struct kr_spec *spec,
                      const struct kr_secret *clear, struct klm_buf *out)
@@ -123,17 +128,20 @@ static klm_rc append(const struct kr_master *master, const char *label, const st
     to = klm_buf_room(out, clear->n + TAG);
     KLM_TRY(klm_buf_rc(out));
     token = (struct kr_token){.salt = KLM_SLICE(out->p + at + 17, SALT),
-                              .nonce = KLM_SLICE(out->p + at + 17 + SALT, NONCE),
+                              .nonce = KLM_SLICE(out->p + at + KR_TOKEN_AT_NONCE, NONCE),
                               .head = KLM_SLICE(out->p + at, KR_TOKEN_HEAD)};
-    KLM_TRY(seal(master, label, &token, clear, to));
+    KLM_TRY(gcm(
+        master,
+        &(struct kr_token_text){&token, label, KLM_SLICE(clear->p, clear->n), to, to + clear->n},
+        true));
     out->n += clear->n + TAG;
     return KLM_OK;
 }
 
 /* Under the key that seals now, in its way. */
-static klm_rc seal_clear(const struct kr_master *master, const char *label,
-                         const struct kr_spec *spec, const struct kr_secret *clear,
-                         struct klm_buf *out)
+klm_rc kr_token_seal_clear(const struct kr_master *master, const char *label,
+                           const struct kr_spec *spec, const struct kr_secret *clear,
+                           struct klm_buf *out)
 {
     const struct kr_master *under = kr_master_sealing(master);
     const size_t at = out->n;
@@ -153,28 +161,18 @@ klm_rc kr_token_seal(const struct kr_master *master, const char *label, const st
 
     KLM_TRY(kr_check_token_label(label));
     KLM_TRY(kr_key_clear(key, &clear));
-    return seal_clear(master, label, &key->spec, &clear, out);
+    return kr_token_seal_clear(master, label, &key->spec, &clear, out);
 }
 
 static klm_rc unseal(const struct kr_master *master, const char *label,
                      const struct kr_token *token, struct kr_secret *clear)
 {
-    KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t tag[TAG];
-    int n = 0, last = 0;
 
-    if (!ctx) {
-        return KLM_E_NOMEM;
-    }
     memcpy(tag, token->tag.p, TAG); /* OpenSSL wants it without const */
-    KLM_TRY(start(master, label, token, 0, ctx));
-    if (EVP_CipherUpdate(ctx, clear->p, &n, token->sealed.p, (int)token->sealed.n) != 1 ||
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, tag) != 1 ||
-        EVP_CipherFinal_ex(ctx, clear->p + n, &last) != 1) {
-        return kr_quiet(KLM_E_CORRUPT);
-    }
+    KLM_TRY(kr_secret_new(token->sealed.n, clear));
     clear->n = token->sealed.n;
-    return KLM_OK;
+    return gcm(master, &(struct kr_token_text){token, label, token->sealed, clear->p, tag}, false);
 }
 
 /* Under this master key: the same pattern, and the way that it seals. */
@@ -198,13 +196,20 @@ static const struct kr_master *master_of(const struct kr_master *master,
     return NULL;
 }
 
-/* The clear form, into a new secret. */
-static klm_rc clear_of(const struct kr_master *under, const char *label,
-                       const struct kr_token *token, struct kr_secret *clear)
+klm_rc kr_token_unseal_clear(const struct kr_master *master, const char *label,
+                             const struct kr_token *token, struct kr_secret *out)
 {
-    KLM_TRY(kr_secret_new(KR_CLEAR_MAX, clear));
-    return token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(under, label, token, clear)
-                                          : unseal(under, label, token, clear);
+    KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
+    const struct kr_master *under = master_of(master, token);
+
+    if (!under) {
+        return KLM_E_WRONGKEY;
+    }
+    KLM_TRY(token->alg == KR_ALG_TOKEN_GCM ? kr_token_hard_unseal(under, label, token, &clear)
+                                           : unseal(under, label, token, &clear));
+    *out = clear;
+    clear = (struct kr_secret){0};
+    return KLM_OK;
 }
 
 /* The clear form is not looked at: it comes out as it went in. */
@@ -212,7 +217,6 @@ klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to,
                        struct klm_slice in, struct klm_buf *out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
-    const struct kr_master *under;
     struct kr_token token;
     struct kr_spec spec;
 
@@ -221,13 +225,9 @@ klm_rc kr_token_rewrap(const struct kr_master *from, const struct kr_master *to,
     if (token.alg == KR_ALG_REFERENCE) {
         return KLM_E_UNSUPPORTED;
     }
-    under = master_of(from, &token);
-    if (!under) {
-        return KLM_E_WRONGKEY;
-    }
-    KLM_TRY(clear_of(under, label, &token, &clear));
+    KLM_TRY(kr_token_unseal_clear(from, label, &token, &clear));
     spec = (struct kr_spec){(enum kr_type)token.type, token.bits};
-    return seal_clear(to, label, &spec, &clear, out);
+    return kr_token_seal_clear(to, label, &spec, &clear, out);
 }
 
 static klm_rc open_clear(const struct kr_master *master, const char *label,
@@ -236,7 +236,7 @@ static klm_rc open_clear(const struct kr_master *master, const char *label,
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
 
-    KLM_TRY(clear_of(master, label, token, &clear));
+    KLM_TRY(kr_token_unseal_clear(master, label, token, &clear));
     if (kr_key_from_clear((enum kr_type)token->type, KLM_SLICE(clear.p, clear.n), &key) != KLM_OK ||
         key->spec.type != (enum kr_type)token->type || key->spec.bits != token->bits) {
         return KLM_E_CORRUPT;
@@ -249,16 +249,15 @@ static klm_rc open_clear(const struct kr_master *master, const char *label,
 klm_rc kr_token_open(const struct kr_master *master, const char *label, struct klm_slice in,
                      struct kr_key **out)
 {
-    const struct kr_master *under;
     struct kr_token token;
 
     KLM_TRY(kr_check_token_label(label));
     KLM_TRY(kr_token_parse(in, &token));
-    if (token.alg == KR_ALG_REFERENCE) {
-        return kr_token_hard_refer(master, label, &token, out);
+    if (token.type == KR_TOKEN_MATERIAL) {
+        return KLM_E_NOTFOUND;
     }
-    under = master_of(master, &token);
-    return under ? open_clear(under, label, &token, out) : KLM_E_WRONGKEY;
+    return token.alg == KR_ALG_REFERENCE ? kr_token_hard_refer(master, label, &token, out)
+                                         : open_clear(master, label, &token, out);
 }
 
 bool kr_token_stale(const struct kr_master *master, struct klm_slice in)
@@ -325,6 +324,13 @@ bool kr_token_refers(struct klm_slice in)
     return kr_token_parse(in, &token) == KLM_OK && token.alg == KR_ALG_REFERENCE;
 }
 
+bool kr_token_is_material(struct klm_slice in)
+{
+    struct kr_token token;
+
+    return kr_token_parse(in, &token) == KLM_OK && token.type == KR_TOKEN_MATERIAL;
+}
+
 klm_rc kr_token_vp(struct klm_slice in, char out[KR_VP_MAX])
 {
     struct kr_token token;
@@ -340,6 +346,9 @@ klm_rc kr_token_spec(struct klm_slice in, struct kr_spec *out)
     struct kr_spec spec;
 
     KLM_TRY(kr_token_parse(in, &token));
+    if (token.type == KR_TOKEN_MATERIAL) {
+        return KLM_E_NOTFOUND;
+    }
     spec = (struct kr_spec){(enum kr_type)token.type, token.bits};
     if (kr_spec_check(&spec) != KLM_OK) {
         return KLM_E_CORRUPT;

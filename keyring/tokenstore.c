@@ -21,6 +21,21 @@ klm_rc kr_token_exists(struct st_view *view, const char *label)
     return rc == KLM_E_CORRUPT ? KLM_OK : rc;
 }
 
+/* A key is not put over the material of a managed object, nor the other way round. */
+static klm_rc may_replace(struct st_view *view, const char *label, struct klm_slice token)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    struct klm_slice was;
+    klm_rc rc;
+
+    KLM_TRY(klm_pool_new(0, &pool));
+    rc = st_get(view, ST_TOKEN, klm_slice_str(label), pool, &was);
+    if (rc == KLM_OK && kr_token_is_material(was) != kr_token_is_material(token)) {
+        return KLM_E_EXISTS;
+    }
+    return rc == KLM_E_CORRUPT ? KLM_OK : rc;
+}
+
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite)
 {
@@ -29,7 +44,7 @@ klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slic
 
     KLM_TRY(kr_check_token_label(label));
     KLM_TRY(kr_token_vp(token, vp)); /* nothing else ever gets into this table */
-    rc = kr_token_exists(st_change_view(change), label);
+    rc = may_replace(st_change_view(change), label, token);
     if (rc == KLM_OK && !overwrite) {
         return KLM_E_EXISTS;
     }

@@ -162,6 +162,8 @@ klm_rc srv_enter_part(const char *path, unsigned of, uid_t officer, const uint8_
     rc = collect(&entry, diag);
     if (rc == KLM_OK) {
         rc = keep_or_make(&entry, diag, out);
+    }
+    if (rc == KLM_OK) {
         *here = entry.n;
     }
     klm_secret_free(entry.parts, PARTS_MAX * PART);

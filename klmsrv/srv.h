@@ -29,6 +29,12 @@ klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
                                 const struct srv_prompt *prompt, struct klm_diag *diag)
     KLM_MUST_USE;
 
+/* ---- ceremony_record.c */
+/* Record in the journal of a configuration what was done to a master key file, and what came of it: nothing when config_path is NULL or there is no journal
+ * yet. When it cannot be written, or the task has it, that is said. */
+void srv_ceremony_record(const char *config_path, const char *what, const char *file, klm_rc rc,
+                         const struct klm_diag *why);
+
 /* ---- officers.c: key parts by separate officers */
 /* Who runs this, as the kernel has it: the login user of the process (/proc/self/loginuid). KLM_E_DENIED: nobody in particular, or root. */
 klm_rc srv_officer(uid_t *out, struct klm_diag *diag) KLM_MUST_USE;
@@ -78,6 +84,35 @@ void srv_sessions_cut(struct srv_sessions *sessions);
 void srv_sessions_reopen(struct srv_sessions *sessions);
 /* Free an empty set. */
 void srv_sessions_free(struct srv_sessions **sessions);
+
+/* ---- kmip.c: the ports for KMIP clients, and their sessions. What they ask is carried out by an engine (kmip/ops/ops.h). */
+struct srv_kmip;
+struct kmop_request;
+struct srv_kmip_engine {
+    void (*run)(const struct kmop_request *request); /* kmop_run */
+    void (*sweep)(struct km_server *server);         /* kmop_sweep, each minute */
+};
+klm_rc srv_kmip_new(struct km_server *server, struct klm_loop *loop,
+                    const struct srv_kmip_engine *engine, struct srv_kmip **out) KLM_MUST_USE;
+/* Open those of KMIPListener.ssl.port and KMIPListener.https.port that are set. Not to have the certificate that they are to show keeps nobody else from being
+ * served: that is said, and a refresh tries again. A port in use is a failure. */
+klm_rc srv_kmip_listen(struct srv_kmip *kmip, struct klm_diag *diag) KLM_MUST_USE;
+/* Take a connection of one of the ports. Closes it when a limit is reached or the set is draining. */
+void srv_kmip_accept(struct srv_kmip *kmip, int take_fd, bool https);
+/* For status, on any thread. */
+void srv_kmip_info(struct srv_kmip *kmip, struct km_kmip_info *out);
+/* Sessions there are. */
+size_t srv_kmip_count(const struct srv_kmip *kmip);
+/* Close the ports; let requests under way be answered, then close; idle sessions at once. done is called on the loop when none is left. */
+void srv_kmip_drain(struct srv_kmip *kmip, void (*done)(void *arg), void *arg);
+/* End every session now; the set is empty when the requests under way have been answered. */
+void srv_kmip_cut(struct srv_kmip *kmip);
+/* Take connections again after a drain. */
+void srv_kmip_reopen(struct srv_kmip *kmip);
+/* After a refresh: limits, and certificate and TLS settings of new handshakes. */
+void srv_kmip_refresh(struct srv_kmip *kmip);
+/* Free an empty set. */
+void srv_kmip_free(struct srv_kmip **kmip);
 
 /* ---- partners.c: the port for partners, and what goes out to them (replication/). */
 struct srv_partners;

@@ -2,6 +2,7 @@
 #include "backup/bk.h"
 #include "console/con.h"
 #include "klmsrv/srv.h"
+#include "kmip/ops/ops.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -13,12 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #define SECRET_BYTES (8u << 20)       /* a ring of 4,000 labels needs half of it */
 #define SECRET_BYTES_LEAST (2u << 20) /* where less may be locked */
 #define DRAIN_MS 15000                /* sessions get this long to finish */
+#define DESCRIPTORS 65536 /* what the service has; also asked for when it is started by hand */
 #define VERSION_LINE "Starting the Security Key Lifecycle Manager " KLM_VERSION
 #define SUPPORT_LINE "For support see the README of klmsrv, and klmsrv-messages(7)"
 
@@ -27,13 +30,15 @@ struct srv_task {
     struct klm_loop *loop;
     struct srv_sessions *sessions;
     struct srv_listener *tcp, *ssl;
+    struct srv_kmip *kmip;
     struct srv_partners *partners;
     struct con_socket *socket;
     struct bk_service *backup;
     struct klm_timer *drain;
     pthread_mutex_t info_lock; /* guards info, which verbs read on other threads */
     struct km_task_info info;
-    bool ending; /* draining for the end of the task, not only of serving */
+    bool ending;   /* draining for the end of the task, not only of serving */
+    unsigned left; /* sets of sessions that are draining */
 };
 
 struct control {
@@ -107,7 +112,10 @@ static void start_serving(struct srv_task *srv)
     if (srv->tcp || srv->ending) {
         return;
     }
+    klm_timer_set(srv->drain, 0);
+    srv->left = 0;
     srv_sessions_reopen(srv->sessions);
+    srv_kmip_reopen(srv->kmip);
     if (open_listeners(srv, &diag) != KLM_OK) {
         close_listeners(srv);
         klm_say_diag(&diag);
@@ -115,6 +123,9 @@ static void start_serving(struct srv_task *srv)
     }
     set_state(srv, "running");
     say_running(srv);
+    if (srv_kmip_listen(srv->kmip, &diag) != KLM_OK) {
+        klm_say_diag(&diag);
+    }
 }
 
 /* ---- Stopping */
@@ -127,10 +138,14 @@ static void partners_drained(void *arg)
     klm_loop_stop(srv->loop);
 }
 
+/* Of drives and KMIP clients each, in either order. */
 static void drained(void *arg)
 {
     struct srv_task *srv = arg;
 
+    if (srv->left == 0 || --srv->left > 0) {
+        return;
+    }
     if (srv->ending) {
         srv_partners_drain(srv->partners, partners_drained, srv);
     } else {
@@ -140,13 +155,19 @@ static void drained(void *arg)
     }
 }
 
+static size_t all_sessions(const struct srv_task *srv)
+{
+    return srv_sessions_count(srv->sessions) + srv_kmip_count(srv->kmip);
+}
+
 static void cut(void *arg)
 {
     struct srv_task *srv = arg;
 
-    if (srv_sessions_count(srv->sessions) > 0) {
-        klm_say(KLM_MSG_CUT, KLM_NUM(srv_sessions_count(srv->sessions)));
+    if (all_sessions(srv) > 0) {
+        klm_say(KLM_MSG_CUT, KLM_NUM(all_sessions(srv)));
         srv_sessions_cut(srv->sessions);
+        srv_kmip_cut(srv->kmip);
     }
     if (srv->ending) {
         srv_partners_cut(srv->partners);
@@ -157,7 +178,9 @@ static void stop_serving(struct srv_task *srv)
 {
     close_listeners(srv);
     klm_timer_set(srv->drain, DRAIN_MS);
+    srv->left = 2;
     srv_sessions_drain(srv->sessions, drained, srv);
+    srv_kmip_drain(srv->kmip, drained, srv);
 }
 
 static void stop_task(struct srv_task *srv)
@@ -169,7 +192,7 @@ static void stop_task(struct srv_task *srv)
     srv->ending = true;
     set_state(srv, "stopping");
     srv_notify("STOPPING=1");
-    klm_say(KLM_MSG_STOPPING, KLM_NUM(srv_sessions_count(srv->sessions)));
+    klm_say(KLM_MSG_STOPPING, KLM_NUM(all_sessions(srv)));
     stop_serving(srv);
 }
 
@@ -185,7 +208,7 @@ static void control_task(struct klm_task *task)
     struct control *control = (struct control *)task;
     struct srv_task *srv = control->srv;
 
-    if (!srv->sessions) {
+    if (!srv->kmip) {
         /* A refresh that ended with the task: this is the last turn of the loop, in klm_loop_free. */
     } else if (strcmp(control->what, "stop") == 0) {
         stop_task(srv);
@@ -196,6 +219,7 @@ static void control_task(struct klm_task *task)
         start_serving(srv);
     } else if (strcmp(control->what, "refreshed") == 0) {
         srv_sessions_refresh(srv->sessions);
+        srv_kmip_refresh(srv->kmip);
         srv_partners_refresh(srv->partners);
     }
     free(control);
@@ -229,6 +253,7 @@ static void task_info(void *arg, struct km_task_info *out)
     *out = srv->info;
     pthread_mutex_unlock(&srv->info_lock);
     out->sessions = (unsigned)srv_sessions_count(srv->sessions);
+    srv_kmip_info(srv->kmip, &out->kmip);
 }
 
 static void refresh_done(struct km_call *call)
@@ -334,6 +359,7 @@ static klm_rc start(struct srv_task *srv, const struct srv_options *options, str
 {
     const struct km_options km = {.config_path = options->config_path};
     const struct bk_options backup = {.here = false};
+    const struct srv_kmip_engine engine = {.run = kmop_run, .sweep = kmop_sweep};
 
     KLM_TRY(klm_loop_new(&srv->loop));
     KLM_TRY(klm_loop_signal(srv->loop, SIGTERM, on_term, srv));
@@ -343,12 +369,14 @@ static klm_rc start(struct srv_task *srv, const struct srv_options *options, str
     KLM_TRY(km_open(&km, diag, &srv->server));
     say_product();
     KLM_TRY(srv_sessions_new(srv->server, srv->loop, &srv->sessions));
+    KLM_TRY(srv_kmip_new(srv->server, srv->loop, &engine, &srv->kmip));
     KLM_TRY(srv_partners_new(srv->server, srv->loop, &srv->partners));
     km_task_set(srv->server, task_info, srv);
     km_on_control(srv->server, on_control, srv);
     km_on_refresh(srv->server, on_refreshed, srv);
     KLM_TRY(bk_open(srv->server, &backup, diag, &srv->backup));
     KLM_TRY(open_listeners(srv, diag));
+    KLM_TRY(srv_kmip_listen(srv->kmip, diag));
     KLM_TRY(srv_partners_listen(srv->partners, diag));
     KLM_TRY(open_console(srv, diag));
     return KLM_OK;
@@ -375,10 +403,22 @@ static void end(struct srv_task *srv)
     bk_close(&srv->backup);
     close_listeners(srv);
     srv_sessions_free(&srv->sessions);
+    srv_kmip_free(&srv->kmip);
     srv_partners_free(&srv->partners);
     km_close(&srv->server);
     klm_timer_free(&srv->drain);
     klm_loop_free(&srv->loop);
+}
+
+/* A connection is a descriptor each. As many as may be had of those that the limits allow for; fewer are no reason not to serve. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 int srv_run(const struct srv_options *options)
@@ -391,6 +431,7 @@ int srv_run(const struct srv_options *options)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* a refresh asked for too early, until the loop takes it */
     signal(SIGXFSZ, SIG_IGN);
+    raise_descriptors();
     early_user(options->config_path);
     if (klm_secret_init(SECRET_BYTES) != KLM_OK && klm_secret_init(SECRET_BYTES_LEAST) != KLM_OK) {
         klm_say(KLM_MSG_SECRET_MEMORY, KLM_NUM(SECRET_BYTES_LEAST), "see ulimit -l");

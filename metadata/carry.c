@@ -2,6 +2,7 @@
  * happened (their origin); the receiver remembers up to which number it has each origin's, so a page that comes twice changes nothing,
  * and which of its own events came from elsewhere, so that they are not sent on as its own. A page, all numbers big-endian: 1 version
  * (1), 16 origin, 8 number before the first event, 2 events, and each event as 8 number, 2 length, its record (usage.c). */
+#include "metadata/group.h"
 #include "metadata/parts.h"
 
 #include "base/secret.h"
@@ -250,6 +251,20 @@ klm_rc md_page_check(struct st_view *view, struct klm_slice page, struct klm_dia
                               : klm_fail(diag, KLM_E_STATE, KLM_MSG_USAGE_GAP, KLM_NUM(mark));
 }
 
+/* A stored key that a volume has: no other volume is to get it here. */
+static klm_rc mark_key(struct st_change *change, const struct md_usage *usage)
+{
+    char alias[KLM_ALIAS_MAX + 1];
+    klm_rc rc;
+
+    if (!usage->dki[0] || klm_alias(klm_slice_str(usage->alias1), alias) != KLM_OK) {
+        return KLM_OK;
+    }
+    rc = md_key_used_there(change, alias, usage->volser, usage->time);
+    return rc == KLM_E_CORRUPT ? KLM_OK
+                               : rc; /* a damaged mark keeps the key from being given, too */
+}
+
 static klm_rc take_one(struct st_change *change, const struct head *head, uint64_t *number,
                        struct md_usage *usage)
 {
@@ -257,6 +272,7 @@ static klm_rc take_one(struct st_change *change, const struct head *head, uint64
 
     usage->number = ++*number;
     KLM_TRY(md_usage_add(change, usage));
+    KLM_TRY(mark_key(change, usage));
     return st_put(change, ST_USAGE_FROM, md_number_key(usage->number, key),
                   KLM_SLICE(head->origin, sizeof head->origin));
 }

@@ -66,6 +66,10 @@ struct md_key_use {
 /* KLM_E_NOTFOUND: never given out. */
 klm_rc md_key_use(struct st_view *view, const char *alias, struct md_key_use *out) KLM_MUST_USE;
 klm_rc md_key_use_forget(struct st_change *change, const char *alias) KLM_MUST_USE;
+/* A key was given out for a volume at another server: it is not given here for another one any more. When it was given here later, that volume's
+ * name stays. */
+klm_rc md_key_used_there(struct st_change *change, const char *alias, const char *volser,
+                         klm_time when) KLM_MUST_USE;
 /* The next key of a group for a volume; the turn moves on and the key is marked. KLM_E_LIMIT: no key is left; the turn stands at its end then, which
  * is worth keeping, so that the next who asks does not pass the same keys again. *left as md_group_left afterwards, UINT64_MAX of a group that wraps. */
 klm_rc md_group_next(struct st_change *change, const char *name, const char *volser, klm_time now,

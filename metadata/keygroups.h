@@ -32,6 +32,16 @@ klm_rc md_groups_merge_file(struct st_change *change, const struct md_groups_fil
                             struct klm_slice base, md_group_told_fn *told, void *arg,
                             struct md_groups_merge *out) KLM_MUST_USE;
 
+/* Take the groups of another server's file over: those that are not here are added, of the others wrap becomes the file's and aliases that are
+ * missing are put at the end. With rewrite, aliases and groups that the file does not have go, too. The turn of a group, which key was given
+ * for which volume, stays what it is here. All of it or nothing. */
+klm_rc md_groups_take(struct st_change *change, const struct md_groups_file *file, bool rewrite,
+                      md_group_told_fn *told, void *arg, struct md_groups_merge *out) KLM_MUST_USE;
+typedef klm_rc md_groups_run_fn(void *arg, const char *group, const struct klm_alias_run *run);
+/* Every run of a file, group by group. */
+klm_rc md_groups_runs(const struct md_groups_file *file, md_groups_run_fn *fn, void *arg)
+    KLM_MUST_USE;
+
 /* ---- For the files of this part */
 struct md_group_content {
     char name[MD_GROUP_MAX + 1];

@@ -1,5 +1,5 @@
-/* An operator's edit of keygroups.xml comes into the store: each group is decided alone, by what he began with, what he made of it, and what the store holds by
- * now. Inside a group only aliases that came or went are touched, so that its turn stays where it is. */
+/* An operator's edit of keygroups.xml, or another server's file, comes into the store: each group is decided alone, by what he began with, what he made of it,
+ * and what the store holds by now. Inside a group only aliases that came or went are touched, so that its turn stays where it is. */
 #include "metadata/keygroups.h"
 #include "metadata/parts.h"
 
@@ -9,6 +9,7 @@
 struct merge {
     struct st_change *change;
     bool three_way; /* else there is no base: nothing is removed, and a difference is a change */
+    bool edit;      /* by an operator: each difference is said */
     md_group_told_fn *told;
     void *arg;
     struct md_groups_merge count;
@@ -149,7 +150,9 @@ static klm_rc each_not_in(const struct md_group_content *one, const struct md_gr
 static klm_rc done(struct merge *m, const char *group, const char *how, size_t *count)
 {
     ++*count;
-    klm_say(KLM_MSG_GROUPS_MERGED, group, how);
+    if (m->edit) {
+        klm_say(KLM_MSG_GROUPS_MERGED, group, how);
+    }
     return m->told ? m->told(m->arg, group, how) : KLM_OK;
 }
 
@@ -175,6 +178,7 @@ static klm_rc change(struct merge *m, const struct md_group_content *edited,
                      const struct md_group_content *store)
 {
     struct editing e = {m->change, edited->name};
+    size_t before = st_change_mark(m->change);
 
     if (m->three_way) {
         KLM_TRY(each_not_in(store, edited, take_out, &e));
@@ -182,6 +186,9 @@ static klm_rc change(struct merge *m, const struct md_group_content *edited,
     KLM_TRY(each_not_in(edited, store, put_in, &e));
     if (edited->wrap != store->wrap) {
         KLM_TRY(md_group_wrap(m->change, edited->name, edited->wrap));
+    }
+    if (st_change_mark(m->change) == before) {
+        return KLM_OK; /* the file only lacks what is not removed */
     }
     return done(m, edited->name, "changed", &m->count.changed);
 }
@@ -302,7 +309,7 @@ klm_rc md_groups_merge_file(struct st_change *st, const struct md_groups_file *e
 {
     static const struct md_groups_file none;
     KLM_AUTO(md_groups_file_free) struct md_groups_file *base = NULL, *store = NULL;
-    struct merge m = {.change = st, .told = told, .arg = arg};
+    struct merge m = {.change = st, .edit = true, .told = told, .arg = arg};
     size_t mark = st_change_mark(st);
     klm_rc rc = base_text.n ? md_groups_decode(base_text, NULL, &base) : KLM_E_NOTFOUND;
 
@@ -323,5 +330,35 @@ klm_rc md_groups_merge_file(struct st_change *st, const struct md_groups_file *e
         return rc;
     }
     *out = m.count;
+    return KLM_OK;
+}
+
+/* To rewrite is an edit that began with what the store holds now. */
+klm_rc md_groups_take(struct st_change *st, const struct md_groups_file *file, bool rewrite,
+                      md_group_told_fn *told, void *arg, struct md_groups_merge *out)
+{
+    static const struct md_groups_file none;
+    KLM_AUTO(md_groups_file_free) struct md_groups_file *store = NULL;
+    struct merge m = {.change = st, .three_way = rewrite, .told = told, .arg = arg};
+    size_t mark = st_change_mark(st);
+    klm_rc rc;
+
+    KLM_TRY(load(st_change_view(st), &store));
+    rc = walk(&m, file, rewrite ? store : &none, store);
+    if (rc != KLM_OK) {
+        st_change_undo(st, mark);
+        return rc;
+    }
+    *out = m.count;
+    return KLM_OK;
+}
+
+klm_rc md_groups_runs(const struct md_groups_file *file, md_groups_run_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < file->n; i++) {
+        for (size_t k = 0; k < file->group[i].n; k++) {
+            KLM_TRY(fn(arg, file->group[i].name, &file->group[i].run[k]));
+        }
+    }
     return KLM_OK;
 }

@@ -70,7 +70,7 @@ klm_rc md_page_give(struct st_view *view, uint64_t after, struct klm_buf *out, u
 /* Can a page be taken over? KLM_E_INVALID and the like: it is damaged; KLM_E_STATE: events before it are missing. With a message. */
 klm_rc md_page_check(struct st_view *view, struct klm_slice page, struct klm_diag *diag)
     KLM_MUST_USE;
-/* Take it over, under numbers of our own above *number, which becomes the last. What is here already is passed over; *taken is how many
+/* Take it over, under numbers of our own above *number, which becomes the last. A stored key that it names is marked as given out. What is here already is passed over; *taken is how many
  * were not. Fails as md_page_check; the change is then to be undone. */
 klm_rc md_page_take(struct st_change *change, struct klm_slice page, uint64_t *number,
                     size_t *taken, struct klm_diag *diag) KLM_MUST_USE;

@@ -88,6 +88,26 @@ klm_rc md_key_take(struct st_change *change, const char *alias, const char *vols
     return KLM_OK;
 }
 
+klm_rc md_key_used_there(struct st_change *change, const char *alias, const char *volser,
+                         klm_time when)
+{
+    struct md_key_use use = {0};
+    klm_rc rc = md_key_use(st_change_view(change), alias, &use);
+    struct md_key_use here = use;
+
+    if (rc != KLM_OK && rc != KLM_E_NOTFOUND) {
+        return rc;
+    }
+    if (rc == KLM_OK && here.last == when && strcmp(here.volser, volser) == 0) {
+        return KLM_OK; /* known already */
+    }
+    if (rc == KLM_E_NOTFOUND || here.last <= when) {
+        return mark(change, alias, volser, when, &use);
+    }
+    use.first = when < use.first ? when : use.first;
+    return mark(change, alias, here.volser, here.last, &use);
+}
+
 /* ---- The turn */
 
 /* One step on: the alias behind the last one in its run, else the first of the next run. KLM_E_NOTFOUND: the turn is at its end. */

@@ -262,6 +262,11 @@ static bool time_ok(struct check *c)
            strspn(s + 3, "0123456789") == 2 && strncmp(s, "23", 2) <= 0 && s[3] <= '5';
 }
 
+static bool kmip_suites_ok(struct check *c)
+{
+    return parm_kmip_suites_ok(c->raw);
+}
+
 static bool keyset_ok(struct check *c)
 {
     return parm_keyset_ok(c->raw);
@@ -274,6 +279,8 @@ static const struct rule {
 } rules[] = {
     {"@filename", filename_ok, "a name of at most 200 bytes without a folder"},
     {"@ciphers", ciphers_ok, NULL},
+    {"@kmipsuites", kmip_suites_ok,
+     "JSSE names of cipher suites in the KMIP manual, commas between"},
     {"@keyset", keyset_ok,
      "one key group, or aliases of up to 12 or of 21 characters and ranges such as THZ001-FF, "
      "commas between"},

@@ -54,6 +54,13 @@ void parm_suites_scan(const char *list, struct parm_suites *out);
 /* The names that can be used and begin so, for messages. NULL without memory. */
 const char *parm_suites_allowed(struct klm_pool *pool, const char *prefix);
 
+/* Does the list name suites of kmip_suites.def, one or more, and nothing else? */
+bool parm_kmip_suites_ok(const char *list);
+/* Versions of TLS for KMIP clients; most is below least when no session could begin. */
+void parm_kmip_versions(const struct parm_config *config, int *least, int *most);
+/* Suites in force for them that a start warns of, commas between; "" when there is none, NULL without memory. */
+const char *parm_kmip_weak(const struct parm_config *config, struct klm_pool *pool);
+
 /* One run of checks over a configuration being made: errors are counted, the first is kept, all are
  * said unless quiet. */
 struct parm_errors {

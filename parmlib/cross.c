@@ -80,16 +80,49 @@ static klm_rc master_key(struct parm_config *config, struct parm_errors *errors)
     return fail(config, errors, PARM_config_masterkey_file, KLM_MSG_PARM_MASTER_IN_STORE, store);
 }
 
+/* Ports and the address that each is opened on. */
+static const struct listener {
+    enum parm_id port, host;
+} listeners[] = {
+    {PARM_TransportListener_tcp_port, PARM_TransportListener_tcp_host},
+    {PARM_TransportListener_ssl_port, PARM_TransportListener_ssl_host},
+    {PARM_KMIPListener_ssl_port, PARM_KMIPListener_ssl_host},
+    {PARM_KMIPListener_https_port, PARM_KMIPListener_ssl_host},
+    {PARM_Admin_ssl_port, PARM_Admin_ssl_host},
+};
+
+static bool same_port(const struct parm_config *config, const struct listener *a,
+                      const struct listener *b)
+{
+    return parm_str(config, a->port) && parm_str(config, b->port) &&
+           parm_num(config, a->port) == parm_num(config, b->port) &&
+           strcmp(parm_str(config, a->host), parm_str(config, b->host)) == 0;
+}
+
 static klm_rc ports(struct parm_config *config, struct parm_errors *errors)
 {
-    if (parm_num(config, PARM_TransportListener_ssl_port) !=
-            parm_num(config, PARM_TransportListener_tcp_port) ||
-        strcmp(parm_str(config, PARM_TransportListener_ssl_host),
-               parm_str(config, PARM_TransportListener_tcp_host))) {
+    for (size_t i = 1; i < KLM_COUNT(listeners); i++) {
+        for (size_t before = 0; before < i; before++) {
+            if (same_port(config, &listeners[i], &listeners[before])) {
+                KLM_TRY(fail(config, errors, listeners[i].port, KLM_MSG_PARM_PORTS_SAME,
+                             parm_row(listeners[before].port)->name));
+            }
+        }
+    }
+    return KLM_OK;
+}
+
+/* A version of TLS that both bounds and a suite allow. */
+static klm_rc kmip_versions(struct parm_config *config, struct parm_errors *errors)
+{
+    int least, most;
+
+    parm_kmip_versions(config, &least, &most);
+    if (least <= most) {
         return KLM_OK;
     }
-    return fail(config, errors, PARM_TransportListener_ssl_port, KLM_MSG_PARM_PORTS_SAME,
-                parm_row(PARM_TransportListener_tcp_port)->name);
+    return fail(config, errors, PARM_KMIPListener_ssl_version_min, KLM_MSG_PARM_KMIP_VERSIONS,
+                parm_str(config, PARM_KMIPListener_ssl_suites));
 }
 
 static klm_rc versions(struct parm_config *config, struct parm_errors *errors)
@@ -197,6 +230,7 @@ klm_rc parm_cross_check(struct parm_config *config, struct parm_errors *errors)
     KLM_TRY(master_key(config, errors));
     KLM_TRY(ports(config, errors));
     KLM_TRY(versions(config, errors));
+    KLM_TRY(kmip_versions(config, errors));
     KLM_TRY(syslog_host(config, errors));
     KLM_TRY(syslog_ssl(config, errors));
     KLM_TRY(syslog_trust(config, errors));

@@ -99,6 +99,16 @@ int parm_tls_max(const struct parm_config *config);
 klm_rc parm_ciphers(const struct parm_config *config, enum parm_id id, struct klm_pool *pool,
                     const char **tls12, const char **tls13) KLM_MUST_USE;
 
+/* TLS of the ports for KMIP clients, from KMIPListener.ssl.suites, .ciphersuites, .version.min and .version.max. Texts are static or the pool's. KLM_E_NOMEM. */
+struct parm_kmip_tls {
+    int min, max;                 /* 12 or 13 */
+    const char *tls12, *tls13;    /* OpenSSL lists; "" when no suite of that version is chosen */
+    const char *groups, *sigalgs; /* OpenSSL lists; NULL: the library's */
+    unsigned ec_bits; /* certificates of clients have elliptic curves of so many bits; 0: any key */
+};
+klm_rc parm_kmip_tls(const struct parm_config *config, struct klm_pool *pool,
+                     struct parm_kmip_tls *out) KLM_MUST_USE;
+
 /* Folders and files whose defaults depend on other properties; see the help of config.store.directory, Audit.journal.directory and
  * config.masterkey.file. KLM_E_LIMIT when out is too small. */
 klm_rc parm_store_dir(const struct parm_config *config, char *out, size_t cap) KLM_MUST_USE;

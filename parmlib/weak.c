@@ -78,6 +78,29 @@ static void hardware(const struct parm_config *config)
     }
 }
 
+/* Suites of KMIP clients that no newer client needs. Only said where there are such clients. */
+static void kmip_suites(const struct parm_config *config)
+{
+    struct klm_pool *pool;
+    const char *weak;
+
+    if ((!parm_is_set(config, PARM_KMIPListener_ssl_port) &&
+         !parm_is_set(config, PARM_KMIPListener_https_port)) ||
+        klm_pool_new(0, &pool) != KLM_OK) {
+        return;
+    }
+    weak = parm_kmip_weak(config, pool);
+    if (weak && *weak) {
+        klm_say(KLM_MSG_PARM_WEAK_KMIP,
+                parm_row(parm_is_set(config, PARM_KMIPListener_ssl_ciphersuites)
+                             ? PARM_KMIPListener_ssl_ciphersuites
+                             : PARM_KMIPListener_ssl_suites)
+                    ->name,
+                weak);
+    }
+    klm_pool_free(&pool);
+}
+
 void parm_say_weak(const struct parm_config *config)
 {
     if (parm_num(config, PARM_TransportListener_ssl_clientauthentication) == 0) {
@@ -96,6 +119,7 @@ void parm_say_weak(const struct parm_config *config)
     if (parm_has(config, PARM_Audit_failure_action, "continue")) {
         klm_say(KLM_MSG_PARM_WEAK_AUDIT);
     }
+    kmip_suites(config);
     passwords(config);
     hardware(config);
 }

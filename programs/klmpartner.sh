@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# klmpartner: the process that establishes a backup key server, as one command on each side. "give" writes every certificate of a key ring
-# and the private key tokens behind them into one folder with a manifest, "take" brings them into another server. It only gives the
+# klmpartner: the process that establishes a backup key server, as one command on each side. "give" writes every certificate of a key ring,
+# the private key tokens behind them, and the stored keys and key groups of LTO drives into one folder with a manifest, "take" brings them
+# into another server. It only gives the
 # commands that an operator would give (racdcert, keyxfer, oper), and says each step and what became of it.
 set -u -o pipefail
 export LC_ALL=C.UTF-8
@@ -11,8 +12,9 @@ usage() {
     cat <<'USAGE'
 Usage: klmpartner give [-c FILE] [-r OWNER/RING] [-d FOLDER] [--with-authority] [--with-default]
        klmpartner take [-c FILE] [-d FOLDER]
-give   on the server that has the keys: certificates and key tokens of a key ring into a folder, with a manifest
-take   on the backup server: the same into its key ring; what is there already stays, so it can be repeated
+give   on the server that has the keys: certificates and key tokens of a key ring, all stored keys (LTO) and key groups into a folder, with
+       a manifest
+take   on the backup server: the same into its key ring and store; what is there already stays, so it can be repeated
   -c FILE           configuration (default: $KLM_CONFIG, else /etc/isklm/ISKLMConfig.properties.zos)
   -r OWNER/RING     key ring to give (default: that of config.keystore.file)
   -d FOLDER         folder below that of the operators' files (default: KLM.PARTNER)
@@ -98,6 +100,29 @@ give_one() { # NUMBER OWNER USAGE DEFAULT LABEL
         "$([ "$member" = - ] && echo - || sum_of "$folder/$member")" "$token" "$label" >>"$manifest.new"
 }
 
+# Stored keys, so many in a file, each behind the last of the file before; then the key groups, if there are any.
+give_stored() {
+    local n=0 last='' keys
+    while :; do
+        xfer "WRITEKEYS,$set_name(S$((n + 1)))${last:+,$last}" || die "KEYXFER WRITEKEYS failed: $(explain)"
+        keys=${said%% *}
+        [ "$keys" != 0 ] || break
+        n=$((n + 1))
+        last=$(sed -n '1s/^[0-9]* stored keys up to \(.*\) were written to .*/\1/p' <<<"$said")
+        [ -n "$last" ] || die "KEYXFER WRITEKEYS said: $(explain)"
+        printf 'Keys: S%s %s %s\n' "$n" "$(sum_of "$folder/S$n")" "$keys" >>"$manifest.new"
+        step "done" "KEYXFER  WRITEKEYS $keys stored keys up to $last"
+    done
+    rm -f "$folder/S$((n + 1))"
+    xfer "WRITEGROUPS,$set_name(GROUPS)" || die "KEYXFER WRITEGROUPS failed: $(explain)"
+    if [ -s "$folder/GROUPS" ]; then
+        printf 'Groups: GROUPS %s\n' "$(sum_of "$folder/GROUPS")" >>"$manifest.new"
+        step "done" "KEYXFER  WRITEGROUPS"
+    else
+        rm -f "$folder/GROUPS"
+    fi
+}
+
 give() {
     local list n=0 owner_of usage default label pattern
     if [ -z "$ring" ]; then
@@ -118,8 +143,9 @@ give() {
         n=$((n + 1))
         give_one "$n" "$owner_of" "$usage" "$default" "$label"
     done <<<"$list"
-    pattern=$(sed -n 's/^Verification-Pattern: //p' "$folder"/K* 2>/dev/null | sort -u)
-    [ -n "$pattern" ] || die "no certificate of the ring has a private key here: there is nothing to give"
+    give_stored
+    pattern=$(sed -n 's/^Verification-Pattern: //p' "$folder"/K* "$folder"/S* 2>/dev/null | sort -u)
+    [ -n "$pattern" ] || die "no certificate of the ring has a private key here, and there are no stored keys: there is nothing to give"
     {
         printf 'KLM-PARTNER 1\nRing: %s %s\nVerification-Pattern: %s\n' "$owner" "$ring" "$pattern"
         cat "$manifest.new"
@@ -147,6 +173,9 @@ check_manifest() {
         [ "$member" = - ] || [ "$(sum_of "$folder/$member" 2>/dev/null)" = "$token_hash" ] ||
             die "$folder/$member is missing or damaged: copy the folder again. Nothing was changed"
     done < <(grep '^Cert: ' "$manifest")
+    while read -r _ name hash rest; do
+        [ "$(sum_of "$folder/$name" 2>/dev/null)" = "$hash" ] || die "$folder/$name is missing or damaged: copy the folder again. Nothing was changed"
+    done < <(grep -E '^(Keys|Groups): ' "$manifest")
 }
 
 # same, none, other: what is here under a token's label
@@ -187,6 +216,33 @@ check_names() {
     done < <(grep '^Cert: ' "$manifest")
 }
 
+# Was it the master key that made the command fail?
+other_master() {
+    [[ $said != KLM0950E* ]] ||
+        die "this server has another master key: tokens were made under $(sed -n 's/^Verification-Pattern: //p' "$manifest"). Enter the same key parts (klmsrv --enter-master) first. Nothing was changed"
+}
+
+# Stored keys before all else: another key of the same alias ends it before anything is changed.
+take_keys() {
+    local name
+    while read -r _ name _; do
+        if ! xfer "READKEYS,$set_name($name)"; then
+            other_master
+            die "KEYXFER READKEYS of $name failed: $(explain)"
+        fi
+        step "$([[ $said == "0 "* ]] && echo there || echo "done")" "KEYXFER  READKEYS ${said%% from *}"
+    done < <(grep '^Keys: ' "$manifest")
+}
+
+# Behind the keys, so that no group names a key that is not here.
+take_groups() {
+    local name
+    while read -r _ name _; do
+        xfer "READGROUPS,$set_name($name)" || die "KEYXFER READGROUPS failed: $(explain)"
+        step "$([[ $said == "0 key groups added, 0 changed,"* ]] && echo there || echo "done")" "KEYXFER  READGROUPS ${said%% from *}"
+    done < <(grep '^Groups: ' "$manifest")
+}
+
 take_token() { # MEMBER TOKEN
     local state
     state=$(token_here "$1" "$2") || exit 1
@@ -195,9 +251,7 @@ take_token() { # MEMBER TOKEN
         return
     fi
     if ! xfer "READ,$2,$set_name($1)"; then
-        if [[ $said == KLM0950E* ]]; then
-            die "this server has another master key: tokens were made under $(sed -n 's/^Verification-Pattern: //p' "$manifest"). Enter the same key parts (klmsrv --enter-master) first. Nothing was changed"
-        fi
+        other_master
         die "KEYXFER READ of $2 failed: $(explain)"
     fi
     step "done" "KEYXFER  READ $2"
@@ -237,6 +291,8 @@ take() {
     check_manifest
     check_names
     read -r _ owner ring < <(grep '^Ring: ' "$manifest")
+    take_keys
+    take_groups
     while read -r _ name owner_of usage default _ member _ token label; do
         [ "$member" = - ] || take_token "$member" "$token"
     done < <(grep '^Cert: ' "$manifest")

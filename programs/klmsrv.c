@@ -324,6 +324,22 @@ static int backup(const struct arguments *a, const char **rest)
     return program_backup(&order);
 }
 
+/* Verifying changes nothing. The configuration is that of the command, which only a token's key has, or of the environment. */
+static void record(const struct arguments *a, const char **rest, klm_rc rc,
+                   const struct klm_diag *diag)
+{
+    const bool token = a->make && p11_uri_is(a->make) && rest;
+    const char *what = a->make    ? "made"
+                       : a->enter ? "a part, or all of them, entered"
+                       : a->split ? "written out in parts"
+                                  : "escrow confirmed";
+    const char *file = a->make ? a->make : a->enter ? a->enter : a->split ? a->split : a->confirm;
+
+    if (file) {
+        srv_ceremony_record(token ? rest[0] : getenv("KLM_CONFIG"), what, file, rc, diag);
+    }
+}
+
 static int ceremony(const struct arguments *a, const char **rest)
 {
     struct klm_diag diag = {0};
@@ -343,6 +359,7 @@ static int ceremony(const struct arguments *a, const char **rest)
     } else {
         rc = verify(a->verify, a->certificate, &diag);
     }
+    record(a, rest, rc, &diag);
     return rc == KLM_OK ? EXIT_SUCCESS : program_failed(&diag, rc);
 }
 

@@ -34,6 +34,8 @@ bool program_consent(const char *list, unsigned *out);
 
 /* racf, racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command begins with its word, as "RACDCERT ...". */
 int program_command(const char *config, const char *command);
+/* The whole of racf and racdcert: their options, the command that verb is put in front of ("": none), and its password. */
+int program_racf(const char *name, const char *verb, int argc, const char **argv);
 /* The command given as arguments, or on standard input with '-' or '+' continuations; in a buffer that the caller ends. verb is put in front unless it is there, or empty. */
 klm_rc program_gather(const char *verb, const char **args, struct klm_buf *out);
 

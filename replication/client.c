@@ -3,10 +3,10 @@
 #include "replication/repl.h"
 
 #include "base/clock.h"
+#include "base/lookup.h"
 #include "base/stream.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -143,24 +143,25 @@ static int connect_one(const struct addrinfo *address)
 
 static klm_rc connect_to(const char *address, struct klm_diag *diag, int *out)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
+    KLM_AUTO(klm_lookup_free) struct klm_lookup *lookup = NULL;
+    const struct addrinfo *list = NULL;
     char host[256], text[128];
-    const char *port;
+    const char *port, *why = "";
     int err, fd = -1;
+    klm_rc rc;
 
     if (split(address, host, sizeof host, &port) != KLM_OK) {
         return klm_fail(diag, KLM_E_USAGE, KLM_MSG_PARTNER_CONNECT, address, "it is not host:port");
     }
-    err = getaddrinfo(host, port, &hints, &list);
-    if (err != 0) {
-        return klm_fail(diag, KLM_E_IO, KLM_MSG_PARTNER_CONNECT, address, gai_strerror(err));
+    rc = klm_lookup_wait(host, port, SOCK_STREAM, klm_clock_mono_ms() + CONNECT_MS, &lookup, &list,
+                         &why);
+    if (rc != KLM_OK) {
+        return klm_fail(diag, KLM_E_IO, KLM_MSG_PARTNER_CONNECT, address, why);
     }
     for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
         fd = connect_one(a);
     }
     err = errno;
-    freeaddrinfo(list);
     if (fd < 0) {
         return klm_fail(diag, KLM_E_IO, KLM_MSG_PARTNER_CONNECT, address,
                         strerror_r(err, text, sizeof text));

@@ -11,7 +11,7 @@ struct ssl_st;
 
 #define REPL_HEADER 12
 #define REPL_BODY_MAX                                                                              \
-    (66u << 20)         /* the longest drive table, a configuration, and what stands around them */
+    (130u << 20) /* the longest drive table and key groups, a configuration, what is around them */
 #define REPL_ID_MAX 200 /* bytes of a server's name */
 #define REPL_ROLE_MAX 16
 #define REPL_TEXT_MAX 1000 /* bytes of a message's text */

@@ -24,6 +24,8 @@ static bool wanted(const struct km_sync_req *req, enum repl_part part)
         return req->all || req->drivetab || req->home;
     case REPL_CONFIG:
         return req->all || req->config;
+    case REPL_GROUPS:
+        return req->all || req->keygroups || req->home;
     case REPL_USAGE:
         break; /* it goes in pages, behind the others */
     }
@@ -49,6 +51,10 @@ static klm_rc gather_one(struct km_call *sync, const struct repl_part_row *row,
         km_call_free(&call);
         return rc;
     }
+    if (row->part == REPL_GROUPS && call->bytes.n == 0) {
+        km_call_free(&call); /* there are none, and none are taken away there */
+        return KLM_OK;
+    }
     out->call[message->n] = call;
     message->part[message->n].part = (uint8_t)row->part;
     message->part[message->n].bytes = call->bytes;
@@ -61,17 +67,17 @@ static klm_rc gather(struct km_call *sync, struct gathered *out)
     const struct km_sync_req *req = sync->req;
     size_t n;
     const struct repl_part_row *row = repl_parts(&n);
+    bool asked = wants_usage(req);
 
     out->message.type = REPL_SYNC;
     out->message.u.sync.rewrite = req->rewrite;
     for (size_t i = 0; i < n; i++) {
         if (wanted(req, row[i].part)) {
+            asked = true;
             KLM_TRY(gather_one(sync, &row[i], out));
         }
     }
-    return out->message.u.sync.n || wants_usage(req)
-               ? KLM_OK
-               : klm_fail(&sync->diag, KLM_E_USAGE, KLM_MSG_SYNC_WHAT);
+    return asked ? KLM_OK : klm_fail(&sync->diag, KLM_E_USAGE, KLM_MSG_SYNC_WHAT);
 }
 
 /* An empty drive table is its header alone; nothing of a configuration is no byte. That there are no key usage events is no failure. */

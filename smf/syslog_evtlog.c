@@ -50,9 +50,9 @@ klm_rc smf_syslog_evtlog_load(struct smf_syslog_link *link, struct klm_diag *dia
 /* A call that is still inside the plug-in keeps it loaded, for good. */
 void smf_syslog_evtlog_unload(struct smf_syslog_link *link)
 {
-    bool inside = link->aside && !smf_aside_ended(link->aside);
+    bool inside = link->aside && !klm_aside_ended(link->aside);
 
-    smf_aside_release(&link->aside);
+    klm_aside_release(&link->aside);
     if (link->plugin && link->plugin_handle && !inside) {
         link->plugin->close(link->plugin_handle);
     }
@@ -130,7 +130,7 @@ static klm_rc work_new(const struct smf_syslog_link *link, struct klm_slice byte
 /* What the plug-in was given last: has it come out, and how? */
 static klm_rc wait_work(struct smf_syslog_link *link)
 {
-    klm_rc rc = smf_syslog_wait(link, smf_aside_fd(link->aside), POLLIN,
+    klm_rc rc = smf_syslog_wait(link, klm_aside_fd(link->aside), POLLIN,
                                 klm_clock_mono_ms() + link->options->timeout_ms);
 
     if (rc == KLM_E_TIMEOUT) {
@@ -147,18 +147,18 @@ klm_rc smf_syslog_evtlog_send(struct smf_syslog_link *link, struct klm_slice byt
 
     if (!link->aside) {
         KLM_TRY(work_new(link, bytes, ends, n, &work));
-        KLM_TRY(smf_aside_start(work_run, free, work, &link->aside));
+        KLM_TRY(klm_aside_start(work_run, free, work, &link->aside));
         link->work = work;
     }
     KLM_TRY(wait_work(link));
-    if (!smf_aside_ended(link->aside)) {
+    if (!klm_aside_ended(link->aside)) {
         return KLM_E_TIMEOUT;
     }
     work = link->work;
     rc = work->refused ? smf_syslog_blame(link, KLM_E_CLOSED, link->plugin->name, "it refused")
          : work->ready ? smf_syslog_blame(link, KLM_E_CLOSED, link->plugin->name, work->ready)
                        : KLM_OK;
-    smf_aside_release(&link->aside);
+    klm_aside_release(&link->aside);
     link->work = NULL;
     if (rc == KLM_OK) {
         *at = bytes.n;

@@ -2,6 +2,7 @@
 #include "smf/syslog_link.h"
 
 #include "base/clock.h"
+#include "base/lookup.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -109,6 +110,8 @@ void smf_syslog_link_close(struct smf_syslog_link *link)
         (void)close(link->fd); /* what it could not send is sent again */
     }
     link->fd = -1;
+    klm_lookup_free(&link->lookup);
+    link->next = NULL;
     link->proven = link->stalled = false;
     link->sent = link->acked = 0;
 }
@@ -222,6 +225,12 @@ static struct klm_slice next_piece(const struct smf_syslog_link *link, struct kl
                      ends[i] - at - (link->options->transport == SMF_SYSLOG_LOCAL ? 1 : 0));
 }
 
+/* Nobody listens at this address of the name, and nothing was taken there: UDP tells it by the answer to the first datagram. */
+static bool refused(const struct smf_syslog_link *link, klm_rc rc)
+{
+    return rc == KLM_E_CLOSED && link->options->transport == SMF_SYSLOG_UDP && !link->proven;
+}
+
 klm_rc smf_syslog_link_send(struct smf_syslog_link *link, struct klm_slice bytes,
                             const uint32_t *ends, size_t n, size_t *at)
 {
@@ -235,6 +244,7 @@ klm_rc smf_syslog_link_send(struct smf_syslog_link *link, struct klm_slice bytes
         return smf_syslog_evtlog_send(link, bytes, ends, n, at);
     }
     while (*at < bytes.n) {
+        const size_t began = *at;
         short events = POLLOUT;
         size_t done = 0;
         klm_rc rc =
@@ -251,6 +261,10 @@ klm_rc smf_syslog_link_send(struct smf_syslog_link *link, struct klm_slice bytes
             link->stalled = false;
             until = klm_clock_mono_ms() + link->options->timeout_ms;
             rc = pace(link, message);
+        }
+        if (refused(link, rc) && smf_syslog_net_next(link) == KLM_OK) {
+            *at = began; /* the same message to the name's next address */
+            rc = KLM_OK;
         }
         KLM_TRY(rc);
     }

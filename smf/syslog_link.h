@@ -3,11 +3,13 @@
 #ifndef SMF_SYSLOG_LINK_H
 #define SMF_SYSLOG_LINK_H
 
+#include "base/aside.h"
 #include "smf/syslog.h"
-#include "smf/syslog_aside.h"
 #include "smf/syslog_plugin.h"
 
 struct ssl_st;
+struct klm_lookup;
+struct addrinfo;
 
 #define SMF_SYSLOG_WHY_MAX 128
 
@@ -20,6 +22,8 @@ struct smf_syslog_link {
     bool stalled; /* the last send ran into its deadline */
     bool blamed;  /* why speaks of a certificate */
     struct ssl_st *ssl;
+    struct klm_lookup *lookup;     /* of the receiver's name */
+    const struct addrinfo *next;   /* its address to try when this one refuses; the lookup's */
     uint64_t sent;                 /* bytes given to the system on this connection */
     uint64_t acked;                /* of them, last known to be at the other side */
     uint64_t moved_ms;             /* when acked grew last, or nothing was under way */
@@ -29,7 +33,7 @@ struct smf_syslog_link {
     void *library;
     const struct klm_evtlog_plugin *plugin;
     void *plugin_handle;
-    struct smf_aside *aside; /* what was given to the plug-in last and may still be under way */
+    struct klm_aside *aside; /* what was given to the plug-in last and may still be under way */
     void *work;              /* its argument */
 };
 
@@ -57,6 +61,8 @@ klm_rc smf_syslog_wait(struct smf_syslog_link *link, int fd, short events, uint6
 klm_rc smf_syslog_blame(struct smf_syslog_link *link, klm_rc rc, const char *what,
                         const char *reason);
 klm_rc smf_syslog_net_connect(struct smf_syslog_link *link, uint64_t until_ms) KLM_MUST_USE;
+/* Connect to the next address of the name instead; fails when there is none left. */
+klm_rc smf_syslog_net_next(struct smf_syslog_link *link) KLM_MUST_USE;
 klm_rc smf_syslog_local_connect(struct smf_syslog_link *link) KLM_MUST_USE;
 klm_rc smf_syslog_tls_connect(struct smf_syslog_link *link, uint64_t until_ms) KLM_MUST_USE;
 /* Bytes written, or 0 with the event to wait for; a failure as of send. */

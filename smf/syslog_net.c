@@ -2,9 +2,9 @@
 #include "smf/syslog_link.h"
 
 #include "base/clock.h"
+#include "base/lookup.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -19,47 +19,6 @@
 #define ALIVE_IDLE_S 60
 #define ALIVE_EVERY_S 10
 #define ALIVE_TRIES 3
-
-/* A name lookup: the C library's has no deadline. */
-struct lookup {
-    char host[256], port[8];
-    struct addrinfo hints, *list;
-    int rc;
-};
-
-static void lookup_run(void *arg)
-{
-    struct lookup *lookup = arg;
-
-    lookup->rc = getaddrinfo(lookup->host, lookup->port, &lookup->hints, &lookup->list);
-}
-
-static void lookup_free(void *arg)
-{
-    struct lookup *lookup = arg;
-
-    if (lookup->list) {
-        freeaddrinfo(lookup->list);
-    }
-    free(lookup);
-}
-
-static klm_rc lookup_new(const struct smf_syslog_link *link, struct lookup **out)
-{
-    struct lookup *lookup = calloc(1, sizeof *lookup);
-    bool udp = link->options->transport == SMF_SYSLOG_UDP;
-
-    if (!lookup) {
-        return KLM_E_NOMEM;
-    }
-    snprintf(lookup->host, sizeof lookup->host, "%s",
-             link->options->host ? link->options->host : "");
-    snprintf(lookup->port, sizeof lookup->port, "%u", link->options->port);
-    lookup->hints.ai_socktype = udp ? SOCK_DGRAM : SOCK_STREAM;
-    lookup->hints.ai_flags = AI_NUMERICSERV;
-    *out = lookup;
-    return KLM_OK;
-}
 
 static klm_rc connected(struct smf_syslog_link *link, int fd)
 {
@@ -114,53 +73,54 @@ static klm_rc connect_one(struct smf_syslog_link *link, const struct addrinfo *t
     return KLM_OK;
 }
 
-/* Each address gets its share of the time. */
-static klm_rc connect_any(struct smf_syslog_link *link, const struct addrinfo *list, uint64_t until)
+/* The next addresses, each with its share of the time. Where one connects, the link remembers those behind it. */
+static klm_rc connect_any(struct smf_syslog_link *link, uint64_t until)
 {
     klm_rc rc = KLM_E_NOTFOUND;
     unsigned left = 0;
 
-    for (const struct addrinfo *to = list; to; to = to->ai_next) {
+    for (const struct addrinfo *to = link->next; to; to = to->ai_next) {
         left++;
     }
-    for (const struct addrinfo *to = list; to && rc != KLM_OK && rc != KLM_E_STATE;
-         to = to->ai_next, left--) {
+    while (link->next && rc != KLM_OK && rc != KLM_E_STATE) {
+        const struct addrinfo *to = link->next;
         uint64_t now = klm_clock_mono_ms();
 
-        rc = connect_one(link, to, now < until ? now + (until - now) / left : now);
+        link->next = to->ai_next;
+        rc = connect_one(link, to, now < until ? now + (until - now) / left-- : now);
     }
     return rc;
 }
 
-static klm_rc resolve(struct smf_syslog_link *link, uint64_t until, struct smf_aside **aside,
-                      struct lookup **out)
+static klm_rc resolve(struct smf_syslog_link *link, uint64_t until)
 {
-    struct lookup *lookup;
+    const char *host = link->options->host ? link->options->host : "", *why = "";
+    char port[8];
     klm_rc rc;
 
-    KLM_TRY(lookup_new(link, &lookup));
-    KLM_TRY(smf_aside_start(lookup_run, lookup_free, lookup, aside));
-    rc = smf_syslog_wait(link, smf_aside_fd(*aside), POLLIN, until);
-    if (rc == KLM_E_TIMEOUT || (rc == KLM_OK && !smf_aside_ended(*aside))) {
+    snprintf(port, sizeof port, "%u", link->options->port);
+    KLM_TRY(
+        klm_lookup_start(host, port, link->datagrams ? SOCK_DGRAM : SOCK_STREAM, &link->lookup));
+    rc = smf_syslog_wait(link, klm_lookup_fd(link->lookup), POLLIN, until);
+    rc = rc == KLM_OK ? klm_lookup_list(link->lookup, &link->next, &why) : rc;
+    if (rc == KLM_E_TIMEOUT || rc == KLM_E_AGAIN) {
         return smf_syslog_blame(link, KLM_E_TIMEOUT, "the host's name is not resolved in time", "");
     }
-    KLM_TRY(rc);
-    if (lookup->rc != 0) {
-        return smf_syslog_blame(link, KLM_E_NOTFOUND, link->options->host,
-                                gai_strerror(lookup->rc));
-    }
-    *out = lookup;
-    return KLM_OK;
+    return rc == KLM_E_NOTFOUND ? smf_syslog_blame(link, rc, host, why) : rc;
 }
 
 klm_rc smf_syslog_net_connect(struct smf_syslog_link *link, uint64_t until_ms)
 {
-    KLM_AUTO(smf_aside_release) struct smf_aside *aside = NULL;
-    struct lookup *lookup = NULL;
-
     link->datagrams = link->options->transport == SMF_SYSLOG_UDP;
-    KLM_TRY(resolve(link, until_ms, &aside, &lookup));
-    return lookup ? connect_any(link, lookup->list, until_ms) : KLM_E_INTERNAL;
+    KLM_TRY(resolve(link, until_ms));
+    return connect_any(link, until_ms);
+}
+
+klm_rc smf_syslog_net_next(struct smf_syslog_link *link)
+{
+    (void)close(link->fd); /* nothing was taken there */
+    link->fd = -1;
+    return connect_any(link, klm_clock_mono_ms() + link->options->timeout_ms);
 }
 
 klm_rc smf_syslog_local_connect(struct smf_syslog_link *link)

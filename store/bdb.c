@@ -82,6 +82,17 @@ klm_rc bdb_rc(struct bdb *b, int ret)
     return ret > 0 ? klm_rc_errno(ret) : KLM_E_IO;
 }
 
+int bdb_begin(struct bdb *b, DB_TXN **txn, uint32_t flags)
+{
+    *txn = NULL;
+    return b->filling ? 0 : b->env->txn_begin(b->env, NULL, txn, flags);
+}
+
+int bdb_end(DB_TXN *txn, bool commit)
+{
+    return !txn ? 0 : commit ? txn->commit(txn, 0) : txn->abort(txn);
+}
+
 /* Locks and transactions are made as they are needed; these are the most there may be. Committed
  * transactions stay listed while a page that they wrote is in the cache with an older version,
  * hence as many as pages. */
@@ -107,10 +118,11 @@ static int set_log(DB_ENV *env)
     return ret;
 }
 
+/* Filling needs none of transactions, locks, log and versions: nobody else looks, and what a crash leaves is thrown away. */
 static int env_open(struct bdb *b, size_t cache)
 {
-    const uint32_t flags = DB_CREATE | DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_INIT_MPOOL |
-                           DB_PRIVATE | DB_THREAD | DB_RECOVER;
+    const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE | DB_THREAD |
+                           (b->filling ? 0 : DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_RECOVER);
     int ret = db_env_create(&b->env, 0);
 
     if (ret != 0) {
@@ -121,7 +133,7 @@ static int env_open(struct bdb *b, size_t cache)
     b->env->set_errcall(b->env, on_error);
     ret = b->env->set_event_notify(b->env, on_event);
     ret = ret ? ret : set_limits(b->env, cache < CACHE_MIN ? CACHE_MIN : cache);
-    ret = ret ? ret : set_log(b->env);
+    ret = ret || b->filling ? ret : set_log(b->env);
     return ret ? ret : b->env->open(b->env, b->home, flags, 0600);
 }
 
@@ -176,7 +188,7 @@ static bool means_damage(int ret)
 static klm_rc table_open(struct bdb *b, DB_TXN *txn, enum st_table table, bool make,
                          struct klm_diag *diag)
 {
-    const uint32_t flags = DB_THREAD | DB_MULTIVERSION | (make ? DB_CREATE : 0);
+    const uint32_t flags = DB_THREAD | (b->filling ? 0 : DB_MULTIVERSION) | (make ? DB_CREATE : 0);
     char text[256];
     DB *db;
     int ret = db_create(&db, b->env, 0);
@@ -186,9 +198,6 @@ static klm_rc table_open(struct bdb *b, DB_TXN *txn, enum st_table table, bool m
     }
     b->db[table] = db;
     ret = make ? db->set_pagesize(db, PAGE_BYTES) : 0;
-    if (ret == 0 && b->filling) {
-        ret = db->set_flags(db, DB_TXN_NOT_DURABLE);
-    }
     ret = ret ? ret : db->open(db, txn, file_of(table).text, NULL, DB_BTREE, flags, 0600);
     if (ret != 0 && !bdb_failed(&b->base) && means_damage(ret)) {
         return damaged(b, table, bdb_text(b, ret, text, sizeof text), diag);
@@ -203,7 +212,7 @@ static klm_rc tables_open(struct bdb *b, unsigned from, unsigned to, const bool 
 {
     DB_TXN *txn = NULL;
     klm_rc rc = KLM_OK;
-    int ret = b->env->txn_begin(b->env, NULL, &txn, 0);
+    int ret = bdb_begin(b, &txn, 0);
 
     if (ret != 0) {
         return fail_open(b, ret, diag);
@@ -212,10 +221,10 @@ static klm_rc tables_open(struct bdb *b, unsigned from, unsigned to, const bool 
         rc = table_open(b, txn, (enum st_table)t, make[t], diag);
     }
     if (rc != KLM_OK) {
-        (void)txn->abort(txn); /* the failure to tell is the first */
+        (void)bdb_end(txn, false); /* the failure to tell is the first */
         return rc;
     }
-    ret = txn->commit(txn, 0);
+    ret = bdb_end(txn, true);
     return ret == 0 && !bdb_failed(&b->base) ? KLM_OK : fail_open(b, ret, diag);
 }
 
@@ -250,8 +259,10 @@ static void bdb_close(struct st_driver *driver, bool tidy)
 
     bdb_io_enter(&b->io);
     if (clean) {
-        (void)b->env->txn_checkpoint(b->env, 0, 0,
-                                     DB_FORCE); /* failing, the next open has more to recover */
+        (void)(b->filling
+                   ? b->env->memp_sync(b->env, NULL)
+                   : b->env->txn_checkpoint(
+                         b->env, 0, 0, DB_FORCE)); /* failing, the next open has more to recover */
     }
     for (unsigned t = 0; t < ST_TABLES; t++) {
         if (b->db[t]) {

@@ -21,7 +21,7 @@ struct bdb {
     DB *db[ST_TABLES];
     char *home;
     struct bdb_io io;
-    bool filling; /* nothing is logged */
+    bool filling; /* no transactions, no log */
     atomic_bool panicked;
     pthread_mutex_t text_lock; /* guards text */
     char text[256];            /* what Berkeley DB said last */
@@ -38,6 +38,10 @@ klm_rc bdb_rc(struct bdb *b, int ret);
 /* What Berkeley DB said last of all, or the text of ret; in out. */
 const char *bdb_text(struct bdb *b, int ret, char *out, size_t n);
 bool bdb_failed(const struct st_driver *driver);
+
+/* A transaction; NULL while filling, which has none. */
+int bdb_begin(struct bdb *b, DB_TXN **txn, uint32_t flags);
+int bdb_end(DB_TXN *txn, bool commit);
 
 /* The operations of driver.h that are in files of their own. */
 klm_rc bdb_snapshot(struct st_driver *driver, struct st_snapshot **out);

@@ -66,9 +66,10 @@ klm_rc bdb_snapshot(struct st_driver *driver, struct st_snapshot **out)
     s->large = NULL;
     s->large_n = 0;
     bdb_io_enter(&b->io);
-    int ret = b->env->txn_begin(b->env, NULL, &s->txn, DB_TXN_SNAPSHOT);
+    int ret = bdb_begin(b, &s->txn, DB_TXN_SNAPSHOT);
     if (ret == 0 && (ret = pin(b, s->txn)) != 0) {
-        (void)s->txn->abort(s->txn); /* it has read only; the failure to tell is that of the read */
+        (void)bdb_end(s->txn,
+                      false); /* it has read only; the failure to tell is that of the read */
     }
     if (ret != 0) {
         free(s);
@@ -83,7 +84,8 @@ void bdb_release(struct st_snapshot *snapshot)
     struct bdb_snapshot *s = (struct bdb_snapshot *)snapshot;
 
     bdb_io_enter(&driver_of(snapshot)->io);
-    (void)s->txn->commit(s->txn, DB_TXN_NOSYNC); /* it wrote nothing that could fail */
+    (void)(s->txn ? s->txn->commit(s->txn, DB_TXN_NOSYNC)
+                  : 0); /* it wrote nothing that could fail */
     free(s->large);
     free(s);
 }

@@ -98,17 +98,17 @@ klm_rc bdb_commit(struct st_driver *driver, const struct st_write *writes, size_
 
     bdb_io_enter(&b->io);
     *doubt = false;
-    int ret = b->env->txn_begin(b->env, NULL, &txn, sync ? SYNC : DB_TXN_WRITE_NOSYNC);
+    int ret = bdb_begin(b, &txn, sync ? SYNC : DB_TXN_WRITE_NOSYNC);
     if (ret != 0) {
         return tell(b, ret, diag);
     }
     ret = write_all(b, txn, writes, n);
     if (ret != 0) {
-        int undone = txn->abort(txn);
+        int undone = bdb_end(txn, false);
         *doubt = undone != 0 || bdb_failed(driver);
         return tell(b, ret, diag);
     }
-    ret = txn->commit(txn, 0);
+    ret = bdb_end(txn, true);
     *doubt = ret != 0 || bdb_failed(driver);
     return *doubt ? tell(b, ret, diag) : KLM_OK;
 }
@@ -118,8 +118,8 @@ klm_rc bdb_checkpoint(struct st_driver *driver)
     struct bdb *b = (struct bdb *)driver;
 
     bdb_io_enter(&b->io);
-    /* Without a log there is nothing in it that would ask for a checkpoint. */
-    int ret = b->env->txn_checkpoint(b->env, 0, 0, b->filling ? DB_FORCE : 0);
+    int ret = b->filling ? b->env->memp_sync(b->env, NULL) /* and each file */
+                         : b->env->txn_checkpoint(b->env, 0, 0, 0);
     if (ret == 0 && bdb_failed(driver)) {
         ret = EIO; /* a sync that failed was not told to Berkeley DB */
     }

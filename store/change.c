@@ -11,6 +11,7 @@
 struct st_change {
     struct st_store *store;
     struct st_view view; /* over is the write set; owned here */
+    bool draft;          /* never committed */
 };
 
 bool st_key_own(enum st_table table, struct klm_slice key)
@@ -57,10 +58,67 @@ void st_change_drop(struct st_change **change)
     *change = NULL;
     if (c) {
         struct st_store *store = c->store;
+        const bool draft = c->draft;
         st_view_done(&c->view);
         free(c);
-        atomic_store(&store->changing, false);
+        if (!draft) {
+            atomic_store(&store->changing, false);
+        }
     }
+}
+
+/* What hides a commit that is on its way is not shared by a draft, which is written to: its keys become the first that the draft writes. */
+static klm_rc take_over(struct st_overlay *draft, const struct st_overlay *hidden)
+{
+    for (unsigned table = 0; table < ST_TABLES; table++) {
+        struct st_bounds bounds = {0};
+        struct klm_slice key, sealed = {NULL, 0}, copy = {NULL, 0};
+        enum st_says says;
+
+        while ((says = st_overlay_next(hidden, (enum st_table)table, &bounds, &key, &sealed)) !=
+               ST_SAYS_NOTHING) {
+            const bool gone = says == ST_SAYS_GONE;
+
+            if (!gone) {
+                KLM_TRY(klm_pool_slice(st_overlay_pool(draft), sealed, &copy));
+            }
+            KLM_TRY(st_overlay_write(draft, (enum st_table)table, key,
+                                     gone ? KLM_SLICE(NULL, 0) : copy, gone));
+            st_bounds_after(&bounds, key);
+        }
+    }
+    return KLM_OK;
+}
+
+klm_rc st_draft_open(struct st_store *store, struct st_change **out)
+{
+    struct st_change *change = calloc(1, sizeof *change);
+    struct st_overlay *hidden, *own = NULL;
+    klm_rc rc;
+
+    if (!change) {
+        return KLM_E_NOMEM;
+    }
+    rc = st_view_init(&change->view, store);
+    if (rc != KLM_OK) {
+        free(change);
+        return rc;
+    }
+    change->store = store;
+    change->draft = true;
+    hidden = change->view.over;
+    rc = st_overlay_new(&own);
+    if (rc == KLM_OK && hidden) {
+        rc = take_over(own, hidden);
+    }
+    change->view.over = own;
+    st_overlay_drop(&hidden);
+    if (rc != KLM_OK) {
+        st_change_drop(&change);
+        return rc;
+    }
+    *out = change;
+    return KLM_OK;
 }
 
 struct st_view *st_change_view(struct st_change *change)
@@ -201,7 +259,9 @@ static klm_rc commit(struct st_change *change, bool sync, struct klm_diag *diag)
 
 static klm_rc end(struct st_change **change, bool sync, struct klm_diag *diag)
 {
-    klm_rc rc = st_change_size(*change) ? commit(*change, sync, diag) : KLM_OK;
+    klm_rc rc = (*change)->draft          ? KLM_E_DENIED
+                : st_change_size(*change) ? commit(*change, sync, diag)
+                                          : KLM_OK;
 
     st_change_drop(change);
     return rc;

@@ -80,6 +80,8 @@ struct st_range {
     struct klm_slice after;  /* only keys beyond it in the direction of the scan; p NULL: all */
     bool reverse;            /* from the highest key down */
     size_t limit;            /* most records visited; 0: no limit */
+    bool
+        ahead; /* all of a long scan: another thread reads ahead, while this one checks MACs and visits. The visitor leaves the view alone */
 };
 /* Called for each record in key order; damaged is true when its MAC is wrong (record is then
  * empty). Any outcome but KLM_OK ends the scan and is returned. */
@@ -114,6 +116,9 @@ klm_rc st_change_commit(struct st_change **change, struct klm_diag *diag) KLM_MU
  * it durable too. */
 klm_rc st_change_commit_lazy(struct st_change **change, struct klm_diag *diag) KLM_MUST_USE;
 void st_change_drop(struct st_change **change);
+/* A draft: a change that is never committed (KLM_E_DENIED), over a snapshot of its own; any number at a time, on any thread. To see what several steps would do together before the
+ * writer does them. */
+klm_rc st_draft_open(struct st_store *store, struct st_change **out) KLM_MUST_USE;
 
 /* Fill a store that was just made, for a restore: much faster than changes, because nobody reads it meanwhile and nothing of it counts
  * until st_load_end. Records come table by table, each table once, and by ascending key within one (KLM_E_INVALID

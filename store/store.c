@@ -264,7 +264,7 @@ klm_rc st_verify(struct st_store *store, st_report_fn *report, void *arg, uint64
     KLM_TRY(st_view_open(store, &view));
     for (unsigned t = 0; t < ST_TABLES; t++) {
         v.table = (enum st_table)t;
-        KLM_TRY(st_scan(view, v.table, NULL, verify_one, &v));
+        KLM_TRY(st_scan(view, v.table, &(struct st_range){.ahead = true}, verify_one, &v));
     }
     if (records) {
         *records = v.records;

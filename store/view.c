@@ -1,5 +1,6 @@
 /* Views: a driver's snapshot, and over it the write set of the change it belongs to, or of the
  * commit that was on its way when it was opened. */
+#include "store/ahead.h"
 #include "store/core.h"
 #include "store/tree.h"
 
@@ -262,7 +263,9 @@ klm_rc st_scan(struct st_view *view, enum st_table table, const struct st_range 
                       .no_limit = r->limit == 0,
                       .visit = visit,
                       .arg = arg};
-    klm_rc rc = view->store->driver->ops->scan(view->snapshot, table, &bounds, visit_base, &m);
+    klm_rc rc =
+        r->ahead ? st_scan_ahead(view->snapshot, table, &bounds, visit_base, &m)
+                 : view->store->driver->ops->scan(view->snapshot, table, &bounds, visit_base, &m);
     if (rc == KLM_OK && view->over) {
         rc = emit_overlay(&m, NULL, NULL);
     }

@@ -21,6 +21,11 @@ $(B)/power/record.so: tests/power/record.c $(B)/flags | $(call deps,BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) -O2 -g -fPIC -shared -Wl,-z,relro,-z,now -o $@ $< -ldl -lpthread
+# Loaded by helpers of any build, in front of a token's library.
+$(B)/peers/p11shim.so: tests/peers/p11shim.c $(B)/flags | $(call deps,BUILD)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(WARN) -O2 -g -fPIC -shared -isystem $(SYSROOT)/usr/include/p11-kit-1 -Wl,-z,relro,-z,now -o $@ $< -ldl
 # Made once, on x86-64, and kept: the test is that what was made there opens everywhere and later.
 $(B)/golden/makestore: $(B)/tests/golden/makestore.o $(call libsof,keyring drivetable metadata)
 	@mkdir -p $(@D)
@@ -50,7 +55,7 @@ $(B)/nosync/bin/klmsrv: FORCE
 # By another make, since the library may have been installed just before.
 $(B)/plugins/tested: FORCE | $(call deps,CHECK)
 	$(Q)+$(MAKE) --no-print-directory $(B)/plugins/evtlog.so
-TEST_TOOLS := $(B)/plugins/tested $(B)/tools/gendocs $(B)/power/record.so $(B)/power/sample $(B)/kill/kxwriter $(B)/kill/checkstore $(B)/peers/secrets $(B)/nosync/bin/klmsrv
+TEST_TOOLS := $(B)/plugins/tested $(B)/tools/gendocs $(B)/power/record.so $(B)/power/sample $(B)/kill/kxwriter $(B)/kill/checkstore $(B)/peers/secrets $(B)/peers/p11shim.so $(B)/nosync/bin/klmsrv
 
 include tests/conformance/conformance.mk
 

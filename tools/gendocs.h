@@ -156,6 +156,7 @@ static const struct named_bit role_names[] = {
     {KM_ROLE_DRIVE, "drive"},
     {KM_ROLE_SYSTEM, "the task itself"},
     {KM_ROLE_ANYONE, "anyone"},
+    {KM_ROLE_CLIENT, "KMIP client"},
 };
 
 /* ---- Words (gendocs.c) */

@@ -31,6 +31,19 @@ struct kmip_node *kmip_item(struct klm_pool *pool, struct kmip_node *parent, uin
     return node;
 }
 
+void kmip_append(struct kmip_node *parent, struct kmip_node *child)
+{
+    if (!parent || !child) {
+        return;
+    }
+    if (parent->last) {
+        parent->last->next = child;
+    } else {
+        parent->first = child;
+    }
+    parent->last = child;
+}
+
 struct kmip_node *kmip_root(struct klm_pool *pool, uint32_t tag)
 {
     return kmip_item(pool, NULL, tag, KMIP_STRUCTURE);

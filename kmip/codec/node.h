@@ -49,6 +49,9 @@ struct kmip_node *kmip_put_bytes(struct klm_pool *pool, struct kmip_node *parent
 struct kmip_node *kmip_item(struct klm_pool *pool, struct kmip_node *parent, uint32_t tag,
                             enum kmip_type type);
 
+/* Puts an item that is in no Structure at the end of one. NULL of either: nothing. */
+void kmip_append(struct kmip_node *parent, struct kmip_node *child);
+
 /* Can it be a tag? The first byte is 42, or 54 for extensions (KMIP 1.4, 9.1.1.1). */
 bool kmip_tag_ok(uint32_t tag);
 

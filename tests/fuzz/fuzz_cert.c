@@ -1,6 +1,7 @@
 /* Certificates and requests from outside: all that reads them, over any bytes. What is taken in
  * must come out of PEM the same. */
 #include "keyring/kr.h"
+#include "keyring/material.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,21 @@ static struct kr_key *authority(struct klm_slice *der)
     return key;
 }
 
+/* Whatever attributes it has, the serial number is an INTEGER that holds its content. */
+static void check_facts(struct klm_slice der, struct klm_pool *pool)
+{
+    struct kr_cert_facts facts;
+
+    if (kr_cert_facts(der, pool, &facts) != KLM_OK) {
+        return; /* dates that are none */
+    }
+    if (facts.serial.n == 0 || facts.serial_der.p[0] != 0x02 ||
+        facts.serial.p + facts.serial.n != facts.serial_der.p + facts.serial_der.n ||
+        !facts.subject.dn || !facts.issuer.dn || facts.subject.der.n < 2) {
+        abort();
+    }
+}
+
 static void check_cert(struct klm_slice der, struct klm_pool *pool)
 {
     struct kr_cert_info info;
@@ -34,6 +50,7 @@ static void check_cert(struct klm_slice der, struct klm_pool *pool)
     char serial[13] = "", wwn[17] = "";
 
     (void)!kr_cert_info(der, pool, &info); /* dates may be nonsense: an outcome, not a crash */
+    check_facts(der, pool);
     if (kr_cert_drive(der, serial, wwn) == KLM_OK && (strlen(serial) != 12 || strlen(wwn) % 16)) {
         abort();
     }

@@ -18,6 +18,9 @@ printf '%s' $key | xxd -r -p > "$tmp/key"
 openssl pkeyutl -encrypt -certin -inkey "$out/rsa2048.pem" -in "$tmp/key" -pkeyopt rsa_padding_mode:oaep \
     -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256 -pkeyopt rsa_oaep_label:$context -out "$out/wrapped-rsa2048.bin"
 python3 tests/keyring/token_vector.py make 1 256 AES.KEY $master < "$tmp/key" > "$out/token-aes256.bin"
+# Material of a managed object (keyring/TOKEN.md): version, flags, object, format, algorithm, bits, curve, compression, then the key.
+printf '%s' 0100000000020000000100000003000001000000000000000000$key | xxd -r -p > "$tmp/clear"
+python3 tests/keyring/token_vector.py make 4 0 KMIP.018f2f3c-0b1a-7c3d-8e4f-5a6b7c8d9e0f $master < "$tmp/clear" > "$out/token-material.bin"
 
 for bits in 256 384; do
     openssl ecparam -name "$([ $bits = 256 ] && echo prime256v1 || echo secp384r1)" -genkey -noout -out "$tmp/ec.pem"

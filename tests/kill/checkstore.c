@@ -2,10 +2,12 @@
  * and text log are brought up to date too. Nothing listens. Fields are separated by tabs:
  *   usage NUMBER VOLSER DRIVE ALIAS1 ALIAS2     drive SERIAL WWN ALIAS1 ALIAS2
  *   ring OWNER NAME CERTIFICATES                cert OWNER LABEL TOKEN         token LABEL
+ *   group NAME KEYS KEYS-OF-ITS-RUNS              mark ALIAS VOLSER (of a stored key that was given)
  *   outbox ROWS                                 index VOLSER FOUND (only where a query does not find exactly what the scan did)
  * Exit 1 when anything cannot be opened or read. The folder is thrown away afterwards, so nothing here waits for a disk. */
 #include "base/secret.h"
 #include "keymgr/km.h"
+#include "metadata/group.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,6 +66,37 @@ static klm_rc print_cert(void *arg, const struct kr_cert *cert)
     return cert->der.n ? KLM_OK : KLM_E_CORRUPT;
 }
 
+static klm_rc count_keys(void *arg, const struct klm_alias_run *run)
+{
+    *(uint64_t *)arg += klm_alias_run_count(run);
+    return KLM_OK;
+}
+
+static klm_rc print_group(void *arg, const struct md_group *group)
+{
+    uint64_t keys = 0;
+
+    KLM_TRY(md_group_runs(arg, group->name, count_keys, &keys));
+    printf("group\t%s\t%" PRIu64 "\t%" PRIu64 "\n", group->name, group->keys, keys);
+    return KLM_OK;
+}
+
+static klm_rc print_mark(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
+{
+    char alias[KLM_ALIAS_MAX + 1];
+    struct md_key_use use;
+
+    (void)record;
+    if (damaged || key.n > KLM_ALIAS_MAX) {
+        return KLM_E_CORRUPT;
+    }
+    memcpy(alias, key.p, key.n);
+    alias[key.n] = '\0';
+    KLM_TRY(md_key_use(arg, alias, &use));
+    printf("mark\t%s\t%s\n", alias, use.volser);
+    return KLM_OK;
+}
+
 static klm_rc print_token(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
 {
     (void)arg;
@@ -118,6 +151,8 @@ static klm_rc print_view(struct st_view *view)
     KLM_TRY(kr_ring_scan(view, NULL, print_ring, NULL));
     KLM_TRY(kr_cert_scan(view, NULL, print_cert, NULL));
     KLM_TRY(st_scan(view, ST_TOKEN, &all, print_token, NULL));
+    KLM_TRY(md_group_scan(view, print_group, view));
+    KLM_TRY(st_scan(view, ST_KEY_USE, &all, print_mark, view));
     KLM_TRY(st_scan(view, ST_OUTBOX, &all, count_row, &rows));
     printf("outbox\t%zu\n", rows);
     return KLM_OK;

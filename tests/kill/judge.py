@@ -2,6 +2,7 @@
 """What a server that was killed, or lost power, must still hold, judged by the list of those who were told.
 
 The list is that of kxwriter.c (S, A, G, R, E: volumes) and of the operator's script:
+  T volser, U volser alias       a stored key is about to be asked for (LTO); it was given
   O number kind key value verb   a change is about to be asked for (kind: drive, config, ring, cert; value "gone": removed)
   P number                       it was acknowledged
   N number                       it was refused
@@ -36,6 +37,7 @@ class Told:
     def __init__(self, lines):
         self.sent, self.acked, self.refused = set(), {}, set()
         self.gets, self.got = collections.Counter(), collections.Counter()
+        self.stored_sent, self.stored = set(), {}
         self.changes, self.done, self.not_done = {}, set(), set()
         self.order = []
         for line in lines:
@@ -56,6 +58,12 @@ class Told:
 
     def on_E(self, volser, *_why):
         self.refused.add(volser)
+
+    def on_T(self, volser):
+        self.stored_sent.add(volser)
+
+    def on_U(self, volser, alias):
+        self.stored[volser] = alias
 
     def on_O(self, number, kind, key, value, verb):
         self.changes[number] = (kind, key, value, verb)
@@ -84,10 +92,16 @@ class Found:
 
     def __init__(self, home, dump):
         self.usage, self.drives, self.rings, self.certs, self.tokens, self.other = [], {}, set(), {}, set(), []
+        self.labels, self.groups, self.marks = {}, {}, {}
         for line in dump.splitlines():
             name, *words = line.split("\t")
             if name == "usage":
                 self.usage.append((int(words[0]), words[1]))
+                self.labels[words[1]] = words[3]
+            elif name == "group":
+                self.groups[words[0]] = (int(words[1]), int(words[2]))
+            elif name == "mark":
+                self.marks[words[0]] = words[1]
             elif name == "drive":
                 self.drives[words[0]] = words[2] or "-"
             elif name == "ring":
@@ -130,7 +144,7 @@ def volumes(told, found, reads, known=()):
     """Each write acknowledged is there exactly once, in usage and journal; others at most once, and in both or in neither."""
     usage = collections.Counter(volser for _, volser in found.usage)
     for volser in usage.keys() | told.sent:
-        if volser in known:
+        if volser in known or volser in told.stored_sent:
             continue
         times, events = usage[volser], found.events["key-create", volser]
         least = 1 if volser in told.acked else 0
@@ -145,6 +159,25 @@ def volumes(told, found, reads, known=()):
     numbers = [number for number, _ in found.usage]
     if numbers != sorted(set(numbers)):
         yield "usage numbers are not in order"
+
+
+def stored(told, found):
+    """Each stored key that was given is marked for its volume and no other, beside one usage event and one audit event; groups agree with their runs."""
+    usage = collections.Counter(volser for _, volser in found.usage)
+    marked = collections.Counter(found.marks.values())
+    for volser in told.stored_sent:
+        times, events = usage[volser], found.events["stored-create", volser]
+        if not (volser in told.stored) <= times <= 1 or times != events or times != marked[volser]:
+            yield f"LTO volume {volser}: {times} usage events, {events} audit events, {marked[volser]} marks; given: {told.stored.get(volser)}"
+        elif times and found.marks.get(found.labels[volser]) != volser:
+            yield f"LTO volume {volser}: its key {found.labels[volser]} is marked for {found.marks.get(found.labels[volser])}"
+        if volser in told.stored and found.labels.get(volser) != told.stored[volser]:
+            yield f"LTO volume {volser}: its key is {found.labels.get(volser)}, and {told.stored[volser]} was given"
+    for name, (keys, of_runs) in found.groups.items():
+        if keys != of_runs:
+            yield f"key group {name}: {keys} keys, {of_runs} in its runs"
+    if told.stored and not found.groups:
+        yield "the key group is lost"
 
 
 def changes(told, found):
@@ -211,7 +244,7 @@ def open_and_judge(home, told, checkstore, reads, known=()):
     try:
         found = Found(home, done.stdout)
         problems += found.other
-        for check in (volumes(told, found, reads, known), changes(told, found), text_log(home, found), smf(home, found),
+        for check in (volumes(told, found, reads, known), stored(told, found), changes(told, found), text_log(home, found), smf(home, found),
                       views(home, found)):
             problems += check
     except (readjournal.Bad, OSError, xml.ParseError, KeyError) as error:

@@ -53,6 +53,33 @@ def rewrite_takes_away_what_the_sender_has_not():
 
 
 @test
+def key_groups_travel_without_their_keys_and_say_how_many_of_them_are_missing():
+    with PAIR.server("One") as one, PAIR.server("Two") as two:
+        one.start(), two.start()
+        expect("KLM1307E" in one.oper(f"sync -keygroups -ipaddr {address(two)}", status=1), "there are none")
+        two.oper("addkeygroup -groupID THERE")
+        one.oper("addkeygroup -groupID TAPES -wrap")
+        one.oper("createkeys -range des01-04 -groupID TAPES")
+        said = one.oper(f"sync -all -ipaddr {address(two)}")
+        expect(re.search(r"keygroups +taken +1 key groups added, 0 changed, 0 removed; 4 of their keys not here", said), said)
+        listed = two.oper("listkeygroups -v")
+        expect("des000000000000000001-4" in listed and "THERE" in listed and re.search(r"^TAPES +4 +4 +YES", listed, re.M), listed)
+        expect("des" not in two.oper("list -keysym"), "no key came")
+        expect(one.audited("Data synchronization event", "sync-keygroups-give", "result=successful"), "given")
+        expect(two.audited("Data synchronization event", "sync-keygroups-take", "Partner One", "result=successful"), "taken")
+        expect(two.audited("group-edited", "TAPES"), "the group has an event of its own")
+        again = one.oper(f"sync -keygroups -ipaddr {address(two)}")
+        expect("0 key groups added, 0 changed, 0 removed" in again, again)
+        one.oper("delgroupalias -groupID TAPES -alias des04-04")
+        said = one.oper(f"sync -keygroups -ipaddr {address(two)}")
+        expect("0 key groups added, 0 changed, 0 removed" in said, f"merge takes nothing away: {said}")
+        said = one.oper(f"sync -keygroups -rewrite -ipaddr {address(two)}")
+        expect("0 key groups added, 1 changed, 1 removed; 3 of their keys" in said, said)
+        listed = two.oper("listkeygroups -v")
+        expect("des000000000000000001-3" in listed and "THERE" not in listed, listed)
+
+
+@test
 def a_sync_is_refused_in_words_of_the_manual():
     with PAIR.server("One") as one:
         one.start()
@@ -174,6 +201,8 @@ def what_breaks_the_protocol_is_refused_and_changes_nothing():
             expect(kind == WELCOME and number == 7 and b"TWO" in body, body)
             kind, number, body = link.ask(SYNC, b"\x00\x01" + part, 8)
             expect(kind == SYNCED and number == 8 and body[:3] == b"\x01\x01\x01", body)  # one part, drivetab, refused
+            kind, number, body = link.ask(SYNC, b"\x00\x01\x04" + part[1:], 9)
+            expect(kind == SYNCED and body[:3] == b"\x01\x04\x01" and b"KLM1740E" in body, body)  # key groups that are none
             expect(refusal(link.ask(SYNC, b"\x00\x02" + part + part)) == "KLM1314E", "twice")
             expect(refusal(link.ask(SYNC, b"\x00\x01\x63" + part[1:])) == "KLM1314E", "a part of another release")
             link.send(frame(BYE))

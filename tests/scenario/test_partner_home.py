@@ -46,6 +46,7 @@ def klmpartner_establishes_a_backup_server_and_can_be_repeated():
         expect(f"done     EXPORT   {LABEL} of TAPEKMS" in said and "done     KEYXFER  WRITE ITOPS.KLM20.CERT" in said, said)
         expect("stays    ISKLM_Server" in said, "the server's own certificate")
         expect("LOCAL.RACF.CERTAUTH" not in said, "the authority's private key")
+        expect("WRITEKEYS" not in said and "WRITEGROUPS" not in said, "there are no stored keys")
         backup = newcomer("backup", master=True)
         move(one, backup)
         first = partner(backup, "take")
@@ -64,6 +65,49 @@ def klmpartner_establishes_a_backup_server_and_can_be_repeated():
             move(two, backup)
         other = partner(backup, "take", status=1)
         expect(f"there is another certificate {LABEL2}" in other and "Nothing was changed" in other, other)
+
+
+@test
+def klmpartner_brings_stored_keys_and_key_groups_and_lto_volumes_are_read_at_the_partner():
+    lto = Host(f"{PAIR.site.folder}/lto", serial="000000000017", wwn="5005076300C00017").make(PAIR.site.master, kind="LTO")
+    add = "adddrive -drivename 000000000017 -kind LTO -cert DRIVE.000000000017.CERT -symrec TAPES"
+    with PAIR.server("One") as one, PAIR.server("Two") as two:
+        one.start(), two.start()
+        for server in (one, two):
+            server.oper(add)
+        one.oper("addkeygroup -groupID TAPES")
+        one.oper("createkeys -range des01-1f -groupID TAPES")
+        lto.attach(one, two)
+        lto.write("LTO001", b"secret of tape one")
+        said = one.oper(f"drill -partner {address(two)}")
+        expect("KLM1323W 1 volumes are EXPOSED" in said and re.search(r"TAPES +NOT 31 of 31 keys", said), said)
+        said = partner(one, "give")
+        expect("done     KEYXFER  WRITEKEYS 31 stored keys up to des00000000000000001f" in said and "done     KEYXFER  WRITEGROUPS" in said, said)
+        move(one, two)
+        path = f"{two.files}/KLM.PARTNER/S1"
+        with open(path, "rb") as file:
+            kept = file.read()
+        with open(path, "wb") as file:
+            file.write(kept.replace(b"Given: LTO001", b"Given: LTO002"))
+        said = partner(two, "take", status=1)
+        expect("S1 is missing or damaged" in said and "Nothing was changed" in said, said)
+        with open(path, "wb") as file:
+            file.write(kept)
+        said = partner(two, "take")
+        expect("done     KEYXFER  READKEYS 31 stored keys taken, 0 were here" in said, said)
+        expect("done     KEYXFER  READGROUPS 1 key groups added, 0 changed, 0 removed; 0 of their keys not here" in said, said)
+        again = partner(two, "take")
+        expect("there    KEYXFER  READKEYS 0 stored keys taken, 31 were here" in again and "there    KEYXFER  READGROUPS" in again, again)
+        said = one.oper(f"drill -partner {address(two)}")
+        expect("KLM1322I" in said and re.search(r"TAPES +can open all of its keys +31 keys", said), said)
+        one.kill()
+        expect(lto.read("LTO001") == b"secret of tape one", "read at the partner")
+        said = lto.write("LTO002", b"written there")
+        expect("KL1=des000000000000000002" in said, f"the key of LTO001 is not given again: {said}")
+        # Another key of the same alias is never replaced.
+        two.oper("deletekeys -alias des1f-1f"), two.oper("createkeys -range des1f-1f")
+        other = partner(two, "take", status=1)
+        expect("KLM1731E There is another stored key des00000000000000001f here" in other and "done " not in other, other)
 
 
 @test

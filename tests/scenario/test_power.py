@@ -13,10 +13,11 @@ import time
 
 from scenario import BUILD, SOURCE, Folder, expect, main, run, test
 
-for part in ("tests/kill", "tests/power"):
+for part in ("tests/kill", "tests/power", "tests/scenario"):
     sys.path.insert(0, os.path.join(SOURCE, part))
 import changes  # noqa: E402  (after their folders are in the path)
 import disk  # noqa: E402
+import kx  # noqa: E402
 import records  # noqa: E402
 import rig  # noqa: E402
 
@@ -39,6 +40,26 @@ def memory():
         return []
 
 
+LTO, LTO_WWN = "000000000091", "5005076300C00091"
+
+
+class Known:
+    """What an LTO drive written in Python needs to know of a server of the rig."""
+
+    def __init__(self, server):
+        self.server, self.home, self.files = server, server.home, os.path.join(server.home, "files")
+
+    @property
+    def ssl(self):
+        return int(self.server.env["KLM_SSL_PORT"])
+
+    def racf(self, command):
+        return run(os.path.join(self.server.programs, "racdcert"), command, env=self.server.env)
+
+    def oper(self, command):
+        return run(os.path.join(self.server.programs, "oper"), f"F ISKLM,APPL='{command}'", env=self.server.env)
+
+
 class Recording:
     """A server's folder, and a trace of all that is done to it."""
 
@@ -47,6 +68,11 @@ class Recording:
         self.dice = random.Random(SEED)
         self.server = rig.Server(self.home)
         self.server.call("start", *rig.SMALL, *properties)
+        self.known = Known(self.server)
+        self.lto = kx.Drive(os.path.join(folder, name + ".lto"), LTO, LTO_WWN, kind=1).make().signed_by(self.known)
+        for command in ("addkeygroup -groupID TAPES", "createkeys -range des01-04 -groupID TAPES",
+                        f"adddrive -drivename {LTO} -kind LTO -cert DRIVE.{LTO}.CERT -symrec TAPES"):
+            self.known.oper(command)
         self.server.call("stop")
         self.server.programs = programs or self.server.programs
         os.unlink(os.path.join(self.home, ".start.tar"))
@@ -63,6 +89,15 @@ class Recording:
                                     str(count), "--list", self.notes.path, "--trace", self.trace)
         self.volumes += count
         return writer
+
+    def stored(self, count):
+        """Stored keys for LTO volumes, of which the group has some left, one after the other."""
+        with kx.Session(self.known, self.lto, "ssl", fields=kx.hello_fields(self.lto, 1, 2), version=2) as session:
+            for _ in range(count):
+                self.volumes += 1
+                volser = f"LT{self.volumes:04}"
+                self.notes.note(f"T {volser}\n")
+                self.notes.note(f"U {volser} {session.stored_create(volser)[2]}\n")
 
     def operator(self):
         bin_folder = os.environ.get("KLM_BIN", os.path.join(BUILD, "bin"))
@@ -97,6 +132,9 @@ def mixed_run(recording):
     for _ in range(12):
         operator.one()
     operator.switch_smf()
+    recording.stored(3)
+    recording.known.oper("createkeys -range des05-0f -groupID TAPES")
+    recording.stored(2)
     recording.all_answered(writer, 120)
     time.sleep(1.2)  # views are written, outbox rows deleted
     operator.add_drive()
@@ -113,6 +151,7 @@ def mixed_run(recording):
     operator.env = recording.server.env
     for _ in range(4):
         operator.one()
+    recording.stored(3)
     recording.all_answered(recording.writes(30, 3), 30)
     recording.server.call("stop")
 
@@ -126,6 +165,7 @@ def every_state_a_power_loss_leaves_has_all_that_was_acknowledged():
         said, (points, _, states, failed) = recording.replay(SECONDS)
         expect(not failed and "not seen" not in said, said)
         expect(points >= 20 and states >= 100, said)
+        expect(len(re.findall(r"^U ", "".join(recording.notes.read()), re.M)) == 8, "stored keys were given")
 
 
 def unsynced(recording, killed, until):

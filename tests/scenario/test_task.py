@@ -236,9 +236,11 @@ def a_master_key_made_of_parts_opens_the_store_of_the_one_that_was_split():
         expect(not os.path.exists(f"{server.home}/x"), "a file was made")
 
 
-def as_officer(uid, *words, status=0):
+def as_officer(uid, *words, status=0, config=""):
     """Run klmsrv as somebody who logged in under that user id and became the task's user from there."""
-    return run("sh", "-c", 'echo "$0" >/proc/self/loginuid && exec "$@"', str(uid), f"{BIN}/klmsrv", *words, status=status)
+    env = {name: value for name, value in os.environ.items() if name != "KLM_CONFIG"}
+    return run("sh", "-c", 'echo "$0" >/proc/self/loginuid && exec "$@"', str(uid), f"{BIN}/klmsrv", *words, status=status,
+               env={**env, "KLM_CONFIG": config} if config else env)
 
 
 @test
@@ -249,7 +251,8 @@ def each_key_part_is_entered_by_another_person():
         tool("klmsrv", "--split-master", path, *parts)
 
         def enter(uid, part, of="3", status=0):
-            return as_officer(uid, "--officers", of, "--enter-master", path, *([part] if isinstance(part, str) else part), status=status)
+            return as_officer(uid, "--officers", of, "--enter-master", path, *([part] if isinstance(part, str) else part), status=status,
+                              config=server.config)
 
         def kept():
             return sorted(name for name in os.listdir(os.path.dirname(path)) if ".part-" in name)
@@ -273,6 +276,11 @@ def each_key_part_is_entered_by_another_person():
         enter(1002, parts[1])
         expect("Master key sealed" in enter(1003, parts[2]) and not kept(), "the last makes the key, and no part stays")
         server.start()
+        for uid in (1001, 1002, 1003):
+            expect(server.audited("key-ceremony", f"user {uid}", path, "result=successful"), f"the part of {uid} is on record")
+        expect(server.audited("key-ceremony", "user 1001", "KLM1451E", "result=unsuccessful"), "and so is who tried twice")
+        expect("KLM1244W" in as_officer(1001, "--confirm-escrow", path, config=server.config), "the task has the journal")
+        expect("KLM1244W" not in as_officer(1001, "--confirm-escrow", path), "no server is named")
 
 
 @test
@@ -296,7 +304,7 @@ def an_unknown_property_warns_with_its_line():
 
 @test
 def a_feature_that_is_not_built_stops_the_start():
-    for one in ("fips=on", "KMIPListener.ssl.port=5696", "Server.password=x"):
+    for one in ("fips=on", "Server.password=x"):
         with SITE.server(one) as server:
             said = server.refuses_to_start()
             expect("KLM0106E" in said and one.split("=", 1)[0] in said, said)

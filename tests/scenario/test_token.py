@@ -12,7 +12,7 @@ import time
 
 from keyserver import LABEL, LABEL2, SIGNED, Site, read, tool, wait_until, write
 from peer import Host
-from scenario import expect, main, run, test
+from scenario import BUILD, expect, main, run, test
 from softhsm import LIBRARY, PIN, Token, helper_of
 
 FOLDER = tempfile.mkdtemp(prefix="t-")
@@ -191,6 +191,54 @@ def a_wrong_pin_is_tried_once_and_then_no_more():
         expect("KLM1423E" in HOST.refused("PIN001", "EE0F", command="read"), "nothing by itself, also with the right one there")
         server.oper("refresh")
         expect(HOST.read("PIN001") == b"x", "after an operator said so")
+
+
+# A library in front of SoftHSM's, whose slots have other numbers in each process, and whose token has flags that a file says.
+SHIM, FLAGS, LOGINS = f"{BUILD}/peers/p11shim.so", f"{FOLDER}/flags", f"{FOLDER}/logins"
+PIN_LOW, PIN_FINAL, PIN_LOCKED, PIN_CHANGE = 0x10000, 0x20000, 0x40000, 0x80000  # CKF_USER_PIN_... (PKCS#11 2.40, 3.2)
+
+
+def shimmed(*properties):
+    os.environ.update(KLM_SHIM_LIBRARY=LIBRARY, KLM_SHIM_FLAGS=FLAGS, KLM_SHIM_LOGINS=LOGINS)
+    write(FLAGS, "0")
+    write(LOGINS, "")
+    shutil.copy(SHIM, f"{FOLDER}/p11shim.so")
+    os.chmod(f"{FOLDER}/p11shim.so", 0o755)
+    return PLAIN.server(f"pkcs11.library={FOLDER}/p11shim.so", *properties)
+
+
+@test
+def a_token_is_found_again_when_its_slot_has_another_number():
+    with shimmed() as server:
+        hardware(server, "Slot_RSA", "SIZE(2048)")
+        serve(server)
+        HOST.write("SLT001", b"x", "--kl1", "Slot_RSA")
+        for _ in range(2):  # each helper is another process, and sees other numbers
+            kill_helper(server)
+            server.says("KLM1409I", since=server.console().rindex("KLM1407W"))
+            expect(HOST.read("SLT001") == b"x", "read again")
+
+
+@test
+def no_pin_is_tried_when_the_token_says_that_it_could_be_the_last_time():
+    with shimmed("pkcs11.timeout.seconds=2") as server:
+        hardware(server, "Flag_RSA", "SIZE(2048)")
+        serve(server)
+        HOST.write("FLG001", b"x", "--kl1", "Flag_RSA")
+        for flag in (PIN_FINAL, PIN_LOCKED, PIN_CHANGE):
+            write(FLAGS, f"{flag:x}")
+            tried, begin = len(read(LOGINS)), len(server.console())
+            os.kill(helper_of(server), signal.SIGKILL)
+            server.says("KLM1404A", since=begin)
+            HOST.refused("FLG001", "EE0F", command="read")
+            expect(len(read(LOGINS)) == tried, f"flags {flag:x}: a PIN was tried")
+            write(FLAGS, "0")
+            server.oper("refresh")
+            expect(HOST.read("FLG001") == b"x", f"flags {flag:x}: after a person put it right")
+        write(FLAGS, f"{PIN_LOW:x}")
+        kill_helper(server)
+        server.says("KLM1405W")
+        expect(HOST.read("FLG001") == b"x", "a wrong one was tried by somebody: said, and the right one is given")
 
 
 @test

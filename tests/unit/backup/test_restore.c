@@ -1,6 +1,9 @@
 /* Restores: into the server that made the backup, into an empty one, into another; what needs consent; what is damaged; undoing one. */
 #include "backup/bk_help.h"
 
+#include "keyring/material.h"
+#include "metadata/object.h"
+
 static struct house house, other;
 static char file[400];
 
@@ -75,6 +78,98 @@ TEST(a_lost_store_comes_back_whole_without_consent_and_the_journal_goes_on)
     }
     CHECK(strstr(text_of(house.table), SERIAL) != NULL);
     close_house(&house);
+}
+
+/* A managed object of KMIP of this name. */
+static void add_object(const char *name, char uid[MD_UID_MAX])
+{
+    struct md_object object = {.type = KMIP_ObjectType_SymmetricKey, .group = "TAPES"};
+    struct klm_pool *pool = NULL;
+    struct st_change *change = NULL;
+
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    REQUIRE_OK(md_uid_new(object.uid));
+    memcpy(uid, object.uid, MD_UID_MAX);
+    md_attrs_init(&object.attrs, pool);
+    REQUIRE_OK(md_attr_set_text(&object.attrs, KMIP_TAG_ObjectGroup, name));
+    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    REQUIRE_OK(md_object_add(change, &object));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    klm_pool_free(&pool);
+}
+
+static klm_rc same_object(void *arg, const struct md_object *object)
+{
+    CHECK_STR(object->uid, arg);
+    return KLM_OK;
+}
+
+TEST(managed_objects_come_back_and_are_found_by_what_they_are_called)
+{
+    const struct kmip_node called = {
+        .tag = KMIP_TAG_ObjectGroup, .type = KMIP_TEXT, .bytes = KLM_SLICE("cartridges", 10)};
+    const struct kmip_node *const filter[] = {&called};
+    const struct md_locate search = {.group = "TAPES", .filter = filter, .filters = 1};
+    struct st_view *view = NULL;
+    char uid[MD_UID_MAX], later[MD_UID_MAX], store[400];
+    uint64_t total;
+
+    start_house(&house, "objects", "");
+    add_object("cartridges", uid);
+    snprintf(file, sizeof file, "%s/backup", house.dir);
+    make_backup(&house, file);
+    add_object("cartridges", later);
+    close_house(&house);
+    snprintf(store, sizeof store, "%s/store", house.dir);
+    SPAWN("rm", "-r", store);
+    RESTORED(&house, file, 0);
+    open_house(&house, false);
+    REQUIRE_OK(st_view_open(km_store(house.server), &view));
+    REQUIRE_OK(md_locate(view, &search, same_object, uid, &total));
+    CHECK_INT(total, 1);
+    st_view_close(&view);
+    close_house(&house);
+}
+
+TEST(what_edits_of_the_views_are_compared_with_comes_back_with_the_store)
+{
+    static const char *const bases[] = {"filedrive.base", "keygroups.base"};
+    char more[500], path[2][500];
+    uint8_t *before[2];
+    size_t n[2];
+
+    make_house(&house, "bases", "");
+    snprintf(more, sizeof more, "config.keygroup.xml.file=FILE\\:%s/keygroups.xml\n", house.dir);
+    write_config(&house, more);
+    open_house(&house, true);
+    furnish(&house);
+    close_house(&house);
+    open_house(&house, false);
+    DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL);
+    DO(&house, KM_GROUP_ADD, &admin, "groupID", "TAPES");
+    close_house(&house); /* the views are written */
+    open_house(&house, true);
+    snprintf(file, sizeof file, "%s/backup", house.dir);
+    make_backup(&house, file);
+    close_house(&house);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/store/%s", house.dir, bases[i]);
+        before[i] = bytes_of(path[i], &n[i]);
+    }
+    before[1][n[1]] = '\0';
+    CHECK(strstr((char *)before[1], "TAPES") != NULL);
+    snprintf(more, sizeof more, "%s/store", house.dir);
+    SPAWN("rm", "-r", more);
+    RESTORED(&house, file, 0);
+    for (int i = 0; i < 2; i++) {
+        size_t now_n;
+        uint8_t *now = bytes_of(path[i], &now_n);
+
+        CHECK_INT(now_n, n[i]);
+        CHECK_MEM(now, before[i], n[i]);
+        free(now);
+        free(before[i]);
+    }
 }
 
 TEST(a_backup_that_is_older_needs_consent_and_keeps_the_state_before)
@@ -182,6 +277,71 @@ TEST(another_server_takes_it_with_consent_under_its_own_master_key_and_keeps_wha
         CHECK(kr_open_ring_at(state->keys, i)->key != NULL);
     }
     km_state_put(&state);
+    close_house(&other);
+}
+
+#define MATERIAL "KMIP.018f2f3c-0b1a-7c3d-8e4f-5a6b7c8d9e0f"
+
+/* The material of a managed object, as large as it may be. */
+static struct kr_material *large_material(void)
+{
+    static uint8_t much[KR_MATERIAL_MAX];
+    struct kr_material *material = NULL;
+
+    memset(much, 0x5a, sizeof much);
+    REQUIRE_OK(kr_material_new(&(struct kr_material_spec){.object = KMIP_ObjectType_OpaqueObject},
+                               KLM_SLICE(much, sizeof much), &material));
+    return material;
+}
+
+static void put_material(const struct kr_material *material)
+{
+    struct st_change *change = NULL;
+    struct klm_buf token;
+
+    open_house(&house, true);
+    klm_buf_init(&token, ST_RECORD_MAX);
+    REQUIRE_OK(kr_material_seal(km_master(house.server), MATERIAL, material, &token));
+    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    REQUIRE_OK(kr_token_put(change, MATERIAL, klm_buf_as_slice(&token), false));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    klm_buf_done(&token);
+}
+
+/* Under the master key of that house. */
+static struct kr_material *material_in(const struct house *at)
+{
+    struct kr_material *material = NULL;
+    struct klm_pool *pool = NULL;
+    struct st_view *view = NULL;
+    struct klm_slice token;
+
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    REQUIRE_OK(st_view_open(km_store(at->server), &view));
+    REQUIRE_OK(kr_token_get(view, MATERIAL, pool, &token));
+    REQUIRE_OK(kr_material_open(km_master(at->server), MATERIAL, token, &material));
+    st_view_close(&view);
+    klm_pool_free(&pool);
+    return material;
+}
+
+TEST(the_material_of_managed_objects_goes_to_another_server_under_its_own_master_key)
+{
+    struct kr_material *material = large_material(), *again;
+
+    house_with_backup("materials");
+    put_material(material);
+    snprintf(file, sizeof file, "%s/backup2", house.dir);
+    CHECK_INT(make_backup(&house, file).damaged, 0);
+    close_house(&house);
+    start_house(&other, "receiver2", "server.id=OTHER\n");
+    close_house(&other);
+    RESTORED(&other, file, BK_ACCEPT_FOREIGN | BK_ACCEPT_OLDER);
+    open_house(&other, false);
+    again = material_in(&other);
+    CHECK(kr_material_same(material, again));
+    kr_material_free(&again);
+    kr_material_free(&material);
     close_house(&other);
 }
 

@@ -645,6 +645,69 @@ TEST(without_workers_the_handshake_runs_on_the_loop)
     rig_done(&rig);
 }
 
+TEST(a_certificate_that_is_refused_is_refused_with_a_reason)
+{
+    struct rig rig;
+    struct peer peer;
+
+    rig_init(&rig);
+    rig_tls(&rig, server_config(KLM_TLS_AUTH_REQUIRED));
+    peer_start(&peer, &rig, &stranger_id, NULL);
+    CHECK(rig_run(&rig, 5000));
+    peer_join(&peer);
+    CHECK_RC(rig.why, KLM_E_CRYPTO);
+    CHECK_STR(rig.words, "certificate verify failed: unable to get local issuer certificate");
+    rig_done(&rig);
+}
+
+/* Rounds of a message there and back, by which the stream's memory is looked at between messages. */
+static void talk_and_look(struct peer *peer)
+{
+    char text[20000] = "hello", got[sizeof text];
+
+    peer->fine = SSL_write(peer->ssl, text, sizeof text) == (int)sizeof text &&
+                 ssl_read_exactly(peer->ssl, got, sizeof got);
+}
+
+TEST(a_lean_stream_keeps_nothing_between_messages)
+{
+    for (int lean = 0; lean <= 1; lean++) {
+        struct rig rig;
+        struct peer peer;
+
+        rig_init(&rig);
+        rig.echo = rig.keep_open = true;
+        rig.cfg.lean = lean;
+        rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
+        peer_start(&peer, &rig, NULL, talk_and_look);
+        CHECK(rig_run(&rig, 5000));
+        peer_join(&peer);
+        CHECK(peer.fine);
+        CHECK_INT(klm_stream_input(rig.stream)->n, 0);
+        CHECK_INT(klm_stream_input(rig.stream)->cap > 0, !lean);
+        rig_done(&rig);
+    }
+}
+
+TEST(the_idle_deadline_can_be_changed)
+{
+    struct rig rig;
+    struct peer peer;
+
+    rig_init(&rig);
+    rig.cfg.idle_ms = 0;
+    rig.stop_on_secured = true;
+    rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
+    peer_start(&peer, &rig, NULL, try_to_read);
+    CHECK(rig_run(&rig, 5000));
+    CHECK(klm_stream_waits(rig.stream));
+    klm_stream_idle(rig.stream, test_ms(50));
+    CHECK(rig_run(&rig, 5000));
+    peer_join(&peer);
+    CHECK_RC(rig.why, KLM_E_TIMEOUT);
+    rig_done(&rig);
+}
+
 TEST(an_idle_tls_stream_says_goodbye)
 {
     struct rig rig;

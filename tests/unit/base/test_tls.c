@@ -1,6 +1,7 @@
 /* TLS contexts. Both ends run here over a pair of memory BIOs. */
 #include "certs.h"
 
+#include "base/clock.h"
 #include "base/secret.h"
 
 struct ends {
@@ -299,6 +300,198 @@ TEST(a_short_rsa_key_needs_a_lower_security_level)
     CHECK_RC(klm_tls_ctx_new(&cfg, NULL, &ctx), KLM_OK);
     klm_tls_ctx_free(&ctx);
     id_done(&rsa);
+}
+
+/* ---- Clients that may show any certificate */
+
+static struct klm_tls_config any_config(enum klm_tls_client_auth auth)
+{
+    struct klm_tls_config cfg = server_config(auth);
+
+    cfg.trust_n = 0;
+    cfg.any_client = true;
+    return cfg;
+}
+
+/* A certificate of a key that nobody signed but itself, valid from and to so many seconds from now. */
+static struct id alone(EVP_PKEY *take_key, long from, long to)
+{
+    struct id id = {take_key, id_cert(take_key, "Alone", NULL, NULL)};
+
+    X509_gmtime_adj(X509_getm_notBefore(id.cert), from);
+    X509_gmtime_adj(X509_getm_notAfter(id.cert), to);
+    REQUIRE(X509_sign(id.cert, id.key, EVP_sha256()) > 0);
+    return id;
+}
+
+/* What the server says of a client. */
+static long verdict(struct klm_tls_config server, const struct id *id, bool *done)
+{
+    struct klm_tls_config client = client_config(id);
+    struct ends e;
+    long why;
+
+    client.security_level = 0;
+    *done = shake(&e, server, client);
+    why = SSL_get_verify_result(e.server);
+    ends_done(&e);
+    return why;
+}
+
+TEST(any_certificate_of_a_client_is_taken_when_that_is_asked_for)
+{
+    struct id self = alone(EVP_EC_gen("P-256"), -60, 3600),
+              rsa = alone(EVP_RSA_gen(2048), -60, 3600);
+    const struct id *const ids[] = {&self, &rsa, &client_id, &stranger_id};
+    bool done;
+
+    ids_make();
+    for (size_t i = 0; i < KLM_COUNT(ids); i++) {
+        CHECK_INT(verdict(any_config(KLM_TLS_AUTH_REQUIRED), ids[i], &done), X509_V_OK);
+        CHECK(done);
+    }
+    CHECK_INT(verdict(any_config(KLM_TLS_AUTH_WANTED), NULL, &done), X509_V_OK);
+    CHECK(done);
+    (void)verdict(any_config(KLM_TLS_AUTH_REQUIRED), NULL, &done);
+    CHECK(!done);
+    CHECK(verdict(server_config(KLM_TLS_AUTH_REQUIRED), &self, &done) != X509_V_OK);
+    CHECK(!done);
+    id_done(&self);
+    id_done(&rsa);
+}
+
+TEST(a_clients_certificate_must_be_valid_and_strong)
+{
+    struct id past = alone(EVP_EC_gen("P-256"), -7200, -3600),
+              future = alone(EVP_EC_gen("P-256"), 3600, 7200),
+              weak = alone(EVP_RSA_gen(1024), -60, 3600);
+    struct klm_tls_config cfg = any_config(KLM_TLS_AUTH_WANTED);
+    bool done;
+
+    CHECK_INT(verdict(cfg, &past, &done), X509_V_ERR_CERT_HAS_EXPIRED);
+    CHECK(!done);
+    CHECK_INT(verdict(cfg, &future, &done), X509_V_ERR_CERT_NOT_YET_VALID);
+    CHECK(!done);
+    CHECK_INT(verdict(cfg, &weak, &done), X509_V_ERR_EE_KEY_TOO_SMALL);
+    CHECK(!done);
+    cfg.security_level = 1;
+    CHECK_INT(verdict(cfg, &weak, &done), X509_V_OK);
+    CHECK(done);
+    klm_clock_set(klm_clock() - (klm_time)5400 * 1000000); /* the clock of the server decides */
+    cfg.security_level = 2;
+    CHECK_INT(verdict(cfg, &past, &done), X509_V_OK);
+    CHECK(done);
+    klm_clock_set(0);
+    id_done(&past);
+    id_done(&future);
+    id_done(&weak);
+}
+
+TEST(a_clients_curve_may_be_asked_for)
+{
+    struct id small = alone(EVP_EC_gen("P-256"), -60, 3600),
+              large = alone(EVP_EC_gen("P-384"), -60, 3600),
+              rsa = alone(EVP_RSA_gen(2048), -60, 3600);
+    struct klm_tls_config cfg = any_config(KLM_TLS_AUTH_REQUIRED);
+    bool done;
+
+    cfg.client_ec_bits = 256;
+    CHECK_INT(verdict(cfg, &small, &done), X509_V_OK);
+    CHECK_INT(verdict(cfg, &rsa, &done), X509_V_ERR_EE_KEY_TOO_SMALL);
+    cfg.client_ec_bits = 384;
+    CHECK_INT(verdict(cfg, &small, &done), X509_V_ERR_EE_KEY_TOO_SMALL);
+    CHECK_INT(verdict(cfg, &large, &done), X509_V_OK);
+    CHECK(done);
+    id_done(&small);
+    id_done(&large);
+    id_done(&rsa);
+}
+
+TEST(a_certificate_is_asked_again_what_the_handshake_asked)
+{
+    struct ends e;
+    const char *words = NULL;
+
+    CHECK(shake(&e, any_config(KLM_TLS_AUTH_WANTED), client_config(&client_id)));
+    CHECK_RC(klm_tls_recheck(e.server_ctx, e.server, &words), KLM_OK);
+    klm_clock_set(klm_clock() + (klm_time)2 * 86400 * 1000000);
+    CHECK_RC(klm_tls_recheck(e.server_ctx, e.server, &words), KLM_E_DENIED);
+    CHECK_STR(words, "certificate has expired");
+    klm_clock_set(0);
+    ends_done(&e);
+    CHECK(shake(&e, any_config(KLM_TLS_AUTH_WANTED), client_config(NULL)));
+    CHECK_RC(klm_tls_recheck(e.server_ctx, e.server, &words), KLM_OK);
+    struct klm_tls_ctx *strict = ctx_of(any_config(KLM_TLS_AUTH_REQUIRED));
+    CHECK_RC(klm_tls_recheck(strict, e.server, &words), KLM_E_DENIED);
+    CHECK_STR(words, "no certificate was shown");
+    klm_tls_ctx_free(&strict);
+    ends_done(&e);
+}
+
+TEST(groups_and_signature_algorithms_are_those_asked_for)
+{
+    struct klm_tls_config server = server_config(KLM_TLS_AUTH_WANTED),
+                          client = client_config(&client_id);
+    struct ends e;
+
+    server.groups = "P-384";
+    server.sigalgs = "ECDSA+SHA256";
+    CHECK(shake(&e, server, client));
+    CHECK_INT(SSL_get_negotiated_group(e.server), NID_secp384r1);
+    ends_done(&e);
+    client.groups = "P-256";
+    CHECK(!shake(&e, server, client));
+    ends_done(&e);
+    server.groups = "NO-SUCH-GROUP";
+    check_refused(server, "groups");
+    server.groups = NULL;
+    server.sigalgs = "NO+SUCH";
+    check_refused(server, "signature algorithms");
+}
+
+TEST(sessions_without_tickets_are_kept_when_that_is_asked_for)
+{
+    for (unsigned kept = 0; kept <= 4; kept += 4) {
+        struct klm_tls_config server = any_config(KLM_TLS_AUTH_WANTED),
+                              client = client_config(&client_id);
+        struct ends e, again;
+        SSL_SESSION *session;
+        BIO *a = NULL, *b = NULL;
+
+        server.max_version = 12;
+        server.sessions_max = kept;
+        REQUIRE(shake(&e, server, client));
+        SSL_free(e.server);
+        SSL_free(e.client);
+        session = NULL;
+        for (int round = 0; round < 2; round++) { /* make one without a ticket; use it */
+            again.server = SSL_new(klm_tls_ctx_ssl(e.server_ctx));
+            again.client = SSL_new(klm_tls_ctx_ssl(e.client_ctx));
+            SSL_set_options(again.client, SSL_OP_NO_TICKET);
+            REQUIRE(again.server && again.client && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
+            SSL_set_bio(again.server, a, a);
+            SSL_set_bio(again.client, b, b);
+            SSL_set_accept_state(again.server);
+            SSL_set_connect_state(again.client);
+            SSL_set_session(again.client, session);
+            for (int i = 0; i < 6; i++) {
+                (void)SSL_do_handshake(again.client);
+                (void)SSL_do_handshake(again.server);
+            }
+            CHECK(SSL_is_init_finished(again.server));
+            CHECK_INT(SSL_session_reused(again.server), round == 1 && kept > 0);
+            SSL_SESSION_free(session);
+            session = SSL_get1_session(again.client);
+            SSL_shutdown(again.client); /* or the library takes the session for a broken one */
+            SSL_shutdown(again.server);
+            SSL_free(again.server);
+            SSL_free(again.client);
+        }
+        SSL_SESSION_free(session);
+        klm_tls_ctx_free(&e.server_ctx);
+        klm_tls_ctx_free(&e.client_ctx);
+        ERR_clear_error();
+    }
 }
 
 TEST(a_context_lives_until_its_last_reference)

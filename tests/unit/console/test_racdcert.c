@@ -237,6 +237,13 @@ TEST(what_keyxfer_cannot_read_is_refused)
                                         "KEYXFER READ,L,X,REPLACE",
                                         "KEYXFER READ,L,X,OVERWRITE,MORE",
                                         "KEYXFER COPY,L,X",
+                                        "KEYXFER WRITEKEYS",
+                                        "KEYXFER WRITEKEYS,",
+                                        "KEYXFER WRITEKEYS,X,",
+                                        "KEYXFER WRITEKEYS,X,des1,MORE",
+                                        "KEYXFER READKEYS,X,des1",
+                                        "KEYXFER WRITEGROUPS,X,A",
+                                        "KEYXFER READGROUPS",
                                         "KEYXFERWRITE,L,X"};
 
     for (size_t i = 0; i < KLM_COUNT(wrong); i++) {
@@ -246,6 +253,11 @@ TEST(what_keyxfer_cannot_read_is_refused)
     SAY("KEYXFER READ,NO.TOKEN,NOT.THERE(X)", 1, "NOT.THERE");
     write_file(test_path("racf/files/RUBBISH"), "this is no transfer file");
     SAY("KEYXFER READ,NO.TOKEN,RUBBISH", 1, "KLM04");
+    SAY("KEYXFER READKEYS,RUBBISH", 1, "KLM0460E");
+    SAY("KEYXFER READKEYS,NOT.THERE", 1, "NOT.THERE");
+    SAY("KEYXFER READGROUPS,RUBBISH", 1, "KLM1740E");
+    SAY("KEYXFER WRITEKEYS,KEYS", 0, "0 stored keys were written to KEYS");
+    SAY("KEYXFER READKEYS,KEYS", 0, "0 stored keys taken, 0 were here from KEYS");
     SAY(" keyxfer  write , NO.TOKEN , X(Y) ", 1, "KLM0946E"); /* blanks and case do not matter */
 }
 

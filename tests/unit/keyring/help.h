@@ -170,6 +170,34 @@ static UNUSED const char *openssl(const char *const *args)
 }
 #define OPENSSL(...) openssl((const char *const[]){__VA_ARGS__, NULL})
 
+/* The clear form in hex that the independent reader finds in a token under master_of(0). */
+static UNUSED const char *python_opens(struct klm_slice token, const char *label)
+{
+    const char *argv[] = {
+        "python3", "tests/keyring/token_vector.py",
+        "open",    write_temp("token", token),
+        label,     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+        NULL};
+    const char *out = test_path("python.out");
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = -1;
+    union {
+        const char **in;
+        char *const *out;
+    } plain = {argv};
+
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    REQUIRE(setenv("PYTHONDONTWRITEBYTECODE", "1", 1) == 0);
+    REQUIRE(posix_spawnp(&pid, "python3", &actions, NULL, plain.out, environ) == 0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(status, 0);
+    struct klm_slice text = load(out);
+    return klm_pool_strn(test_pool(), (const char *)text.p, text.n ? text.n - 1 : 0);
+}
+
 /* Lines said by the code under test. */
 static UNUSED char said[8192];
 static UNUSED void hear(void *arg, char severity, const char *line)

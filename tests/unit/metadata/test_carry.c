@@ -2,6 +2,7 @@
 #include "md_help.h"
 
 #include "base/buf.h"
+#include "metadata/group.h"
 
 static struct st_store *site(void)
 {
@@ -114,6 +115,48 @@ TEST(a_store_without_an_identity_gets_one_when_it_is_renewed)
     REQUIRE_OK(md_identity(st_change_view(change), id));
     st_change_drop(&change);
     st_close(&store);
+}
+
+TEST(a_stored_key_given_out_there_is_not_given_here_for_another_volume)
+{
+    struct st_store *a = site(), *b = site();
+    struct st_change *change = help_begin(a);
+    struct md_usage usage = help_usage(1);
+    char alias[KLM_ALIAS_MAX + 1];
+    struct klm_alias_run run;
+    struct md_key_use use;
+    uint64_t last = 0, left;
+    size_t n = 0, taken = 0;
+    struct klm_buf page;
+
+    SET(usage.alias1, "des000000000000000001");
+    SET(usage.alias2, "");
+    SET(usage.dki, "646573000000000000000001");
+    REQUIRE_OK(md_usage_add(change, &usage));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    page = page_of(a, 0, &last, &n);
+    for (int i = 0; i < 2; i++) { /* the second time changes nothing */
+        CHECK_RC(take(b, klm_buf_as_slice(&page), &taken), KLM_OK);
+    }
+    klm_buf_done(&page);
+    change = help_begin(b);
+    REQUIRE_OK(md_key_use(st_change_view(change), "des000000000000000001", &use));
+    CHECK_STR(use.volser, "WXY662");
+    CHECK_INT(use.times, 1);
+    CHECK(use.first == T0 && use.last == T0);
+    REQUIRE_OK(md_group_add(change, "G", false));
+    REQUIRE_OK(klm_alias_run(klm_slice_str("des1-2"), &run));
+    REQUIRE_OK(md_group_put(change, "G", &run));
+    REQUIRE_OK(md_group_next(change, "G", "OTHER1", T0, alias, &left));
+    CHECK_STR(alias, "des000000000000000002");
+    /* What was given here later keeps its volume, whatever comes from there. */
+    REQUIRE_OK(md_key_used_there(change, alias, "OLDER1", T0 - 1));
+    REQUIRE_OK(md_key_use(st_change_view(change), alias, &use));
+    CHECK_STR(use.volser, "OTHER1");
+    CHECK(use.first == T0 - 1 && use.last == T0 && use.times == 2);
+    st_change_drop(&change);
+    st_close(&a);
+    st_close(&b);
 }
 
 TEST(a_page_that_comes_twice_changes_nothing_the_second_time)

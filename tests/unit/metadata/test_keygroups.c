@@ -215,3 +215,64 @@ TEST(without_its_base_an_edit_removes_nothing)
     st_change_drop(&change);
     st_close(&store);
 }
+
+/* Take another server's file, as a partner or a migration does. */
+static struct md_groups_merge take(struct st_change *change, bool rewrite)
+{
+    struct md_groups_file *file = NULL;
+    struct md_groups_merge out = {0};
+
+    REQUIRE_OK(md_groups_decode(klm_slice_str(edit), NULL, &file));
+    REQUIRE_OK(md_groups_take(change, file, rewrite, NULL, NULL, &out));
+    md_groups_file_free(&file);
+    return out;
+}
+
+TEST(groups_of_another_server_are_added_to_and_nothing_is_taken_away)
+{
+    struct st_store *store = help_store();
+    struct st_change *change = help_begin(store);
+    struct md_group group;
+    struct md_groups_merge out;
+
+    help_listen();
+    fill(change);
+    out = take(change, false);
+    CHECK_INT(out.added, 1);
+    CHECK_INT(out.changed, 1);
+    CHECK_INT(out.removed + out.conflicts, 0);
+    REQUIRE_OK(md_group_get(st_change_view(change), "A", &group));
+    CHECK_INT(group.keys, 16);
+    CHECK_RC(md_group_get(st_change_view(change), "B-C", &group), KLM_OK);
+    CHECK_STR(help_said, ""); /* it is no edit of an operator, and no base of it was lost */
+    st_change_drop(&change);
+    st_close(&store);
+}
+
+TEST(groups_that_are_rewritten_are_those_of_the_file_and_keep_their_turn)
+{
+    struct st_store *store = help_store();
+    struct st_change *change = help_begin(store);
+    char alias[KLM_ALIAS_MAX + 1];
+    struct md_group group;
+    struct md_groups_merge out;
+    uint64_t left;
+
+    fill(change);
+    REQUIRE_OK(md_group_next(change, "A", "VOL001", T0, alias, &left));
+    out = take(change, true);
+    CHECK_INT(out.added, 1);
+    CHECK_INT(out.changed, 1);
+    CHECK_INT(out.removed, 1);
+    CHECK_INT(out.conflicts, 0);
+    REQUIRE_OK(md_group_get(st_change_view(change), "A", &group));
+    CHECK_INT(group.keys, 13);
+    CHECK_RC(md_group_has(st_change_view(change), "A", "KEY<1>"), KLM_E_NOTFOUND);
+    CHECK_RC(md_group_get(st_change_view(change), "B-C", &group), KLM_E_NOTFOUND);
+    REQUIRE_OK(md_group_next(change, "A", "VOL002", T0, alias, &left));
+    CHECK_STR(alias, "des000000000000000002");
+    out = take(change, true); /* twice: nothing more */
+    CHECK_INT(out.added + out.changed + out.removed, 0);
+    st_change_drop(&change);
+    st_close(&store);
+}

@@ -339,7 +339,6 @@ TEST(a_bad_secret_is_never_shown)
 TEST(what_is_not_built_yet_stops_the_start)
 {
     static const char *const lines[] = {"fips=on",
-                                        "KMIPListener.ssl.port=5696",
                                         "Server.password=x",
                                         "Server.authMechanism=LocalOS",
                                         "useSKIDefaultLabels=on",

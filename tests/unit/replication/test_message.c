@@ -172,7 +172,7 @@ TEST(each_broken_rule_is_refused)
          "0000020100000001",
          KLM_E_LIMIT}, /* hello of 513 bytes */
         {"4B520110"
-         "0420000100000001",
+         "0820000100000001",
          KLM_E_LIMIT}, /* sync one byte too long */
         {"4B52011F"
          "0000000100000001"

@@ -594,30 +594,30 @@ static void tell_freed(void *arg)
 TEST(work_aside_may_be_left_while_it_blocks_and_is_freed_when_it_ends)
 {
     struct blocked b;
-    struct smf_aside *aside = NULL;
+    struct klm_aside *aside = NULL;
     struct pollfd p;
     char byte;
 
     REQUIRE(pipe(b.gate) == 0 && pipe(b.freed) == 0);
     p = (struct pollfd){.fd = b.freed[0], .events = POLLIN};
     for (int left = 0; left < 2; left++) {
-        REQUIRE_OK(smf_aside_start(block, tell_freed, &b, &aside));
-        CHECK(!smf_aside_ended(aside));
+        REQUIRE_OK(klm_aside_start(block, tell_freed, &b, &aside));
+        CHECK(!klm_aside_ended(aside));
         if (left) {
-            smf_aside_release(&aside);
+            klm_aside_release(&aside);
             CHECK(aside == NULL);
             CHECK_INT(poll(&p, 1, (int)test_ms(50)), 0); /* the thread still holds it */
             CHECK_INT(write(b.gate[1], "", 1), 1);
         } else {
             CHECK_INT(write(b.gate[1], "", 1), 1);
-            while (!smf_aside_ended(aside)) {
+            while (!klm_aside_ended(aside)) {
                 wait_ms(1);
             }
-            CHECK(smf_aside_ended(aside)); /* also when asked twice */
-            smf_aside_release(&aside);
+            CHECK(klm_aside_ended(aside)); /* also when asked twice */
+            klm_aside_release(&aside);
         }
         CHECK_INT(read(b.freed[0], &byte, 1), 1);
-        smf_aside_release(&aside);
+        klm_aside_release(&aside);
     }
     wait_ms(50); /* the thread closes its side behind the free */
     for (int i = 0; i < 2; i++) {

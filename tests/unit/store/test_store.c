@@ -165,6 +165,17 @@ static void fill(struct st_store *store)
     REQUIRE_OK(st_change_commit(&c, NULL));
 }
 
+/* A scan, which has to be the same when another thread reads ahead. */
+static const char *scan_both(struct st_view *v, struct st_range range)
+{
+    static char text[4000];
+
+    snprintf(text, sizeof text, "%s", help_scan(v, ST_RING, range));
+    range.ahead = true;
+    CHECK_STR(help_scan(v, ST_RING, range), text);
+    return text;
+}
+
 TEST(scans_go_both_ways_within_prefix_after_and_limit)
 {
     BOTH(store)
@@ -172,7 +183,7 @@ TEST(scans_go_both_ways_within_prefix_after_and_limit)
         struct st_view *v = NULL;
         fill(store);
         REQUIRE_OK(st_view_open(store, &v));
-#define SCAN(...) help_scan(v, ST_RING, (struct st_range){__VA_ARGS__})
+#define SCAN(...) scan_both(v, (struct st_range){__VA_ARGS__})
         CHECK_STR(SCAN(.limit = 0), "a= ab= abc= ac= b= ba= \xff= \xff\xff= \377\377a=");
         CHECK_STR(SCAN(.reverse = true), "\377\377a= \xff\xff= \xff= ba= b= ac= abc= ab= a=");
         CHECK_STR(SCAN(.prefix = S("ab")), "ab= abc=");
@@ -266,8 +277,50 @@ TEST(what_a_visitor_returns_ends_the_scan)
         REQUIRE_OK(st_view_open(store, &v));
         CHECK_RC(st_scan(v, ST_RING, NULL, stop_at_once, &seen), KLM_E_DENIED);
         CHECK_INT(seen, 1);
+        CHECK_RC(st_scan(v, ST_RING, &(struct st_range){.ahead = true}, stop_at_once, &seen),
+                 KLM_E_DENIED);
+        CHECK_INT(seen, 2);
         st_view_close(&v);
     }
+}
+
+struct ordered {
+    int n, stop;
+};
+
+static klm_rc in_order(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
+{
+    struct ordered *o = arg;
+    char want[16];
+
+    snprintf(want, sizeof want, "%08d", o->n++);
+    REQUIRE(!damaged && klm_slice_equal(key, S(want)) && record.n == 1000 && record.p[999] == 'r');
+    return o->n == o->stop ? KLM_E_DENIED : KLM_OK;
+}
+
+/* More than all batches hold, so that both threads wait for each other. */
+TEST(a_long_scan_that_reads_ahead_visits_all_in_order_and_can_be_ended)
+{
+    static char record[1000];
+    struct st_store *store = help_open(test_path("long"));
+    struct st_change *c = begin(store);
+    struct ordered all = {.stop = -1}, some = {.stop = 4000};
+    struct st_view *v = NULL;
+    char key[16];
+
+    memset(record, 'r', sizeof record);
+    for (int i = 0; i < 9000; i++) {
+        snprintf(key, sizeof key, "%08d", i);
+        REQUIRE_OK(st_put(c, ST_RING, S(key), KLM_SLICE(record, sizeof record)));
+    }
+    REQUIRE_OK(st_change_commit(&c, NULL));
+    REQUIRE_OK(st_view_open(store, &v));
+    CHECK_RC(st_scan(v, ST_RING, &(struct st_range){.ahead = true}, in_order, &all), KLM_OK);
+    CHECK_INT(all.n, 9000);
+    CHECK_RC(st_scan(v, ST_RING, &(struct st_range){.ahead = true}, in_order, &some), KLM_E_DENIED);
+    CHECK_INT(some.n, 4000);
+    st_view_close(&v);
+    st_close(&store);
 }
 
 TEST(limits_hold_at_the_last_byte)

@@ -1,5 +1,5 @@
 /* Work aside, with two holders: its thread and who started it. */
-#include "smf/syslog_aside.h"
+#include "base/aside.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct smf_aside {
+struct klm_aside {
     atomic_int holders;
     int fd;
     void (*run)(void *arg);
@@ -18,7 +18,7 @@ struct smf_aside {
     void *arg;
 };
 
-static void let_go(struct smf_aside *aside)
+static void let_go(struct klm_aside *aside)
 {
     if (atomic_fetch_sub(&aside->holders, 1) == 1) {
         aside->free_arg(aside->arg);
@@ -29,7 +29,7 @@ static void let_go(struct smf_aside *aside)
 
 static void *aside_main(void *arg)
 {
-    struct smf_aside *aside = arg;
+    struct klm_aside *aside = arg;
     const uint64_t one = 1;
 
     aside->run(aside->arg);
@@ -40,7 +40,7 @@ static void *aside_main(void *arg)
 }
 
 /* Detached, its signals left to others. */
-static int start_thread(struct smf_aside *aside)
+static int start_thread(struct klm_aside *aside)
 {
     pthread_t thread;
     pthread_attr_t attr;
@@ -59,10 +59,10 @@ static int start_thread(struct smf_aside *aside)
     return err;
 }
 
-klm_rc smf_aside_start(void (*run)(void *arg), void (*free_arg)(void *arg), void *take_arg,
-                       struct smf_aside **out)
+klm_rc klm_aside_start(void (*run)(void *arg), void (*free_arg)(void *arg), void *take_arg,
+                       struct klm_aside **out)
 {
-    struct smf_aside *aside = calloc(1, sizeof *aside);
+    struct klm_aside *aside = calloc(1, sizeof *aside);
 
     if (!aside) {
         free_arg(take_arg);
@@ -85,12 +85,12 @@ klm_rc smf_aside_start(void (*run)(void *arg), void (*free_arg)(void *arg), void
     return KLM_OK;
 }
 
-int smf_aside_fd(const struct smf_aside *aside)
+int klm_aside_fd(const struct klm_aside *aside)
 {
     return aside->fd;
 }
 
-bool smf_aside_ended(struct smf_aside *aside)
+bool klm_aside_ended(struct klm_aside *aside)
 {
     uint64_t value;
     struct pollfd p = {.fd = aside->fd, .events = POLLIN};
@@ -105,7 +105,7 @@ bool smf_aside_ended(struct smf_aside *aside)
     return false;
 }
 
-void smf_aside_release(struct smf_aside **aside)
+void klm_aside_release(struct klm_aside **aside)
 {
     if (*aside) {
         let_go(*aside);

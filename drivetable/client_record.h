@@ -1,0 +1,31 @@
+/* Records of clients, device groups and clients that wait; numbers big-endian, s8 a length of one byte and that many bytes.
+ *   client, version 1:   1 version, 1 flags (1 has a certificate, 2 has a password, 4 closed), [32 fingerprint], s8 group, s8 user, [64 verifier],
+ *                        s8 device, 8 valid from, 8 valid until, 8 added, 8 last contact, 2 length of the certificate, the certificate
+ *   group, version 1:    1 version, 1 flags (1 clients may destroy, 2 closed), s8 prefix, 8 added
+ *   pending, version 1:  1 version, s8 address, s8 subject, 8 first, 8 last, 4 tries, 2 length of the certificate, the certificate
+ * Names, and the fingerprint of one that waits, are the keys. Times are microseconds since 1970. */
+#ifndef DRIVETABLE_CLIENT_RECORD_H
+#define DRIVETABLE_CLIENT_RECORD_H
+
+#include "base/buf.h"
+#include "drivetable/clients.h"
+
+#define DT_CLIENT_RECORD_MAX (DT_CLIENT_CERT_MAX + 1024)
+
+/* Append the record; the name is the key and no part of it. */
+void dt_client_encode(const struct dt_client *client, struct klm_buf *out);
+/* Fills all but the name, which is there already; cert is borrowed from the record. KLM_E_CORRUPT. */
+klm_rc dt_client_decode(struct klm_slice record, struct dt_client *out) KLM_MUST_USE;
+void dt_device_group_encode(const struct dt_device_group *group, struct klm_buf *out);
+klm_rc dt_device_group_decode(struct klm_slice record, struct dt_device_group *out) KLM_MUST_USE;
+void dt_client_pending_encode(const struct dt_client_pending *pending, struct klm_buf *out);
+klm_rc dt_client_pending_decode(struct klm_slice record, struct dt_client_pending *out)
+    KLM_MUST_USE;
+
+/* Every field well formed, name and fingerprint too. KLM_E_INVALID. */
+klm_rc dt_client_check(const struct dt_client *client) KLM_MUST_USE;
+klm_rc dt_client_pending_check(const struct dt_client_pending *pending) KLM_MUST_USE;
+/* 64 digits in lower case? */
+bool dt_is_fingerprint(const char *fingerprint);
+
+#endif

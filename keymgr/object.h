@@ -1,0 +1,255 @@
+/* Requests and answers of the verbs on managed objects (KMIP). Attributes travel as metadata/attr.h has them, numbers are KMIP's. A request ends with what its
+ * answer is: filled in by the verb, in the call's pool.
+ *
+ * The verbs keep to one pattern. prepare does what computes (keys, wrapping); apply, on the writer, reads the object, checks whose it is and its state, and puts; so that a call
+ * may be carried out twice: on a draft of the store inside a batch (batch.c), and then for real. A reading verb's prepare reads what km_view shows, which is that draft inside a batch. */
+#ifndef KEYMGR_OBJECT_H
+#define KEYMGR_OBJECT_H
+
+#include "keymgr/km.h"
+#include "keyring/crypto.h"
+#include "metadata/object.h"
+
+/* Create, Create Key Pair, Register, Re-key, Re-key Key Pair, Certify, Re-certify: KM_OBJECT_CREATE, _PAIR, _REGISTER, _REKEY, _REKEY_PAIR, _CERTIFY, _RECERTIFY */
+struct km_object_make {
+    int version;           /* of the request, KMIP_V */
+    uint32_t type;         /* KMIP_ObjectType_... */
+    const char *uid;       /* what is renewed or certified; of a pair its private key */
+    struct md_attrs attrs; /* of the object; of a pair those of both */
+    struct md_attrs private_attrs, public_attrs;
+    const char *const *templates; /* 1.x: names of templates for attrs, in order; NULL: none */
+    const char *const *private_templates, *const *public_templates;
+    const struct kmip_node *item; /* Register: the object as it stands in the payload; NULL: none */
+    int64_t offset;               /* Re-key: seconds from Initial Date to Activation Date */
+    bool has_offset;
+    struct klm_slice request; /* certificate request, or empty */
+    uint32_t request_type;    /* KMIP_CertificateRequestType_... */
+    /* Answer: what was made; of a pair the private key is first */
+    char made[2][MD_UID_MAX];
+};
+
+struct km_object_get { /* KM_OBJECT_GET */
+    int version;
+    const char *uid;
+    uint32_t format, compression, wrap_type; /* 0: as it is */
+    const struct kmip_node
+        *wrapping; /* Key Wrapping Specification as it came (KMIP 2.1, 7.17); NULL: none */
+    /* Answer */
+    struct md_object object;
+    const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
+};
+
+/* Get Attributes, Get Attribute List: KM_OBJECT_ATTRS */
+struct km_object_attrs {
+    int version;
+    const char *uid;
+    const struct kmip_node *const *
+        names; /* attributes asked for: an item of its tag, or a vendor's structure, its value ignored; NULL: all */
+    size_t n;
+    struct md_object object; /* answer: with the attributes asked for alone, as they are now */
+};
+
+/* Add, Modify, Set, Delete Attribute: KM_ATTR_ADD, _MODIFY, _SET, _DELETE */
+struct km_attr_change {
+    int version;
+    const char *uid;
+    const struct kmip_node
+        *value; /* new value; Delete: names the attribute; its value counts if by_value */
+    const struct kmip_node *current; /* 2.x: the instance that is meant (Current Attribute); NULL */
+    int64_t index;                   /* 1.x: Attribute Index; -1: not given */
+    bool by_reference;               /* Delete of 2.x by Attribute Reference: all instances */
+    struct md_attr attr;             /* answer: the instance, as it is or was */
+};
+
+struct km_object_state { /* KM_OBJECT_ACTIVATE, _REVOKE, _DESTROY, _ARCHIVE, _RECOVER */
+    int version;
+    const char *uid;
+    uint32_t reason;     /* Revoke: KMIP_RevocationReasonCode_... */
+    const char *message; /* or NULL */
+    int64_t date;        /* Compromise Occurrence Date, seconds; has_date */
+    bool has_date;
+};
+
+struct km_locate { /* KM_OBJECT_LOCATE */
+    int version;
+    struct md_locate
+        what;    /* group and now are filled in by the verb; max is within its own limit */
+    bool counts; /* total is wanted, which costs a look at all that match */
+    /* Answer */
+    const char **uid;
+    size_t n;
+    uint64_t total;
+};
+/* May the search take long, so that it is better not done on a loop (km_call.slow)? */
+bool km_locate_slow(const struct km_locate *req);
+
+struct km_object_check { /* KM_OBJECT_CHECK, KM_OBJECT_LEASE, KM_OBJECT_ALLOCATE */
+    int version;
+    const char *uid;
+    int64_t count, lease; /* -1: not given */
+    uint32_t mask;
+    bool has_mask;
+    /* Answer of a lease */
+    int64_t lease_time, last_change;
+};
+/* How long leases are, in seconds (kmip.lease.time); 0: no limit. */
+int64_t km_lease_seconds(const struct km_call *call);
+
+/* Encrypt, Decrypt, Sign, Signature Verify, MAC, MAC Verify, Hash: KM_OBJECT_ENCRYPT, _DECRYPT, _SIGN, _VERIFY, _MAC, _MAC_VERIFY, KM_HASH */
+struct km_crypt {
+    int version;
+    const char *uid;
+    const struct kmip_node *parameters; /* Cryptographic Parameters, or NULL: those of the object */
+    struct kr_cipher_in in;
+    struct klm_slice check; /* signature or MAC to verify */
+    bool digested, init, final, streaming;
+    struct klm_slice correlation; /* value of a stream that goes on, or empty */
+    /* Answer */
+    struct kr_cipher_out out;
+    struct klm_slice new_correlation;
+    bool valid;
+    bool has_data; /* out.data counts, even when it is empty */
+};
+
+struct km_random { /* KM_RANDOM_GET, KM_RANDOM_SEED */
+    int version;
+    int64_t length;
+    struct klm_slice data;
+    int64_t taken; /* answer of seed */
+};
+
+struct
+    km_kmip_query { /* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others */
+    int version;
+};
+
+/* Is Interop answered (kmip.interop)? */
+bool km_interop(const struct km_call *call);
+
+/* ---- Several calls as one change (KMIP batches; design 3). They are carried out one after the other on a draft of the store, each seeing what those before it did; then what they
+ * change is put in force at once, and only then is anything answered. */
+enum km_batch_option { KM_BATCH_STOP, KM_BATCH_CONTINUE, KM_BATCH_UNDO };
+enum km_batch_fate {
+    KM_FATE_WAITS, /* not reached: an item before it failed */
+    KM_FATE_DONE,  /* call->rc tells */
+    KM_FATE_UNDONE /* was done, and taken back because a later one failed */
+};
+struct km_batch_item {
+    struct km_call
+        *call; /* NULL: fill is asked all the same, and the item has failed or succeeded with it */
+    enum km_batch_fate fate;
+    klm_rc rc; /* of one without a call */
+};
+#define KM_BATCH_CHANGES 100 /* changes of one batch, at most: their audit events share a row */
+struct km_batch {
+    struct km_server *server;
+    enum km_batch_option option;
+    struct km_batch_item *item;
+    size_t n;
+    /* On a worker, in order: fill in the request of item i, with what earlier items answered; a failure (with call->diag) is the item's. */
+    klm_rc (*fill)(void *arg, size_t i);
+    /* Item i succeeded: remember what later ones need. */
+    void (*ended)(void *arg, size_t i);
+    /* On the loop, once. The calls are still the caller's to free. */
+    void (*done)(void *arg);
+    void *arg;
+    struct klm_loop *loop;
+    /* batch.c's */
+    struct klm_job job;
+    struct klm_task task;
+};
+/* Carry it out; it stays where it is until done. */
+void km_batch_run(struct km_batch *batch);
+
+/* ---- For the verbs' files and those that fill requests */
+/* The store as a call is to see it: a snapshot of its own, or the draft of its batch. Borrowed. */
+klm_rc km_view(struct km_call *call, struct st_view **out) KLM_MUST_USE;
+/* The object, if it is there and the asker's; what is another group's is not there (KLM_E_NOTFOUND, with its message). uid NULL: no identifier was given (KLM_E_INVALID). An archived
+ * object is refused (KLM_E_STATE, KLM_MSG_OBJECT_ARCHIVED), but by km_object_find_any. */
+klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
+                      struct md_object *out) KLM_MUST_USE;
+klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
+                          struct md_object *out) KLM_MUST_USE;
+/* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
+klm_rc km_object_material(struct km_call *call, struct st_view *view,
+                          const struct md_object *object, struct kr_material **out) KLM_MUST_USE;
+/* Objects as they stand in payloads: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3).
+ * keyblock_read.c: take one apart. What stands beside the material and is no attribute (Secret Data Type, Key Wrapping Data, ...) is added to extras under its own tag; it is kept with the
+ * attributes and never listed. *material is the caller's; NULL: the object came without its key value. KLM_E_INVALID with a message. */
+klm_rc km_keyblock_read(struct km_call *call, uint32_t type, const struct kmip_node *item,
+                        struct md_attrs *extras, struct kr_material **material) KLM_MUST_USE;
+/* keyblock.c: the way back, with the material as it is; NULL: a key whose value is elsewhere. In the call's pool. */
+klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
+                   const struct kr_material *material, const struct kmip_node **out) KLM_MUST_USE;
+/* Its Key Value structure alone (wrapping encodes it). */
+klm_rc km_key_value(struct km_call *call, const struct kr_material *material,
+                    struct kmip_node *parent, struct kmip_node **out) KLM_MUST_USE;
+/* object_rules.c: what a client may give a new object of the type (kmip/registry/attributes.def). KLM_E_DENIED, KLM_E_INVALID with a message that names the attribute. */
+klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32_t type)
+    KLM_MUST_USE;
+/* Is the attribute for objects of the type? */
+bool km_attr_applies(const struct kmip_attr_row *row, uint32_t type, int version);
+/* The order in which the dates of an object have to be. KLM_E_INVALID with a message. */
+klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs) KLM_MUST_USE;
+/* object_attr_value.c: what a value that a client gives has to be like, beyond its type. KLM_E_INVALID, KLM_E_UNSUPPORTED with a message. */
+klm_rc km_attr_value_check(struct km_call *call, const struct kmip_node *value, int version)
+    KLM_MUST_USE;
+/* Usage Limits as they are kept, of which nothing is used, made of what a client gives (checked before). In the pool. */
+klm_rc km_usage_limits(struct klm_pool *pool, const struct kmip_node *given,
+                       const struct kmip_node **out) KLM_MUST_USE;
+/* The attribute's name for messages ("Cryptographic Length", "x-ID"). In the call's pool, or NULL. */
+const char *km_attr_name(struct km_call *call, const struct kmip_node *value);
+/* In apply: is a name of the object another one's, in its device group (KMIP 1.4, 3.2; 2.1, 4.32)? Names of destroyed objects are free. KLM_E_EXISTS with a message. */
+klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object)
+    KLM_MUST_USE;
+/* Add a Link of a type to an object, or replace the one there is. */
+klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t type, const char *uid)
+    KLM_MUST_USE;
+/* The object that a Link of the type points to; NULL: none. In the pool. */
+const char *km_link_find(const struct md_object *object, struct klm_pool *pool, uint32_t type);
+/* For verbs that make objects. Object number place (0 or 1) is made of attributes (the server's own are added, by kmip/registry) and material (NULL: none): it gets its identifier,
+ * which goes to the answer (struct km_object_make) too, and its material is sealed. On any thread but the writer's. */
+klm_rc km_made(struct km_call *call, uint32_t type, const struct md_attrs *attrs,
+               const struct kr_material *material, size_t place) KLM_MUST_USE;
+/* It, to be added to before it is put. */
+struct md_object *km_made_object(struct km_call *call, size_t place);
+/* object_template.c: add what templates of these names say (NULL: none) to a list that does not say it itself. KLM_E_NOTFOUND: there is none of that name. */
+klm_rc km_templates_add(struct km_call *call, const char *const *names, struct md_attrs *to)
+    KLM_MUST_USE;
+/* object_make.c: add attributes of both keys of a pair to those of one. Make the pair that the request's private_attrs and public_attrs describe, with links. */
+klm_rc km_attrs_merge(struct md_attrs *own, const struct md_attrs *common) KLM_MUST_USE;
+klm_rc km_pair_made(struct km_call *call) KLM_MUST_USE;
+/* object_cert.c: what a certificate says of itself, as attributes; nothing for other objects. */
+klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
+                            const struct kr_material *material) KLM_MUST_USE;
+/* object_usage.c: take one use of so many bytes from the usage limits of a key that is about to be put. KLM_E_LIMIT. */
+klm_rc km_usage_take(struct km_call *call, struct md_object *key, size_t bytes) KLM_MUST_USE;
+/* End streams that nobody goes on with. */
+void km_objects_sweep(struct km_server *server);
+/* object_renew.c, in apply: an object hands its names over to the one that replaces it, and points to it. */
+klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
+                         const char *by) KLM_MUST_USE;
+/* Attributes of a new object that replaces another: what is given for it in own, then those of the old one, but for what belongs to each object alone; dates are moved by the request's offset. */
+klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
+    KLM_MUST_USE;
+/* object_get.c: neither archived nor destroyed. */
+klm_rc km_object_usable(struct km_call *call, const struct md_object *object) KLM_MUST_USE;
+/* object_pkcs12.c: a private key and its certificates as PKCS #12. KLM_E_UNSUPPORTED: it is no private key; otherwise refused with a message. */
+klm_rc km_object_pkcs12(struct km_call *call, const struct md_object *key,
+                        const struct kr_material *material, struct klm_slice *out) KLM_MUST_USE;
+/* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */
+klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
+                      const struct kr_material *material) KLM_MUST_USE;
+/* The Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
+klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
+/* In apply: put all that was made. */
+klm_rc km_made_put(struct km_call *call, struct st_change *change) KLM_MUST_USE;
+/* Put an object back after a change: Last Change Date is set. */
+klm_rc km_object_change(struct km_call *call, struct st_change *change, struct md_object *object)
+    KLM_MUST_USE;
+/* Seconds since 1970 at which the call happens: the same in both of its runs. */
+int64_t km_call_seconds(struct km_call *call);
+/* The device group whose objects the asker works with; NULL: all (operators). */
+const char *km_call_group(const struct km_call *call);
+
+#endif

@@ -1,0 +1,173 @@
+/* Get: the object itself, in the form it was registered in unless another is asked for (KMIP 2.1, 6.1.19; 1.4, 4.11). */
+#include "keymgr/internal.h"
+#include "keymgr/object.h"
+
+/* KMIP 1.4, 3.22: a destroyed object has no key material. */
+klm_rc km_object_usable(struct km_call *call, const struct md_object *object)
+{
+    const uint32_t state = md_object_state(object, klm_clock());
+
+    if (state == KMIP_State_Destroyed || state == KMIP_State_DestroyedCompromised) {
+        return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_DESTROYED, object->uid);
+    }
+    return KLM_OK;
+}
+
+/* KMIP 1.4, 3.47 and 3.49 */
+static klm_rc may_leave(struct km_call *call, const struct km_object_get *req)
+{
+    const struct md_attrs *attrs = &req->object.attrs;
+
+    if (!md_attr_number(attrs, KMIP_TAG_Extractable, 1)) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_OBJECT_KEPT, req->object.uid);
+    }
+    if (md_attr_number(attrs, KMIP_TAG_Sensitive, 0) && !req->wrapping) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_OBJECT_SENSITIVE, req->object.uid);
+    }
+    return KLM_OK;
+}
+
+static klm_rc check_form(struct km_call *call, const struct km_object_get *req,
+                         const struct kr_material_spec *spec)
+{
+    const char *name = kmip_value_name(KMIP_E_KeyFormatType, req->format);
+
+    if (req->compression && (req->object.type != KMIP_ObjectType_PublicKey || !spec->curve)) {
+        return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_KEY_COMPRESSION, req->object.uid);
+    }
+    if (req->format && spec->wrapped && req->format != spec->format) {
+        return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_KEY_FORMAT, req->object.uid,
+                         name ? name : "of that number");
+    }
+    if (spec->wrapped ? req->wrap_type == KMIP_KeyWrapType_NotWrapped || req->wrapping
+                      : req->wrap_type == KMIP_KeyWrapType_AsRegistered && req->wrapping) {
+        return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_WRAP_TYPE, req->object.uid);
+    }
+    return KLM_OK;
+}
+
+/* Another format, when one is asked for. *material is replaced. */
+static klm_rc convert(struct km_call *call, const struct km_object_get *req,
+                      struct kr_material **material)
+{
+    const struct kr_material_spec *spec = kr_material_spec(*material);
+    const uint32_t format = req->format ? req->format : spec->format;
+    const char *name = kmip_value_name(KMIP_E_KeyFormatType, format);
+    struct kr_material *other = NULL;
+    klm_rc rc;
+
+    if (format == spec->format && !req->compression) {
+        return KLM_OK;
+    }
+    rc = kr_material_convert(*material, format, req->compression, &other);
+    if (rc != KLM_OK) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_KEY_FORMAT, req->object.uid,
+                         name ? name : "of that number");
+    }
+    kr_material_free(material);
+    *material = other;
+    return KLM_OK;
+}
+
+/* The container takes the place of the key; its format stands in the key block. */
+static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
+                          const struct kr_material *material)
+{
+    struct kmip_node *item = kmip_root(call->pool, KMIP_TAG_PrivateKey);
+    struct kmip_node *block = kmip_structure(call->pool, item, KMIP_TAG_KeyBlock), *value = block;
+    struct klm_slice bytes;
+
+    KLM_TRY(km_object_pkcs12(call, &req->object, material, &bytes));
+    kmip_put_number(call->pool, block, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION,
+                    KMIP_KeyFormatType_PKCS_12);
+    if (req->version >=
+        KMIP_V(
+            2,
+            0)) { /* before, the container stands for the whole Key Value, as a wrapped one does */
+        value = kmip_structure(call->pool, block, KMIP_TAG_KeyValue);
+    }
+    req->item = item;
+    return kmip_put_bytes(call->pool, value,
+                          value == block ? KMIP_TAG_KeyValue : KMIP_TAG_KeyMaterial, KMIP_BYTES,
+                          bytes)
+               ? KLM_OK
+               : KLM_E_NOMEM;
+}
+
+static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_material **material)
+{
+    KLM_TRY(check_form(call, req, kr_material_spec(*material)));
+    if (req->format == KMIP_KeyFormatType_PKCS_12 && !req->wrapping &&
+        req->object.type == KMIP_ObjectType_PrivateKey) {
+        return give_pkcs12(call, req, *material);
+    }
+    KLM_TRY(convert(call, req, material));
+    if (req->wrapping) {
+        return km_object_wrap(call, req, *material);
+    }
+    return km_keyblock(call, &req->object, *material, &req->item);
+}
+
+/* 1.x: its attributes are the object (1.4, 2.2.6). */
+static klm_rc give_template(struct km_object_get *req)
+{
+    const struct md_attr *list = md_attr_find(&req->object.attrs, KMIP_TAG_Template);
+
+    req->item = list ? list->value : NULL;
+    return req->item ? KLM_OK : KLM_E_NOTFOUND;
+}
+
+/* A key whose value is elsewhere: what is known of it (1.4, 2.1.3 and 3.40). */
+static klm_rc give_description(struct km_call *call, struct km_object_get *req)
+{
+    return req->wrapping || req->format
+               ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, req->object.uid)
+               : km_keyblock(call, &req->object, NULL, &req->item);
+}
+
+/* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
+static bool is_fresh(const struct md_object *object)
+{
+    return md_attr_number(&object->attrs, KMIP_TAG_Fresh, false) != 0;
+}
+
+klm_rc km_object_get_prepare(struct km_call *call)
+{
+    struct km_object_get *req = call->req;
+    struct kr_material *material = NULL;
+    struct st_view *view;
+    klm_rc rc;
+
+    KLM_TRY(km_view(call, &view));
+    KLM_TRY(km_object_find(call, view, req->uid, &req->object));
+    KLM_TRY(km_object_usable(call, &req->object));
+    if (req->object.type == KMIP_ObjectType_Template) {
+        call->no_apply = true;
+        return give_template(req);
+    }
+    KLM_TRY(may_leave(call, req));
+    if (!md_attr_number(&req->object.attrs, KMIP_TAG_KeyValuePresent, 1)) {
+        call->no_apply = true;
+        return give_description(call, req);
+    }
+    KLM_TRY(km_object_material(call, view, &req->object, &material));
+    rc = give(call, req, &material);
+    kr_material_free(&material);
+    call->no_apply = !is_fresh(&req->object) || st_failed(call->server->store);
+    return rc;
+}
+
+/* The first Get is a change. It is none that clients would have to hear of: Last Change Date stays. */
+klm_rc km_object_get_apply(struct km_call *call, struct st_change *change)
+{
+    const struct km_object_get *req = call->req;
+    struct md_object object;
+
+    KLM_TRY(km_object_find(call, st_change_view(change), req->uid, &object));
+    KLM_TRY(km_object_usable(call, &object)); /* it may have been destroyed meanwhile */
+    if (!is_fresh(&object)) {
+        return KLM_OK; /* another was faster */
+    }
+    KLM_TRY(md_attr_set_number(&object.attrs, KMIP_TAG_Fresh, false));
+    return md_object_put(change, &object);
+}

@@ -1,0 +1,70 @@
+/* Locate (KMIP 2.1, 6.1.28; 1.4, 4.9): identifiers of the objects of the asker's device group that match. */
+#include "keymgr/internal.h"
+#include "keymgr/object.h"
+
+#define ROOM_FIRST 16
+
+struct located {
+    struct km_call *call;
+    size_t cap;
+};
+
+static klm_rc grow(struct located *located)
+{
+    struct km_locate *req = located->call->req;
+    const size_t cap = located->cap ? located->cap * 2 : ROOM_FIRST;
+    const char **uid = klm_pool_alloc(located->call->pool, cap * sizeof *uid);
+
+    if (!uid) {
+        return KLM_E_NOMEM;
+    }
+    for (size_t i = 0; i < req->n; i++) {
+        uid[i] = req->uid[i];
+    }
+    req->uid = uid;
+    located->cap = cap;
+    return KLM_OK;
+}
+
+static klm_rc visit(void *arg, const struct md_object *object)
+{
+    struct located *located = arg;
+    struct km_locate *req = located->call->req;
+
+    if (req->n == located->cap) {
+        KLM_TRY(grow(located));
+    }
+    req->uid[req->n] = klm_pool_str(located->call->pool, object->uid);
+    return req->uid[req->n++] ? KLM_OK : KLM_E_NOMEM;
+}
+
+klm_rc km_object_locate_prepare(struct km_call *call)
+{
+    struct km_locate *req = call->req;
+    /* by default what Percona Server asks for at once: 3 MiB of an answer in TTLV, 6 in XML */
+    const uint64_t most = (uint64_t)parm_num(call->state->config, PARM_kmip_locate_max);
+    struct located located = {.call = call};
+    struct st_view *view;
+
+    KLM_TRY(km_view(call, &view));
+    (void)km_call_seconds(call);
+    req->what.group = km_call_group(call);
+    req->what.now = call->event.time;
+    if (req->what.max == 0 || req->what.max > most) {
+        req->what.max = most;
+    }
+    return md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL);
+}
+
+/* A name or an identifier is one object's; what else may match many, or looks through all. */
+bool km_locate_slow(const struct km_locate *req)
+{
+    for (size_t i = 0; i < req->what.filters; i++) {
+        const uint32_t tag = req->what.filter[i]->tag;
+
+        if (tag == KMIP_TAG_Name || tag == KMIP_TAG_UniqueIdentifier) {
+            return false;
+        }
+    }
+    return true;
+}

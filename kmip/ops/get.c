@@ -1,0 +1,48 @@
+/* Get (KMIP 1.4, 4.11; 2.1, 6.1.19). */
+#include "kmip/ops/ops_int.h"
+
+klm_rc kmop_get_fill(struct kmop_item *item)
+{
+    struct km_object_get *req = item->call->req;
+
+    req->version = item->msg->version;
+    KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_KeyFormatType, &req->format));
+    KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_KeyCompressionType, &req->compression));
+    KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_KeyWrapType, &req->wrap_type));
+    KLM_TRY(kmop_part(item, item->payload, KMIP_TAG_KeyWrappingSpecification, &req->wrapping));
+    return kmop_object(item, &req->uid);
+}
+
+/* Kept attributes of a template, as 1.x writes them. */
+static klm_rc template_out(struct kmop_item *item, const struct kmip_node *list,
+                           struct kmip_node *payload)
+{
+    struct kmip_node *to = kmip_structure(item->msg->pool, payload, KMIP_TAG_Template);
+    struct md_attrs attrs;
+
+    md_attrs_init(&attrs, item->msg->pool);
+    for (const struct kmip_node *in = list->first; in; in = in->next) {
+        KLM_TRY(md_attr_add(&attrs, in));
+    }
+    for (size_t i = 0; i < attrs.n; i++) {
+        KLM_TRY(kmop_attr_out(item, &attrs.at[i], to));
+    }
+    return to ? KLM_OK : KLM_E_NOMEM;
+}
+
+klm_rc kmop_get_answer(struct kmop_item *item, struct kmip_node *payload)
+{
+    const struct km_object_get *req = item->call->req;
+    struct kmip_node *object = NULL;
+
+    kmip_put_number(item->msg->pool, payload, KMIP_TAG_ObjectType, KMIP_ENUMERATION,
+                    req->object.type);
+    KLM_TRY(kmop_put_uid(item, payload, req->object.uid));
+    if (req->object.type == KMIP_ObjectType_Template) {
+        return template_out(item, req->item, payload);
+    }
+    KLM_TRY(md_item_copy(req->item, item->msg->pool, &object));
+    object->next = NULL;
+    kmip_append(payload, object);
+    return KLM_OK;
+}

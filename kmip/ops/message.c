@@ -1,0 +1,630 @@
+/* A message from its bytes to those of its answer (KMIP 1.4, 6 and 7; 2.1, 8 and 9): header, items, batch options. */
+#include "kmip/codec/json.h"
+#include "kmip/codec/ttlv.h"
+#include "kmip/codec/xml.h"
+#include "kmip/ops/ops_int.h"
+
+#include <stdio.h>
+
+#define POOL_MAX (256u << 20)
+#define ANSWER_MAX (16u << 20)
+
+static void finish(struct kmop_message *msg);
+
+/* ---- The answer */
+
+static void put_failure(struct kmop_item *item, struct kmip_node *to)
+{
+    struct klm_pool *pool = item->msg->pool;
+    const struct klm_diag *diag =
+        item->call && item->call->diag.msg ? &item->call->diag : &item->diag;
+    const char *text = diag->msg ? diag->text : klm_rc_text(item->rc);
+
+    kmip_put_number(pool, to, KMIP_TAG_ResultReason, KMIP_ENUMERATION, kmop_reason(item));
+    /* Some clients fail on an error without a message. */
+    kmip_put_bytes(pool, to, KMIP_TAG_ResultMessage, KMIP_TEXT, klm_slice_str(text));
+}
+
+/* Its payload, when it succeeded; a failure to make one is the item's. */
+static klm_rc put_payload(struct kmop_item *item, struct kmip_node *to)
+{
+    struct kmip_node *payload;
+
+    payload = kmip_structure(item->msg->pool, to, KMIP_TAG_ResponsePayload);
+    if (!payload) {
+        return KLM_E_NOMEM;
+    }
+    return item->op->answer(item, payload);
+}
+
+static void put_head(struct kmop_item *item, struct kmip_node *to)
+{
+    struct klm_pool *pool = item->msg->pool;
+
+    if (item->operation) {
+        kmip_put_number(pool, to, KMIP_TAG_Operation, KMIP_ENUMERATION, item->operation);
+    }
+    if (item->id.p) {
+        kmip_put_bytes(pool, to, KMIP_TAG_UniqueBatchItemID, KMIP_BYTES, item->id);
+    }
+}
+
+static struct kmip_node *new_item(struct kmop_item *item, uint32_t status)
+{
+    struct kmip_node *to = kmip_root(item->msg->pool, KMIP_TAG_BatchItem);
+
+    put_head(item, to);
+    kmip_put_number(item->msg->pool, to, KMIP_TAG_ResultStatus, KMIP_ENUMERATION, status);
+    return to;
+}
+
+/* An item that was undone has the payload that it would have had (KMIP 1.4, 11.43: their responses are returned with Undone result status). */
+static struct kmip_node *answer_item(struct kmop_item *item)
+{
+    struct kmip_node *to;
+
+    if (item->fate == KM_FATE_UNDONE || item->rc == KLM_OK) {
+        to = new_item(item, item->fate == KM_FATE_UNDONE ? KMIP_ResultStatus_OperationUndone
+                                                         : KMIP_ResultStatus_Success);
+        item->rc = put_payload(item, to);
+        if (item->rc == KLM_OK) {
+            return to;
+        }
+    }
+    to = new_item(item, KMIP_ResultStatus_OperationFailed);
+    put_failure(item, to);
+    return to;
+}
+
+static struct kmip_node *answer_header(struct kmop_message *msg, size_t items)
+{
+    struct kmip_node *root = kmip_root(msg->pool, KMIP_TAG_ResponseMessage);
+    struct kmip_node *header = kmip_structure(msg->pool, root, KMIP_TAG_ResponseHeader);
+    struct kmip_node *version = kmip_structure(msg->pool, header, KMIP_TAG_ProtocolVersion);
+
+    kmip_put_number(msg->pool, version, KMIP_TAG_ProtocolVersionMajor, KMIP_INTEGER,
+                    msg->version / 16);
+    kmip_put_number(msg->pool, version, KMIP_TAG_ProtocolVersionMinor, KMIP_INTEGER,
+                    msg->version % 16);
+    kmip_put_number(msg->pool, header, KMIP_TAG_TimeStamp, KMIP_DATE_TIME, klm_clock() / 1000000);
+    if (msg->correlation.n) {
+        kmip_put_bytes(msg->pool, header, KMIP_TAG_ClientCorrelationValue, KMIP_TEXT,
+                       msg->correlation);
+    }
+    kmip_put_number(msg->pool, header, KMIP_TAG_BatchCount, KMIP_INTEGER, (int64_t)items);
+    return root;
+}
+
+static void encode(struct kmop_message *msg, const struct kmip_node *root, struct klm_buf *out)
+{
+    klm_buf_init_wiping(out, ANSWER_MAX);
+    switch (msg->req.encoding) {
+    case KMOP_TTLV:
+        kmip_ttlv_encode(root, msg->version, out);
+        break;
+    case KMOP_XML:
+        kmip_xml_encode(root, msg->version, msg->pool, out);
+        break;
+    case KMOP_JSON:
+        kmip_json_encode(root, msg->version, msg->pool, out);
+        break;
+    }
+}
+
+static size_t size_in_ttlv(const struct kmop_message *msg, const struct kmip_node *root)
+{
+    struct klm_buf buf;
+    size_t n;
+
+    klm_buf_init_wiping(&buf, ANSWER_MAX);
+    kmip_ttlv_encode(root, msg->version, &buf);
+    n = klm_buf_rc(&buf) == KLM_OK ? buf.n : SIZE_MAX;
+    klm_buf_done(&buf);
+    return n;
+}
+
+/* Returns its size in TTLV, which Maximum Response Size counts in every encoding, so that it means the same in each. */
+static size_t encode_items(struct kmop_message *msg, struct klm_buf *out)
+{
+    size_t n = 0;
+    struct kmip_node *root;
+
+    for (size_t i = 0; i < msg->n; i++) {
+        n += msg->item[i].fate != KM_FATE_WAITS;
+    }
+    root = answer_header(msg, n);
+    for (size_t i = 0; i < msg->n; i++) {
+        if (msg->item[i].fate != KM_FATE_WAITS) {
+            kmip_append(root, answer_item(&msg->item[i]));
+        }
+    }
+    encode(msg, root, out);
+    return msg->req.encoding == KMOP_TTLV || msg->max_response <= 0 ? out->n
+                                                                    : size_in_ttlv(msg, root);
+}
+
+/* One item that says what is wrong with all of the message. */
+static void encode_refusal(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag,
+                           struct klm_buf *out)
+{
+    struct kmop_item item = {.msg = msg, .rc = rc, .diag = *diag, .fate = KM_FATE_DONE};
+    struct kmip_node *root = answer_header(msg, 1);
+
+    kmip_append(root, answer_item(&item));
+    encode(msg, root, out);
+}
+
+/* KMIP 1.4, 6.3: an answer beyond Maximum Response Size is an error in its place. What was done stays done. */
+static void keep_within(struct kmop_message *msg, size_t size, struct klm_buf *out)
+{
+    const char *most = KLM_NUM(msg->max_response);
+
+    if (klm_buf_rc(out) == KLM_OK &&
+        (msg->max_response <= 0 || size <= (uint64_t)msg->max_response)) {
+        return;
+    }
+    for (size_t i = 0; i < msg->n; i++) {
+        struct kmop_item *item = &msg->item[i];
+
+        if (item->fate == KM_FATE_DONE) {
+            item->rc = kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, most);
+        }
+    }
+    klm_buf_done(out);
+    (void)encode_items(msg, out); /* small now */
+}
+
+/* The message lies in its own pool. */
+static void let_go(struct kmop_message *msg)
+{
+    struct klm_pool *pool = msg->pool;
+
+    for (size_t i = 0; i < msg->n; i++) {
+        km_call_free(&msg->item[i].call);
+    }
+    klm_pool_free(&pool);
+}
+
+static void deliver(struct kmop_message *msg, struct klm_buf *out, bool close)
+{
+    const struct kmop_request req = msg->req;
+
+    if (klm_buf_rc(out) != KLM_OK) {
+        klm_buf_done(out);
+        klm_buf_init_wiping(out, 0);
+        close = true;
+    }
+    let_go(msg);
+    req.done(req.arg, out, close);
+}
+
+static void finish(struct kmop_message *msg)
+{
+    struct klm_buf out;
+    size_t size;
+
+    size = encode_items(msg, &out);
+    keep_within(msg, size, &out);
+    deliver(msg, &out, false);
+}
+
+static void refuse(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag, bool close)
+{
+    struct klm_buf out;
+
+    encode_refusal(msg, rc, diag, &out);
+    deliver(msg, &out, close);
+}
+
+/* A caller who is not who he says: recorded as an authentication that failed. */
+static void refuse_caller(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag)
+{
+    const struct km_news news = {.what = KM_HAP_KMIP_REFUSED,
+                                 .failed = true,
+                                 .actor = &msg->actor,
+                                 .object = msg->actor.name,
+                                 .auth_type = "credential",
+                                 .why = diag};
+
+    km_happened(msg->req.config->server, &news);
+    refuse(msg, rc, diag, false);
+}
+
+/* ---- Carrying it out */
+
+static klm_rc fill(void *arg, size_t i)
+{
+    struct kmop_message *msg = arg;
+    struct kmop_item *item = &msg->item[i];
+
+    if (!item->op) {
+        const char *name = kmip_value_name(KMIP_E_Operation, item->operation);
+        const char *version =
+            klm_pool_printf(msg->pool, "%d.%d", msg->version / 16, msg->version % 16);
+
+        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPERATION,
+                         name ? name : "of that number", version ? version : "");
+    }
+    if (item->critical) {
+        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
+                         "A critical Message Extension");
+    }
+    return item->op->fill(item);
+}
+
+static const char *made_by(const struct kmop_item *item)
+{
+    const struct km_locate *found = item->call->req;
+
+    switch (item->op->verb) {
+    case KM_OBJECT_CREATE:
+    case KM_OBJECT_PAIR:
+    case KM_OBJECT_REGISTER:
+    case KM_OBJECT_REKEY:
+    case KM_OBJECT_REKEY_PAIR:
+    case KM_OBJECT_CERTIFY:
+    case KM_OBJECT_RECERTIFY:
+        return ((const struct km_object_make *)item->call->req)->made[0];
+    case KM_OBJECT_LOCATE: /* only if exactly one was found */
+        return found->n == 1 ? found->uid[0] : NULL;
+    case KM_OBJECT_CHECK: /* gone, if it was not allowed */
+        return item->placeholder;
+    case KM_OBJECT_RECOVER:
+        return ((const struct km_object_state *)item->call->req)->uid;
+    default:
+        return item->msg->placeholder;
+    }
+}
+
+/* KMIP 1.4, 4: what was made or found is what later items mean that name nothing. */
+static void ended(void *arg, size_t i)
+{
+    struct kmop_message *msg = arg;
+
+    if (msg->item[i].call) {
+        msg->placeholder = made_by(&msg->item[i]);
+    }
+}
+
+static void batch_done(void *arg)
+{
+    struct kmop_message *msg = arg;
+
+    for (size_t i = 0; i < msg->n; i++) {
+        msg->item[i].fate = msg->batch_item[i].fate;
+        msg->item[i].rc = msg->batch_item[i].rc;
+    }
+    finish(msg);
+}
+
+static void single_done(struct km_call *call)
+{
+    struct kmop_message *msg = call->arg;
+
+    msg->item[0].rc = call->rc;
+    finish(msg);
+}
+
+static klm_rc new_calls(struct kmop_message *msg)
+{
+    for (size_t i = 0; i < msg->n; i++) {
+        struct kmop_item *item = &msg->item[i];
+
+        if (item->op) {
+            KLM_TRY(km_call_new(msg->req.config->server, item->op->verb, &msg->actor, &item->call));
+        }
+    }
+    return KLM_OK;
+}
+
+/* A request that cannot be filled in is refused like others: with its event. */
+static void run_single(struct kmop_message *msg)
+{
+    struct kmop_item *item = &msg->item[0];
+
+    item->fate = KM_FATE_DONE;
+    item->rc = fill(msg, 0);
+    if (!item->call) {
+        finish(msg);
+        return;
+    }
+    item->call->loop = msg->req.config->loop;
+    item->call->done = single_done;
+    item->call->arg = msg;
+    if (item->rc == KLM_OK) {
+        km_run(item->call);
+    } else {
+        item->call->rc = item->rc;
+        km_refused(item->call);
+    }
+}
+
+static void run_batch(struct kmop_message *msg)
+{
+    for (size_t i = 0; i < msg->n; i++) {
+        msg->batch_item[i].call = msg->item[i].call;
+    }
+    msg->batch.server = msg->req.config->server;
+    msg->batch.item = msg->batch_item;
+    msg->batch.n = msg->n;
+    msg->batch.fill = fill;
+    msg->batch.ended = ended;
+    msg->batch.done = batch_done;
+    msg->batch.arg = msg;
+    msg->batch.loop = msg->req.config->loop;
+    km_batch_run(&msg->batch);
+}
+
+/* ---- Reading it */
+
+static klm_rc bad(struct klm_diag *diag, const char *what)
+{
+    return klm_fail(diag, KLM_E_INVALID, KLM_MSG_KMIP_UNREADABLE, what);
+}
+
+/* KMIP 1.4, 6.16: an extension that must be understood, and none is. */
+static bool critical(const struct kmip_node *in)
+{
+    const struct kmip_node *extension = kmip_child(in, KMIP_TAG_MessageExtension);
+
+    for (; extension; extension = kmip_next(extension)) {
+        const struct kmip_node *flag = kmip_child(extension, KMIP_TAG_CriticalityIndicator);
+
+        if (flag && flag->type == KMIP_BOOLEAN && flag->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
+                        struct kmop_item *item, struct klm_diag *diag)
+{
+    const struct kmip_node *operation = kmip_child(in, KMIP_TAG_Operation);
+    const struct kmip_node *id = kmip_child(in, KMIP_TAG_UniqueBatchItemID);
+
+    item->msg = msg;
+    item->payload = kmip_child(in, KMIP_TAG_RequestPayload);
+    if (in->type != KMIP_STRUCTURE || !operation || operation->type != KMIP_ENUMERATION) {
+        return bad(diag, "a batch item has no operation");
+    }
+    if (item->payload && item->payload->type != KMIP_STRUCTURE) {
+        return bad(diag, "a payload is no structure");
+    }
+    if (id && id->type != KMIP_BYTES) {
+        return bad(diag, "a Unique Batch Item ID is no byte string");
+    }
+    item->operation = (uint32_t)operation->number;
+    item->critical = critical(in);
+    item->op = kmop_op(item->operation, msg->version);
+    item->id = id ? KLM_SLICE(id->bytes.p ? id->bytes.p : (const uint8_t *)"", id->bytes.n)
+                  : KLM_SLICE(NULL, 0);
+    return KLM_OK;
+}
+
+static klm_rc count_items(struct kmop_message *msg, const struct kmip_node *header,
+                          struct klm_diag *diag)
+{
+    const struct kmip_node *count = kmip_child(header, KMIP_TAG_BatchCount);
+    const int64_t said = count && count->type == KMIP_INTEGER ? count->number : -1;
+    size_t n = 0;
+
+    for (const struct kmip_node *in = kmip_child(msg->root, KMIP_TAG_BatchItem); in;
+         in = kmip_next(in)) {
+        n++;
+    }
+    if (said < 1 || (uint64_t)said != n || n > msg->req.config->batch_max) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_KMIP_BATCH_COUNT, KLM_NUM(said), KLM_NUM(n),
+                        KLM_NUM(msg->req.config->batch_max));
+    }
+    msg->n = n;
+    return KLM_OK;
+}
+
+static klm_rc read_items(struct kmop_message *msg, struct klm_diag *diag)
+{
+    size_t i = 0;
+
+    msg->item = klm_pool_alloc(msg->pool, msg->n * sizeof *msg->item);
+    msg->batch_item = klm_pool_alloc(msg->pool, msg->n * sizeof *msg->batch_item);
+    if (!msg->item || !msg->batch_item) {
+        msg->n = 0;
+        return KLM_E_NOMEM;
+    }
+    for (const struct kmip_node *in = kmip_child(msg->root, KMIP_TAG_BatchItem); in;
+         in = kmip_next(in)) {
+        KLM_TRY(read_item(msg, in, &msg->item[i++], diag));
+    }
+    return KLM_OK;
+}
+
+static klm_rc read_option(struct kmop_message *msg, const struct kmip_node *header,
+                          struct klm_diag *diag)
+{
+    const struct kmip_node *option = kmip_child(header, KMIP_TAG_BatchErrorContinuationOption);
+
+    msg->batch.option = KM_BATCH_STOP; /* KMIP 1.4, 6.13: the default */
+    if (!option) {
+        return KLM_OK;
+    }
+    if (option->type != KMIP_ENUMERATION) {
+        return bad(diag, "Batch Error Continuation Option is no enumeration");
+    }
+    switch (option->number) {
+    case KMIP_BatchErrorContinuationOption_Continue:
+        msg->batch.option = KM_BATCH_CONTINUE;
+        return KLM_OK;
+    case KMIP_BatchErrorContinuationOption_Stop:
+        return KLM_OK;
+    case KMIP_BatchErrorContinuationOption_Undo:
+        msg->batch.option = KM_BATCH_UNDO;
+        return KLM_OK;
+    default:
+        return bad(diag, "Batch Error Continuation Option has no such value");
+    }
+}
+
+/* What is asked for in the header and cannot be had is an error, not passed over. */
+static klm_rc read_header(struct kmop_message *msg, const struct kmip_node *header,
+                          struct klm_diag *diag)
+{
+    const struct kmip_node *most = kmip_child(header, KMIP_TAG_MaximumResponseSize);
+    const struct kmip_node *correlation = kmip_child(header, KMIP_TAG_ClientCorrelationValue);
+
+    if (most && most->type == KMIP_INTEGER) {
+        msg->max_response = most->number;
+    }
+    if (correlation && correlation->type == KMIP_TEXT) {
+        msg->correlation = correlation->bytes;
+    }
+    KLM_TRY(read_option(msg, header, diag));
+    return count_items(msg, header, diag);
+}
+
+static klm_rc decode(struct kmop_message *msg, struct kmip_node **root)
+{
+    const struct kmip_limits limits = {.bytes = msg->req.config->bytes_max};
+
+    switch (msg->req.encoding) {
+    case KMOP_TTLV:
+        return kmip_ttlv_decode(msg->req.message, &limits, msg->pool, root);
+    case KMOP_XML:
+        return kmip_xml_decode(msg->req.message, &limits, msg->pool, root);
+    case KMOP_JSON:
+        return kmip_json_decode(msg->req.message, &limits, msg->pool, root);
+    }
+    return KLM_E_INTERNAL;
+}
+
+static bool spoken(int version)
+{
+    return (version >= KMIP_V(1, 0) && version <= KMIP_V(1, 4)) || version == KMIP_V(2, 0) ||
+           version == KMIP_V(2, 1);
+}
+
+static klm_rc read_version(struct kmop_message *msg, struct klm_diag *diag)
+{
+    int version = 0;
+    char text[16];
+
+    if (kmip_version_of(msg->root, &version) != KLM_OK) {
+        return bad(diag, "there is no Protocol Version");
+    }
+    if (!spoken(version)) {
+        snprintf(text, sizeof text, "%d.%d", version / 16, version % 16);
+        return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_VERSION, text);
+    }
+    msg->version = version;
+    return KLM_OK;
+}
+
+static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool *readable)
+{
+    struct kmip_node *root = NULL;
+    const struct kmip_node *header;
+    klm_rc rc = decode(msg, &root);
+
+    if (rc != KLM_OK) {
+        return klm_fail(diag, rc, KLM_MSG_KMIP_UNREADABLE, klm_rc_text(rc));
+    }
+    *readable = true;
+    msg->root = root;
+    header = kmip_child(root, KMIP_TAG_RequestHeader);
+    if (root->tag != KMIP_TAG_RequestMessage || !header) {
+        return bad(diag, "it is no request");
+    }
+    KLM_TRY(read_version(msg, diag));
+    KLM_TRY(read_header(msg, header, diag));
+    return read_items(msg, diag);
+}
+
+static void start(struct kmop_message *msg)
+{
+    klm_rc rc = new_calls(msg);
+
+    if (rc != KLM_OK) {
+        refuse(msg, rc, &msg->why, false);
+    } else if (msg->n == 1) {
+        run_single(msg);
+    } else {
+        run_batch(msg);
+    }
+}
+
+/* ---- Passwords take a worker's time. */
+
+static struct kmop_message *of_job(struct klm_job *job)
+{
+    return (struct kmop_message *)(void *)((char *)job - offsetof(struct kmop_message, job));
+}
+
+static void check_password(struct klm_job *job)
+{
+    struct kmop_message *msg = of_job(job);
+
+    msg->rc = kmop_caller_password(msg, &msg->why);
+}
+
+static void password_checked(struct klm_job *job)
+{
+    struct kmop_message *msg = of_job(job);
+
+    if (msg->rc == KLM_OK) {
+        start(msg);
+    } else {
+        refuse_caller(msg, msg->rc, &msg->why);
+    }
+}
+
+static void identify(struct kmop_message *msg)
+{
+    struct klm_diag diag = {0};
+    klm_rc rc = kmop_caller(msg, &diag);
+
+    if (rc == KLM_E_AGAIN) {
+        msg->job = (struct klm_job){
+            .run = check_password, .done = password_checked, .loop = msg->req.config->loop};
+        rc = klm_workers_submit(km_workers(msg->req.config->server), &msg->job);
+        if (rc == KLM_OK) {
+            return;
+        }
+    }
+    if (rc == KLM_OK) {
+        start(msg);
+    } else {
+        refuse_caller(msg, rc, &diag);
+    }
+}
+
+void kmop_run(const struct kmop_request *request)
+{
+    struct klm_pool *pool = NULL;
+    struct kmop_message *msg;
+    struct klm_diag diag = {0};
+    bool readable = false;
+    klm_rc rc;
+
+    if (klm_pool_new_wiping(POOL_MAX, &pool) != KLM_OK ||
+        !(msg = klm_pool_alloc(pool, sizeof *msg))) {
+        struct klm_buf empty;
+
+        klm_pool_free(&pool);
+        klm_buf_init_wiping(&empty, 0);
+        request->done(request->arg, &empty, true);
+        return;
+    }
+    msg->req = *request;
+    msg->pool = pool;
+    msg->version = KMIP_V_FIRST;
+    rc = read_message(msg, &diag, &readable);
+    if (rc == KLM_OK) {
+        identify(msg);
+    } else {
+        refuse(msg, rc, &diag, !readable);
+    }
+}
+
+void kmop_sweep(struct km_server *server)
+{
+    km_objects_sweep(server);
+}
