@@ -39,10 +39,14 @@ static klm_rc check_request(struct km_call *call)
 static const struct {
     uint32_t tag;
     const char *type;
-} parts[] = {{KMIP_TAG_CertificateSubjectCN, "CN"}, {KMIP_TAG_CertificateSubjectSerialNumber, "SERIALNUMBER"},
-             {KMIP_TAG_CertificateSubjectTitle, "T"}, {KMIP_TAG_CertificateSubjectOU, "OU"},
-             {KMIP_TAG_CertificateSubjectO, "O"}, {KMIP_TAG_CertificateSubjectL, "L"},
-             {KMIP_TAG_CertificateSubjectST, "ST"}, {KMIP_TAG_CertificateSubjectC, "C"},
+} parts[] = {{KMIP_TAG_CertificateSubjectCN, "CN"},
+             {KMIP_TAG_CertificateSubjectSerialNumber, "SERIALNUMBER"},
+             {KMIP_TAG_CertificateSubjectTitle, "T"},
+             {KMIP_TAG_CertificateSubjectOU, "OU"},
+             {KMIP_TAG_CertificateSubjectO, "O"},
+             {KMIP_TAG_CertificateSubjectL, "L"},
+             {KMIP_TAG_CertificateSubjectST, "ST"},
+             {KMIP_TAG_CertificateSubjectC, "C"},
              {KMIP_TAG_CertificateSubjectDC, "DC"}};
 
 /* A value as it stands in a name: what could end it stands as hex digits (RFC 4514, 2.4). */
@@ -234,7 +238,8 @@ klm_rc km_object_recertify_prepare(struct km_call *call)
     KLM_TRY(km_view(call, &view));
     KLM_TRY(old_certificate(call, view, &old, &spec.old));
     KLM_TRY(km_object_inherit(call, &old, &req->attrs));
-    KLM_TRY(take_subject(call, &req->attrs, &of_old)); /* of which nothing is left that a new subject lacks */
+    KLM_TRY(take_subject(call, &req->attrs,
+                         &of_old)); /* of which nothing is left that a new subject lacks */
     public_key = km_link_find(&old, call->pool, KMIP_LinkType_PublicKeyLink);
     if (public_key && !req->request.n) {
         KLM_TRY(public_material(call, view, public_key, &key, &material));

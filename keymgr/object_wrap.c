@@ -172,8 +172,7 @@ static klm_rc describe(struct wrap *wrap, struct kmip_node *block)
     kmip_put_number(pool, data, KMIP_TAG_WrappingMethod, KMIP_ENUMERATION,
                     KMIP_WrappingMethod_Encrypt);
     info = kmip_structure(pool, data, KMIP_TAG_EncryptionKeyInformation);
-    kmip_put_bytes(pool, info, KMIP_TAG_UniqueIdentifier, KMIP_TEXT,
-                   klm_slice_str(uid));
+    kmip_put_bytes(pool, info, KMIP_TAG_UniqueIdentifier, KMIP_TEXT, klm_slice_str(uid));
     if (wrap->parameters) {
         KLM_TRY(md_item_copy(wrap->parameters, pool, &copy));
         copy->next = NULL;
