@@ -17,8 +17,9 @@ void km_batch_conflict(struct km_call *chain, const struct km_call *failed)
     }
     for (struct km_call *call = chain; call; call = call->also) {
         if (call != failed) {
-            call->rc = KM_REFUSE(call, KLM_E_AGAIN, 0, KLM_MSG_BATCH_CONFLICT,
-                                 failed->diag.text[0] ? failed->diag.text : klm_rc_text(failed->rc));
+            call->rc =
+                KM_REFUSE(call, KLM_E_AGAIN, 0, KLM_MSG_BATCH_CONFLICT,
+                          failed->diag.text[0] ? failed->diag.text : klm_rc_text(failed->rc));
             call->event.field[SMF_F_MESSAGE_ID] = NULL;
             call->event.field[SMF_F_MESSAGE] = NULL;
         }
@@ -222,7 +223,8 @@ void km_batch_run(struct km_batch *batch)
             batch->item[i].fate = KM_FATE_DONE;
             batch->item[i].rc = KLM_E_LIMIT;
             if (batch->item[i].call) {
-                batch->item[i].call->rc = KM_REFUSE(batch->item[i].call, KLM_E_LIMIT, 0, KLM_MSG_BUSY);
+                batch->item[i].call->rc =
+                    KM_REFUSE(batch->item[i].call, KLM_E_LIMIT, 0, KLM_MSG_BUSY);
             }
         }
         end(&batch->job);

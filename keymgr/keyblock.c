@@ -7,7 +7,8 @@
 /* ---- Transparent formats: numbers as Big Integers */
 
 /* Two's complement: a number whose highest bit is set gets a byte before it; lengths are multiples of 8 (KMIP 1.4, 9.1.1.4), which the encoder fills up. */
-static klm_rc put_big(struct km_call *call, struct kmip_node *to, uint32_t tag, struct klm_slice number)
+static klm_rc put_big(struct km_call *call, struct kmip_node *to, uint32_t tag,
+                      struct klm_slice number)
 {
     uint8_t *p;
     size_t n = (number.n + 1 + 7) / 8 * 8;
@@ -25,7 +26,7 @@ static klm_rc put_big(struct km_call *call, struct kmip_node *to, uint32_t tag, 
         n -= 8;
     }
     return kmip_put_bytes(call->pool, to, tag, KMIP_BIG_INTEGER, KLM_SLICE(p, n)) ? KLM_OK
-                                                                                 : KLM_E_NOMEM;
+                                                                                  : KLM_E_NOMEM;
 }
 
 static klm_rc put_parts(struct km_call *call, const struct kr_material *material,
@@ -76,9 +77,8 @@ klm_rc km_key_value(struct km_call *call, const struct kr_material *material,
         return to ? put_parts(call, material, to) : KLM_E_NOMEM;
     }
     KLM_TRY(rc);
-    return kmip_put_bytes(call->pool, value, KMIP_TAG_KeyMaterial, KMIP_BYTES, bytes)
-               ? KLM_OK
-               : KLM_E_NOMEM;
+    return kmip_put_bytes(call->pool, value, KMIP_TAG_KeyMaterial, KMIP_BYTES, bytes) ? KLM_OK
+                                                                                      : KLM_E_NOMEM;
 }
 
 /* A wrapped key's value is a byte string. */
@@ -93,7 +93,7 @@ static klm_rc put_value(struct km_call *call, const struct kr_material *material
     }
     KLM_TRY(kr_material_bytes(material, call->pool, &bytes));
     return kmip_put_bytes(call->pool, block, KMIP_TAG_KeyValue, KMIP_BYTES, bytes) ? KLM_OK
-                                                                                  : KLM_E_NOMEM;
+                                                                                   : KLM_E_NOMEM;
 }
 
 static klm_rc put_wrapping(struct km_call *call, const struct md_object *object,

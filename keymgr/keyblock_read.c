@@ -120,7 +120,8 @@ static klm_rc read_block(struct km_call *call, uint32_t type, const struct kmip_
     }
     KLM_TRY(number(call, block, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION, &spec.format));
     KLM_TRY(number(call, block, KMIP_TAG_KeyCompressionType, KMIP_ENUMERATION, &spec.compressed));
-    KLM_TRY(number(call, block, KMIP_TAG_CryptographicAlgorithm, KMIP_ENUMERATION, &spec.algorithm));
+    KLM_TRY(
+        number(call, block, KMIP_TAG_CryptographicAlgorithm, KMIP_ENUMERATION, &spec.algorithm));
     KLM_TRY(number(call, block, KMIP_TAG_CryptographicLength, KMIP_INTEGER, &spec.bits));
     if (!spec.format) {
         return bad(call, KMIP_TAG_KeyFormatType);

@@ -406,12 +406,16 @@ struct km_call {
     const char *text;       /* one line for the operator, or NULL */
 
     /* Between the steps */
-    struct st_view *view;      /* the store as km_view shows it: of the call */
-    struct st_view *draft;     /* or of its batch, borrowed */
-    bool batched;              /* it is one of a batch (keymgr/object.h), which ends it */
-    bool slow;                 /* filled in with the request: prepare may take long, though that of its verb does not in general; on a worker */
-    struct km_call *also;      /* the next of those that the writer carries out with this one or not at all */
-    void (*release)(struct km_call *call); /* frees what the request and its answer hold beside the pool; set by who fills it */
+    struct st_view *view;  /* the store as km_view shows it: of the call */
+    struct st_view *draft; /* or of its batch, borrowed */
+    bool batched;          /* it is one of a batch (keymgr/object.h), which ends it */
+    bool
+        slow; /* filled in with the request: prepare may take long, though that of its verb does not in general; on a worker */
+    struct km_call
+        *also; /* the next of those that the writer carries out with this one or not at all */
+    void (*release)(
+        struct km_call *
+            call); /* frees what the request and its answer hold beside the pool; set by who fills it */
     struct klm_buf more; /* further events of this call, each with its length before it (km_more) */
     size_t more_at;      /* so much of them stands in the outbox already */
     uint64_t untold;     /* changes that more has no room for */

@@ -7,8 +7,8 @@
 
 #define RECORD "master.change"
 #define VERSION 1
-#define BATCH 64  /* tokens moved in one change */
-#define LOOK 4096 /* tokens looked at for one */
+#define BATCH 64               /* tokens moved in one change */
+#define LOOK 4096              /* tokens looked at for one */
 #define BATCH_BYTES (1u << 20) /* of them, more or less: material of managed objects may be large */
 #define MINUTE_US (60LL * 1000000)
 

@@ -6,24 +6,24 @@
 #ifndef KEYMGR_OBJECT_H
 #define KEYMGR_OBJECT_H
 
-#include "keyring/crypto.h"
 #include "keymgr/km.h"
+#include "keyring/crypto.h"
 #include "metadata/object.h"
 
 /* Create, Create Key Pair, Register, Re-key, Re-key Key Pair, Certify, Re-certify: KM_OBJECT_CREATE, _PAIR, _REGISTER, _REKEY, _REKEY_PAIR, _CERTIFY, _RECERTIFY */
 struct km_object_make {
-    int version;                   /* of the request, KMIP_V */
-    uint32_t type;                 /* KMIP_ObjectType_... */
-    const char *uid;               /* what is renewed or certified; of a pair its private key */
-    struct md_attrs attrs;         /* of the object; of a pair those of both */
+    int version;           /* of the request, KMIP_V */
+    uint32_t type;         /* KMIP_ObjectType_... */
+    const char *uid;       /* what is renewed or certified; of a pair its private key */
+    struct md_attrs attrs; /* of the object; of a pair those of both */
     struct md_attrs private_attrs, public_attrs;
-    const char *const *templates;  /* 1.x: names of templates for attrs, in order; NULL: none */
+    const char *const *templates; /* 1.x: names of templates for attrs, in order; NULL: none */
     const char *const *private_templates, *const *public_templates;
-    const struct kmip_node *item;  /* Register: the object as it stands in the payload; NULL: none */
-    int64_t offset;                /* Re-key: seconds from Initial Date to Activation Date */
+    const struct kmip_node *item; /* Register: the object as it stands in the payload; NULL: none */
+    int64_t offset;               /* Re-key: seconds from Initial Date to Activation Date */
     bool has_offset;
-    struct klm_slice request;      /* certificate request, or empty */
-    uint32_t request_type;         /* KMIP_CertificateRequestType_... */
+    struct klm_slice request; /* certificate request, or empty */
+    uint32_t request_type;    /* KMIP_CertificateRequestType_... */
     /* Answer: what was made; of a pair the private key is first */
     char made[2][MD_UID_MAX];
 };
@@ -32,7 +32,8 @@ struct km_object_get { /* KM_OBJECT_GET */
     int version;
     const char *uid;
     uint32_t format, compression, wrap_type; /* 0: as it is */
-    const struct kmip_node *wrapping;        /* Key Wrapping Specification as it came (KMIP 2.1, 7.17); NULL: none */
+    const struct kmip_node
+        *wrapping; /* Key Wrapping Specification as it came (KMIP 2.1, 7.17); NULL: none */
     /* Answer */
     struct md_object object;
     const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
@@ -42,7 +43,8 @@ struct km_object_get { /* KM_OBJECT_GET */
 struct km_object_attrs {
     int version;
     const char *uid;
-    const struct kmip_node *const *names; /* attributes asked for: an item of its tag, or a vendor's structure, its value ignored; NULL: all */
+    const struct kmip_node *const *
+        names; /* attributes asked for: an item of its tag, or a vendor's structure, its value ignored; NULL: all */
     size_t n;
     struct md_object object; /* answer: with the attributes asked for alone, as they are now */
 };
@@ -51,7 +53,8 @@ struct km_object_attrs {
 struct km_attr_change {
     int version;
     const char *uid;
-    const struct kmip_node *value;   /* new value; Adjust: names the attribute; Delete: too, or is the instance that is meant */
+    /* New value; Adjust: names the attribute; Delete: too, or is the instance that is meant. */
+    const struct kmip_node *value;
     const struct kmip_node *current; /* 2.x: the instance that is meant (Current Attribute); NULL */
     int64_t index;                   /* 1.x: Attribute Index; -1: not given */
     bool by_reference;               /* Delete of 2.x by Attribute Reference: all instances */
@@ -71,8 +74,9 @@ struct km_object_state { /* KM_OBJECT_ACTIVATE, _REVOKE, _DESTROY, _ARCHIVE, _RE
 
 struct km_locate { /* KM_OBJECT_LOCATE */
     int version;
-    struct md_locate what; /* group and now are filled in by the verb; max is within its own limit */
-    bool counts;           /* total is wanted, which costs a look at all that match */
+    struct md_locate
+        what;    /* group and now are filled in by the verb; max is within its own limit */
+    bool counts; /* total is wanted, which costs a look at all that match */
     /* Answer */
     const char **uid;
     size_t n;
@@ -116,7 +120,8 @@ struct km_random { /* KM_RANDOM_GET, KM_RANDOM_SEED */
     int64_t taken; /* answer of seed */
 };
 
-struct km_kmip_query { /* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_PING, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others */
+/* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_PING, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others. */
+struct km_kmip_query {
     int version;
 };
 
@@ -131,12 +136,13 @@ bool km_interop(const struct km_call *call);
  * change is put in force at once, and only then is anything answered. */
 enum km_batch_option { KM_BATCH_STOP, KM_BATCH_CONTINUE, KM_BATCH_UNDO };
 enum km_batch_fate {
-    KM_FATE_WAITS,  /* not reached: an item before it failed */
-    KM_FATE_DONE,   /* call->rc tells */
-    KM_FATE_UNDONE  /* was done, and taken back because a later one failed */
+    KM_FATE_WAITS, /* not reached: an item before it failed */
+    KM_FATE_DONE,  /* call->rc tells */
+    KM_FATE_UNDONE /* was done, and taken back because a later one failed */
 };
 struct km_batch_item {
-    struct km_call *call; /* NULL: fill is asked all the same, and the item has failed or succeeded with it */
+    struct km_call
+        *call; /* NULL: fill is asked all the same, and the item has failed or succeeded with it */
     enum km_batch_fate fate;
     klm_rc rc; /* of one without a call */
 };
@@ -171,8 +177,8 @@ klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *ui
 klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
                           struct md_object *out) KLM_MUST_USE;
 /* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
-klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,
-                          struct kr_material **out) KLM_MUST_USE;
+klm_rc km_object_material(struct km_call *call, struct st_view *view,
+                          const struct md_object *object, struct kr_material **out) KLM_MUST_USE;
 /* Objects as they stand in payloads: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3).
  * keyblock_read.c: take one apart. What stands beside the material and is no attribute (Secret Data Type, Key Wrapping Data, ...) is added to extras under its own tag; it is kept with the
  * attributes and never listed. *material is the caller's; NULL: the object came without its key value. KLM_E_INVALID with a message. */
@@ -234,6 +240,9 @@ klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, stru
     KLM_MUST_USE;
 /* object_get.c: neither archived nor destroyed. */
 klm_rc km_object_usable(struct km_call *call, const struct md_object *object) KLM_MUST_USE;
+/* object_pkcs12.c: a private key and its certificates as PKCS #12. KLM_E_UNSUPPORTED: it is no private key; otherwise refused with a message. */
+klm_rc km_object_pkcs12(struct km_call *call, const struct md_object *key,
+                        const struct kr_material *material, struct klm_slice *out) KLM_MUST_USE;
 /* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */
 klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
                       const struct kr_material *material) KLM_MUST_USE;

@@ -2,6 +2,7 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Nobody signs for strangers' names unless the site said so. */
@@ -29,38 +30,85 @@ static klm_rc check_request(struct km_call *call)
     const struct km_object_make *req = call->req;
 
     if (req->request.n && !type_fits(req->request_type)) {
-        return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_CERTIFY_REQUEST, "its type is not PKCS_10 or PEM");
+        return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_CERTIFY_REQUEST,
+                         "its type is not PKCS_10 or PEM");
     }
     return KLM_OK;
 }
 
-/* What the client wants in the subject, as 2.x lets it say by attributes and 1.x by Certificate Subject. */
-static const char *wanted_subject(struct km_call *call, const struct md_attrs *attrs)
+/* Parts of a subject that a client may say, the most special first, as texts of names have them. */
+static const struct {
+    uint32_t tag;
+    const char *type;
+} parts[] = {{KMIP_TAG_CertificateSubjectCN, "CN"},
+             {KMIP_TAG_CertificateSubjectSerialNumber, "SERIALNUMBER"},
+             {KMIP_TAG_CertificateSubjectTitle, "T"},
+             {KMIP_TAG_CertificateSubjectOU, "OU"},
+             {KMIP_TAG_CertificateSubjectO, "O"},
+             {KMIP_TAG_CertificateSubjectL, "L"},
+             {KMIP_TAG_CertificateSubjectST, "ST"},
+             {KMIP_TAG_CertificateSubjectC, "C"},
+             {KMIP_TAG_CertificateSubjectDC, "DC"}};
+
+/* A value as it stands in a name: what could end it stands as hex digits (RFC 4514, 2.4). */
+static const char *escaped(struct km_call *call, struct klm_slice value)
+{
+    char *out = klm_pool_alloc(call->pool, 3 * value.n + 1), *to = out, hex[3];
+
+    for (size_t i = 0; out && i < value.n; i++) {
+        const uint8_t c = value.p[i];
+
+        if (c < 0x80 && !isalnum(c) && !strchr("-. ", c)) {
+            klm_hex(&c, 1, hex);
+            *to++ = '\\';
+            *to++ = hex[0];
+            *to++ = hex[1];
+        } else {
+            *to++ = (char)c;
+        }
+    }
+    if (out) {
+        *to = '\0';
+    }
+    return out;
+}
+
+/* What the client wants in the subject, as 2.x lets it say by attributes and 1.x by Certificate Subject (KMIP 2.1, 6.1.6). These are no attributes that it sets: those of the new object are
+ * what the certificate says, so they leave the list. *out NULL: nothing was said. */
+static klm_rc take_subject(struct km_call *call, struct md_attrs *attrs, const char **out)
 {
     const struct md_attr *old = md_attr_find(attrs, KMIP_TAG_CertificateSubject);
     const struct kmip_node *name =
         old ? kmip_child(old->value, KMIP_TAG_CertificateSubjectDistinguishedName) : NULL;
-    static const struct {
-        uint32_t tag;
-        const char *type;
-    } part[] = {{KMIP_TAG_CertificateSubjectC, "C"},   {KMIP_TAG_CertificateSubjectST, "ST"},
-                {KMIP_TAG_CertificateSubjectL, "L"},   {KMIP_TAG_CertificateSubjectO, "O"},
-                {KMIP_TAG_CertificateSubjectOU, "OU"}, {KMIP_TAG_CertificateSubjectCN, "CN"}};
-    const char *out = NULL;
+    const char *text = name && name->type == KMIP_TEXT
+                           ? klm_pool_strn(call->pool, (const char *)name->bytes.p, name->bytes.n)
+                           : NULL;
 
-    if (name && name->type == KMIP_TEXT) {
-        return klm_pool_strn(call->pool, (const char *)name->bytes.p, name->bytes.n);
-    }
-    for (size_t i = 0; i < KLM_COUNT(part); i++) {
-        const struct md_attr *attr = md_attr_find(attrs, part[i].tag);
+    for (size_t i = 0; i < KLM_COUNT(parts); i++) {
+        const struct md_attr *attr = md_attr_find(attrs, parts[i].tag);
 
-        if (attr && attr->value->type == KMIP_TEXT) {
-            out = klm_pool_printf(call->pool, "%s%s%s=%.*s", out ? out : "", out ? "," : "",
-                                  part[i].type, (int)attr->value->bytes.n,
-                                  (const char *)attr->value->bytes.p);
+        if (!name && attr && attr->value->type == KMIP_TEXT) {
+            text = klm_pool_printf(call->pool, "%s%s%s=%s", text ? text : "", text ? "," : "",
+                                   parts[i].type, escaped(call, attr->value->bytes));
+            KLM_TRY(text ? KLM_OK : KLM_E_NOMEM);
         }
+        md_attr_remove_all(attrs, parts[i].tag);
     }
-    return out;
+    md_attr_remove_all(attrs, KMIP_TAG_CertificateSubject);
+    *out = text;
+    return KLM_OK;
+}
+
+/* KMIP 2.1, 6.1.6: what the request says takes precedence. */
+static klm_rc take_attrs(struct km_call *call, const char **subject)
+{
+    struct km_object_make *req = call->req;
+
+    KLM_TRY(check_request(call));
+    KLM_TRY(km_templates_add(call, req->templates, &req->attrs));
+    KLM_TRY(take_subject(call, &req->attrs, subject));
+    *subject = req->request.n ? NULL : *subject;
+    return km_attrs_check(call, &req->attrs, KMIP_ObjectType_Certificate);
 }
 
 /* The certificate as an object: its attributes are those of the request, and what it says itself. */
@@ -97,7 +145,6 @@ static klm_rc sign(struct km_call *call, struct kr_certify *spec, struct klm_sli
 
     KLM_TRY(authority(call, &issuer));
     spec->request = req->request;
-    spec->subject = req->request.n ? NULL : wanted_subject(call, &req->attrs);
     rc = kr_certify(spec, issuer, call->pool, &call->diag, der);
     return rc == KLM_OK || call->diag.msg
                ? rc
@@ -127,9 +174,7 @@ klm_rc km_object_certify_prepare(struct km_call *call)
     struct st_view *view;
     klm_rc rc;
 
-    KLM_TRY(check_request(call));
-    KLM_TRY(km_templates_add(call, req->templates, &req->attrs));
-    KLM_TRY(km_attrs_check(call, &req->attrs, KMIP_ObjectType_Certificate));
+    KLM_TRY(take_attrs(call, &spec.subject));
     KLM_TRY(km_view(call, &view));
     if (req->uid || !req->request.n) {
         KLM_TRY(public_material(call, view, req->uid, &object, &key));
@@ -187,15 +232,15 @@ klm_rc km_object_recertify_prepare(struct km_call *call)
     struct kr_material *material = NULL;
     struct klm_slice der;
     struct st_view *view;
-    const char *public_key;
+    const char *public_key, *of_old;
     klm_rc rc;
 
-    KLM_TRY(check_request(call));
-    KLM_TRY(km_templates_add(call, req->templates, &req->attrs));
-    KLM_TRY(km_attrs_check(call, &req->attrs, KMIP_ObjectType_Certificate));
+    KLM_TRY(take_attrs(call, &spec.subject));
     KLM_TRY(km_view(call, &view));
     KLM_TRY(old_certificate(call, view, &old, &spec.old));
     KLM_TRY(km_object_inherit(call, &old, &req->attrs));
+    KLM_TRY(take_subject(call, &req->attrs,
+                         &of_old)); /* of which nothing is left that a new subject lacks */
     public_key = km_link_find(&old, call->pool, KMIP_LinkType_PublicKeyLink);
     if (public_key && !req->request.n) {
         KLM_TRY(public_material(call, view, public_key, &key, &material));
@@ -212,7 +257,8 @@ klm_rc km_object_recertify_prepare(struct km_call *call)
 klm_rc km_object_recertify_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_object_make *req = call->req;
-    const char *public_key = km_link_find(km_made_object(call, 0), call->pool, KMIP_LinkType_PublicKeyLink);
+    const char *public_key =
+        km_link_find(km_made_object(call, 0), call->pool, KMIP_LinkType_PublicKeyLink);
 
     KLM_TRY(km_object_replace(call, change, req->uid, req->made[0]));
     KLM_TRY(km_made_put(call, change));

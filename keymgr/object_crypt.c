@@ -8,8 +8,9 @@
 /* What an operation asks of its key. */
 struct use {
     enum kr_stream_op op;
-    uint32_t mask;    /* Cryptographic Usage Mask */
-    bool protects;    /* Active keys only, before Protect Stop Date; and it counts against Usage Limits */
+    uint32_t mask; /* Cryptographic Usage Mask */
+    bool
+        protects; /* Active keys only, before Protect Stop Date; and it counts against Usage Limits */
 };
 
 static const struct use *use_of(enum km_verb_id id)
@@ -42,7 +43,8 @@ static klm_rc check_state(struct km_call *call, const struct use *use, const str
         KLM_TRY(state == KMIP_State_Active ? KLM_OK : wrong_state(call, key, "Active"));
         return now < md_attr_number(&key->attrs, KMIP_TAG_ProtectStopDate, INT64_MAX)
                    ? KLM_OK
-                   : KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_DATE, key->uid, "Protect Stop Date");
+                   : KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_DATE, key->uid,
+                               "Protect Stop Date");
     }
     KLM_TRY(state == KMIP_State_Active || state == KMIP_State_Deactivated ||
                     state == KMIP_State_Compromised
@@ -50,7 +52,8 @@ static klm_rc check_state(struct km_call *call, const struct use *use, const str
                 : wrong_state(call, key, "Active, Deactivated or Compromised"));
     return now >= md_attr_number(&key->attrs, KMIP_TAG_ProcessStartDate, INT64_MIN)
                ? KLM_OK
-               : KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_DATE, key->uid, "Process Start Date");
+               : KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_DATE, key->uid,
+                           "Process Start Date");
 }
 
 static klm_rc check_use(struct km_call *call, const struct use *use, const struct md_object *key)

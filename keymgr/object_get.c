@@ -69,9 +69,38 @@ static klm_rc convert(struct km_call *call, const struct km_object_get *req,
     return KLM_OK;
 }
 
+/* The container takes the place of the key; its format stands in the key block. */
+static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
+                          const struct kr_material *material)
+{
+    struct kmip_node *item = kmip_root(call->pool, KMIP_TAG_PrivateKey);
+    struct kmip_node *block = kmip_structure(call->pool, item, KMIP_TAG_KeyBlock), *value = block;
+    struct klm_slice bytes;
+
+    KLM_TRY(km_object_pkcs12(call, &req->object, material, &bytes));
+    kmip_put_number(call->pool, block, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION,
+                    KMIP_KeyFormatType_PKCS_12);
+    if (req->version >=
+        KMIP_V(
+            2,
+            0)) { /* before, the container stands for the whole Key Value, as a wrapped one does */
+        value = kmip_structure(call->pool, block, KMIP_TAG_KeyValue);
+    }
+    req->item = item;
+    return kmip_put_bytes(call->pool, value,
+                          value == block ? KMIP_TAG_KeyValue : KMIP_TAG_KeyMaterial, KMIP_BYTES,
+                          bytes)
+               ? KLM_OK
+               : KLM_E_NOMEM;
+}
+
 static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_material **material)
 {
     KLM_TRY(check_form(call, req, kr_material_spec(*material)));
+    if (req->format == KMIP_KeyFormatType_PKCS_12 && !req->wrapping &&
+        req->object.type == KMIP_ObjectType_PrivateKey) {
+        return give_pkcs12(call, req, *material);
+    }
     KLM_TRY(convert(call, req, material));
     if (req->wrapping) {
         return km_object_wrap(call, req, *material);
@@ -86,6 +115,14 @@ static klm_rc give_template(struct km_object_get *req)
 
     req->item = list ? list->value : NULL;
     return req->item ? KLM_OK : KLM_E_NOTFOUND;
+}
+
+/* A key whose value is elsewhere: what is known of it (1.4, 2.1.3 and 3.40). */
+static klm_rc give_description(struct km_call *call, struct km_object_get *req)
+{
+    return req->wrapping || req->format
+               ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, req->object.uid)
+               : km_keyblock(call, &req->object, NULL, &req->item);
 }
 
 /* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
@@ -109,6 +146,10 @@ klm_rc km_object_get_prepare(struct km_call *call)
         return give_template(req);
     }
     KLM_TRY(may_leave(call, req));
+    if (!md_attr_number(&req->object.attrs, KMIP_TAG_KeyValuePresent, 1)) {
+        call->no_apply = true;
+        return give_description(call, req);
+    }
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);

@@ -61,7 +61,8 @@ klm_rc km_attrs_merge(struct md_attrs *own, const struct md_attrs *common)
         const struct kmip_attr_row *row = kmip_attr(common->at[i].tag);
         const bool many = row && (row->flags & KMIP_A_MULTI);
 
-        if (many ? !md_attr_equal(own, common->at[i].value) : !md_attr_like(own, common->at[i].value)) {
+        if (many ? !md_attr_equal(own, common->at[i].value)
+                 : !md_attr_like(own, common->at[i].value)) {
             KLM_TRY(md_attr_add(own, common->at[i].value));
         }
     }
@@ -151,7 +152,8 @@ static klm_rc register_template(struct km_call *call)
 }
 
 /* What the object says of itself and what its attributes say must agree. */
-static klm_rc agree(struct km_call *call, const struct md_attrs *attrs, uint32_t tag, uint32_t found)
+static klm_rc agree(struct km_call *call, const struct md_attrs *attrs, uint32_t tag,
+                    uint32_t found)
 {
     const int64_t said = md_attr_number(attrs, tag, found);
 

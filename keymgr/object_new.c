@@ -44,7 +44,8 @@ static klm_rc set_digest(struct km_call *call, struct md_object *object,
     if (!kmip_put_bytes(call->pool, digest, KMIP_TAG_DigestValue, KMIP_BYTES, value)) {
         return KLM_E_NOMEM;
     }
-    if (object->type == KMIP_ObjectType_Certificate || object->type == KMIP_ObjectType_OpaqueObject) {
+    if (object->type == KMIP_ObjectType_Certificate ||
+        object->type == KMIP_ObjectType_OpaqueObject) {
         format = object->type == KMIP_ObjectType_Certificate ? KMIP_KeyFormatType_X_509
                                                              : KMIP_KeyFormatType_Opaque;
     }
@@ -63,8 +64,8 @@ static klm_rc of_material(struct km_call *call, struct md_object *object,
                           const struct kr_material *material)
 {
     const struct kr_material_spec *spec = kr_material_spec(material);
-    const bool key = object->type != KMIP_ObjectType_OpaqueObject &&
-                     object->type != KMIP_ObjectType_Certificate;
+    const bool key =
+        object->type != KMIP_ObjectType_OpaqueObject && object->type != KMIP_ObjectType_Certificate;
 
     if (spec->algorithm) {
         KLM_TRY(set_default(object, KMIP_TAG_CryptographicAlgorithm, spec->algorithm));
@@ -96,7 +97,8 @@ static klm_rc set_short_id(struct km_call *call, struct md_object *object)
     uint8_t hash[32];
 
     /* KMIP 2.1, 4.56: a compact identifier, for messages to devices with little room */
-    KLM_TRY(klm_sha256(&(struct klm_slice){(const uint8_t *)object->uid, strlen(object->uid)}, 1, hash));
+    KLM_TRY(klm_sha256(&(struct klm_slice){(const uint8_t *)object->uid, strlen(object->uid)}, 1,
+                       hash));
     if (!id || klm_pool_slice(call->pool, KLM_SLICE(hash, 16), &id->bytes) != KLM_OK) {
         return KLM_E_NOMEM;
     }
@@ -162,8 +164,8 @@ static klm_rc set_all(struct km_call *call, struct md_object *object,
     if (object->type == KMIP_ObjectType_Template) {
         return KLM_OK;
     }
-    KLM_TRY(set_default(object, KMIP_TAG_ProtectionStorageMask,
-                        KMIP_ProtectionStorageMask_Software));
+    KLM_TRY(
+        set_default(object, KMIP_TAG_ProtectionStorageMask, KMIP_ProtectionStorageMask_Software));
     KLM_TRY(set_generator(call, object));
     KLM_TRY(set_limits(call, object));
     KLM_TRY(set_secrecy(object));

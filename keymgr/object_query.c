@@ -25,7 +25,7 @@ bool km_interop(const struct km_call *call)
 klm_rc km_kmip_log_prepare(struct km_call *call)
 {
     const struct km_kmip_log *req = call->req;
-    const size_t n = strlen(req->message), most = 512; /* of the field */
+    const size_t n = strlen(req->message), most = km_param_find(call->id, "message")->max;
 
     if (n > most) {
         return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_LOG_LONG, KLM_NUM(n), KLM_NUM(most));

@@ -6,16 +6,26 @@
 
 /* What the new object does not take over (2.1, tables 304 and 309); the server sets its own. */
 static const uint32_t not_taken[] = {
-    KMIP_TAG_InitialDate,     KMIP_TAG_DestroyDate,
-    KMIP_TAG_CompromiseDate,  KMIP_TAG_CompromiseOccurrenceDate,
-    KMIP_TAG_RevocationReason, KMIP_TAG_State,
-    KMIP_TAG_Digest,          KMIP_TAG_Link,
-    KMIP_TAG_LastChangeDate,  KMIP_TAG_RandomNumberGenerator,
-    KMIP_TAG_ShortUniqueIdentifier, KMIP_TAG_OriginalCreationDate,
-    KMIP_TAG_Fresh,           KMIP_TAG_LeaseTime,
-    KMIP_TAG_ArchiveDate,     KMIP_TAG_KeyWrappingData,
-    KMIP_TAG_KeyValuePresent, KMIP_TAG_KeyValueLocation,
-    KMIP_TAG_KeyFormatType,   KMIP_TAG_CertificateLength,
+    KMIP_TAG_InitialDate,
+    KMIP_TAG_DestroyDate,
+    KMIP_TAG_CompromiseDate,
+    KMIP_TAG_CompromiseOccurrenceDate,
+    KMIP_TAG_RevocationReason,
+    KMIP_TAG_State,
+    KMIP_TAG_Digest,
+    KMIP_TAG_Link,
+    KMIP_TAG_LastChangeDate,
+    KMIP_TAG_RandomNumberGenerator,
+    KMIP_TAG_ShortUniqueIdentifier,
+    KMIP_TAG_OriginalCreationDate,
+    KMIP_TAG_Fresh,
+    KMIP_TAG_LeaseTime,
+    KMIP_TAG_ArchiveDate,
+    KMIP_TAG_KeyWrappingData,
+    KMIP_TAG_KeyValuePresent,
+    KMIP_TAG_KeyValueLocation,
+    KMIP_TAG_KeyFormatType,
+    KMIP_TAG_CertificateLength,
 };
 
 static const uint32_t dates[] = {KMIP_TAG_ActivationDate, KMIP_TAG_ProcessStartDate,
@@ -76,7 +86,8 @@ static klm_rc move_dates(struct km_call *call, const struct md_object *old, stru
 static klm_rc whole_limits(struct km_call *call, struct md_attrs *to)
 {
     const struct md_attr *attr = md_attr_find(to, KMIP_TAG_UsageLimits);
-    const struct kmip_node *total = attr ? kmip_child(attr->value, KMIP_TAG_UsageLimitsTotal) : NULL;
+    const struct kmip_node *total =
+        attr ? kmip_child(attr->value, KMIP_TAG_UsageLimitsTotal) : NULL;
     struct kmip_node *copy = NULL;
 
     if (!total) {
@@ -102,8 +113,7 @@ klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, stru
         const struct md_attr *attr = &old->attrs.at[i];
 
         /* Names are all kept, the old ones first; of other attributes, what is given counts. */
-        if (taken(attr->tag) &&
-            (attr->tag == KMIP_TAG_Name || !md_attr_like(own, attr->value))) {
+        if (taken(attr->tag) && (attr->tag == KMIP_TAG_Name || !md_attr_like(own, attr->value))) {
             KLM_TRY(md_attr_add(&all, attr->value));
         }
     }
@@ -145,7 +155,8 @@ klm_rc km_object_replace(struct km_call *call, struct st_change *change, const c
     return km_object_change(call, change, &old);
 }
 
-static klm_rc number_of(struct km_call *call, const struct md_attrs *attrs, uint32_t tag, uint32_t *out)
+static klm_rc number_of(struct km_call *call, const struct md_attrs *attrs, uint32_t tag,
+                        uint32_t *out)
 {
     const int64_t n = md_attr_number(attrs, tag, -1);
 

@@ -134,10 +134,9 @@ klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct m
         KLM_TRY(md_locate(view, &what, visit, &check, NULL));
         if (check.taken) {
             text = kmip_child(name->value, KMIP_TAG_NameValue);
-            return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
-                             text ? klm_pool_strn(call->pool, (const char *)text->bytes.p,
-                                                  text->bytes.n)
-                                  : "");
+            return KM_REFUSE(
+                call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
+                text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n) : "");
         }
     }
     return KLM_OK;

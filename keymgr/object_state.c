@@ -72,8 +72,7 @@ static klm_rc compromise(struct km_call *call, struct md_object *object, uint32_
     const bool destroyed =
         state == KMIP_State_Destroyed || state == KMIP_State_DestroyedCompromised;
 
-    KLM_TRY(move(call, object,
-                 destroyed ? KMIP_State_DestroyedCompromised : KMIP_State_Compromised,
+    KLM_TRY(move(call, object, destroyed ? KMIP_State_DestroyedCompromised : KMIP_State_Compromised,
                  KMIP_TAG_CompromiseDate));
     return md_attr_set_number(&object->attrs, KMIP_TAG_CompromiseOccurrenceDate,
                               req->has_date ? req->date : initial);

@@ -44,8 +44,7 @@ static klm_rc add_one(struct km_call *call, struct st_view *view, const char *na
                       struct md_attrs *to)
 {
     struct kmip_node *filter = kmip_root(call->pool, KMIP_TAG_Name);
-    struct kmip_node *type =
-        kmip_item(call->pool, NULL, KMIP_TAG_ObjectType, KMIP_ENUMERATION);
+    struct kmip_node *type = kmip_item(call->pool, NULL, KMIP_TAG_ObjectType, KMIP_ENUMERATION);
     const struct kmip_node *filters[2] = {filter, type};
     struct md_locate what = {.group = km_call_group(call),
                              .filter = filters,
@@ -54,14 +53,13 @@ static klm_rc add_one(struct km_call *call, struct st_view *view, const char *na
                              .now = klm_clock()};
     struct found found = {call, to, false};
 
-    if (!type || !kmip_put_bytes(call->pool, filter, KMIP_TAG_NameValue, KMIP_TEXT,
-                                 klm_slice_str(name))) {
+    if (!type ||
+        !kmip_put_bytes(call->pool, filter, KMIP_TAG_NameValue, KMIP_TEXT, klm_slice_str(name))) {
         return KLM_E_NOMEM;
     }
     type->number = KMIP_ObjectType_Template;
     KLM_TRY(md_locate(view, &what, take, &found, NULL));
-    return found.there ? KLM_OK
-                       : KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, name);
+    return found.there ? KLM_OK : KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, name);
 }
 
 klm_rc km_templates_add(struct km_call *call, const char *const *names, struct md_attrs *to)

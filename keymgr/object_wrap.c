@@ -10,7 +10,8 @@ struct wrap {
     struct km_object_get *req;
     struct md_object with_object;
     struct kr_material *with;
-    const struct kmip_node *parameters; /* as they were asked for, or those of the key; NULL: none */
+    const struct kmip_node
+        *parameters; /* as they were asked for, or those of the key; NULL: none */
     struct kr_wrap_how how;
     bool encoded; /* TTLV */
 };
@@ -80,6 +81,9 @@ static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmi
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_WRAP_NO_KEY, uid);
     }
     KLM_TRY(km_object_usable(call, with));
+    if (md_object_state(with, klm_clock()) != KMIP_State_Active) { /* wrapping protects */
+        return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_STATE, uid, "Active");
+    }
     if (!(md_attr_number(&with->attrs, KMIP_TAG_CryptographicUsageMask, 0) &
           KMIP_CryptographicUsageMask_WrapKey)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_WRAP_MASK, uid);
@@ -100,12 +104,12 @@ static klm_rc read_parameters(struct wrap *wrap, const struct kmip_node *info)
                          wrap->with_object.uid);
     }
     wrap->parameters = in;
-    wrap->how = (struct kr_wrap_how){.mode = number_in(in, KMIP_TAG_BlockCipherMode),
-                                     .padding = number_in(in, KMIP_TAG_PaddingMethod),
-                                     .hash = number_in(in, KMIP_TAG_HashingAlgorithm),
-                                     .mask_hash =
-                                         number_in(in, KMIP_TAG_MaskGeneratorHashingAlgorithm),
-                                     .p_source = bytes_in(in, KMIP_TAG_PSource)};
+    wrap->how =
+        (struct kr_wrap_how){.mode = number_in(in, KMIP_TAG_BlockCipherMode),
+                             .padding = number_in(in, KMIP_TAG_PaddingMethod),
+                             .hash = number_in(in, KMIP_TAG_HashingAlgorithm),
+                             .mask_hash = number_in(in, KMIP_TAG_MaskGeneratorHashingAlgorithm),
+                             .p_source = bytes_in(in, KMIP_TAG_PSource)};
     return KLM_OK;
 }
 
@@ -116,7 +120,8 @@ static klm_rc read_spec(struct wrap *wrap, struct st_view *view)
     const uint32_t method = number_in(spec, KMIP_TAG_WrappingMethod);
     const uint32_t encoding = number_in(spec, KMIP_TAG_EncodingOption);
 
-    if (method != KMIP_WrappingMethod_Encrypt || kmip_child(spec, KMIP_TAG_MACSignatureKeyInformation)) {
+    if (method != KMIP_WrappingMethod_Encrypt ||
+        kmip_child(spec, KMIP_TAG_MACSignatureKeyInformation)) {
         const char *name = kmip_value_name(KMIP_E_WrappingMethod, method);
 
         return KM_REFUSE(wrap->call, KLM_E_UNSUPPORTED, 0, KLM_MSG_WRAP_METHOD,
@@ -143,9 +148,9 @@ static klm_rc clear(struct wrap *wrap, const struct kr_material *material, struc
 
     if (!wrap->encoded) {
         rc = kr_material_bytes(material, wrap->call->pool, out);
-        return rc == KLM_E_UNSUPPORTED ? KM_REFUSE(wrap->call, rc, 0, KLM_MSG_WRAP_ENCODING,
-                                                   wrap->req->object.uid)
-                                       : rc;
+        return rc == KLM_E_UNSUPPORTED
+                   ? KM_REFUSE(wrap->call, rc, 0, KLM_MSG_WRAP_ENCODING, wrap->req->object.uid)
+                   : rc;
     }
     KLM_TRY(km_key_value(wrap->call, material, NULL, &value));
     klm_buf_init_wiping(&buf, KR_MATERIAL_MAX * 2);

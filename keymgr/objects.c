@@ -41,22 +41,25 @@ klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char
     if (!uid) {
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_OBJECT_UNNAMED);
     }
-    rc = strlen(uid) < MD_UID_MAX && *uid ? md_object_get(view, uid, call->pool, out) : KLM_E_NOTFOUND;
+    rc = strlen(uid) < MD_UID_MAX && *uid ? md_object_get(view, uid, call->pool, out)
+                                          : KLM_E_NOTFOUND;
     if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && group && strcmp(group, out->group) != 0)) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
-    return rc == KLM_OK ? rc : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+    return rc == KLM_OK ? rc
+                        : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
 }
 
 klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
                       struct md_object *out)
 {
     KLM_TRY(km_object_find_any(call, view, uid, out));
-    return out->archived ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_ARCHIVED, out->uid) : KLM_OK;
+    return out->archived ? KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_ARCHIVED, out->uid)
+                         : KLM_OK;
 }
 
-klm_rc km_object_material(struct km_call *call, struct st_view *view, const struct md_object *object,
-                          struct kr_material **out)
+klm_rc km_object_material(struct km_call *call, struct st_view *view,
+                          const struct md_object *object, struct kr_material **out)
 {
     char label[KR_TOKEN_LABEL_MAX + 1];
     struct klm_slice token;

@@ -4,12 +4,14 @@
 
 #include "keyring/crypto.h"
 
-#define KM_STREAMS_MAX 1024        /* in all, */
-#define KM_STREAMS_OF 32           /* of one client, */
-#define KM_STREAM_IDLE_MS 300000   /* and how long each may rest */
-#define KM_CORRELATION 16          /* bytes of a Correlation Value: random, so that nobody guesses another's */
+#define KM_STREAMS_MAX 1024      /* in all, */
+#define KM_STREAMS_OF 32         /* of one client, */
+#define KM_STREAM_IDLE_MS 300000 /* and how long each may rest */
+#define KM_CORRELATION                                                                             \
+    16 /* bytes of a Correlation Value: random, so that nobody guesses another's */
 
-#define KM_STREAM_CHECK 1024 /* bytes of a signature or MAC to be verified that came with the first part */
+#define KM_STREAM_CHECK                                                                            \
+    1024 /* bytes of a signature or MAC to be verified that came with the first part */
 
 struct km_streams;
 klm_rc km_streams_new(struct km_streams **out) KLM_MUST_USE;

@@ -173,7 +173,8 @@ static klm_rc run_batch(struct batch *batch, struct km_call *list, struct klm_di
     KLM_TRY(st_change_open(batch->server->store, &batch->change));
     batch->row = st_number(batch->server->store) + 1;
     for (struct km_call *call = list; call; call = call->next) {
-        if (call->also && batch->events.row.n > ST_RECORD_MAX / 4) { /* needs room for all its events */
+        if (call->also &&
+            batch->events.row.n > ST_RECORD_MAX / 4) { /* needs room for all its events */
             batch->rest = cut_before(list, call);
             break;
         }

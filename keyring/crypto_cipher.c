@@ -21,14 +21,6 @@ struct once {
     size_t n;
 };
 
-/* The thread's context holds no key any more. */
-static void ctx_done(EVP_CIPHER_CTX **ctx)
-{
-    if (*ctx) {
-        (void)EVP_CIPHER_CTX_reset(*ctx); /* it cannot fail */
-    }
-}
-
 static klm_rc once_run(struct once *once)
 {
     struct kr_run run;
@@ -115,7 +107,7 @@ static klm_rc once_wrap(struct once *once)
         EVP_CipherFinal_ex(once->ctx, once->out + n, &rest) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
-    once->n = (size_t)(n + rest);
+    once->n = (size_t)n + (size_t)rest;
     return KLM_OK;
 }
 
@@ -174,7 +166,6 @@ static klm_rc answer(const struct once *once, const struct kr_iv *iv, struct klm
 static klm_rc symmetric(struct once *once, const struct kr_material *key, struct klm_pool *wiping,
                         struct kr_cipher_out *out)
 {
-    KLM_AUTO(ctx_done) EVP_CIPHER_CTX *ctx = NULL;
     struct kr_thread *thread;
     struct kr_iv iv;
     size_t room = once->in->data.n + KR_BLOCK_MAX;
@@ -185,12 +176,13 @@ static klm_rc symmetric(struct once *once, const struct kr_material *key, struct
     KLM_TRY(take_tag(once));
     KLM_TRY(kr_thread_get(&thread));
     once->iv = iv.used;
-    once->ctx = ctx = kr_thread_cipher(thread);
+    once->ctx = kr_thread_cipher(thread);
     once->out = klm_pool_alloc(wiping, room);
     if (!once->out) {
         return KLM_E_NOMEM;
     }
     rc = carry_out(once);
+    (void)EVP_CIPHER_CTX_reset(once->ctx); /* it holds no key any more; this cannot fail */
     if (rc != KLM_OK) {
         klm_wipe(once->out, room); /* what was decrypted proved nothing */
         return rc;

@@ -301,8 +301,9 @@ static klm_rc to_sign(const struct kr_scheme *scheme, struct klm_slice data, boo
         return digested ? KLM_E_UNSUPPORTED : KLM_OK; /* RFC 8032, 5: the scheme hashes twice */
     }
     if (digested) {
-        bool fits = scheme->any_digest ? data.n >= any_digest_min(scheme) && data.n <= EVP_MAX_MD_SIZE
-                                       : data.n == size;
+        bool fits = scheme->any_digest
+                        ? data.n >= any_digest_min(scheme) && data.n <= EVP_MAX_MD_SIZE
+                        : data.n == size;
 
         *out = data;
         return fits ? KLM_OK : KLM_E_INVALID;

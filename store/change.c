@@ -259,7 +259,7 @@ static klm_rc commit(struct st_change *change, bool sync, struct klm_diag *diag)
 
 static klm_rc end(struct st_change **change, bool sync, struct klm_diag *diag)
 {
-    klm_rc rc = (*change)->draft           ? KLM_E_DENIED
+    klm_rc rc = (*change)->draft          ? KLM_E_DENIED
                 : st_change_size(*change) ? commit(*change, sync, diag)
                                           : KLM_OK;
 

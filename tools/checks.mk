@@ -111,7 +111,7 @@ coverage: | $(call deps,COVERAGE) ## run every test and print which lines they r
 # ---- What the sources must be like
 C_SOURCES  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/conformance tests/golden tests/fuzz tests/bench tools,$(wildcard $(f)/*.c)) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
 C_HEADERS  = $(foreach f,$(FOLDERS) tests/power tests/kill tests/conformance tests/fuzz tests/bench tools tests/unit,$(wildcard $(f)/*.h))
-SCRIPTS    = .ci/run tools/deps tools/foreign-root packaging/install.sh packaging/klmsrv.bash-completion $(wildcard programs/*.sh tools/*.sh tests/*/*.sh examples/*.sh)
+SCRIPTS    = .ci/run tests/conformance/fresh tools/testserver tools/deps tools/foreign-root packaging/install.sh packaging/klmsrv.bash-completion $(wildcard programs/*.sh tools/*.sh tests/*/*.sh examples/*.sh)
 LINT_FILES ?= $(C_SOURCES)
 
 check-layers: ## compare every include with the layers

@@ -14,8 +14,9 @@ static bool v2(const struct kmop_item *item)
 
 static klm_rc bad_attribute(struct kmop_item *item, struct klm_slice name)
 {
-    return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_ATTRIBUTE,
-                     klm_pool_strn(item->msg->pool, (const char *)name.p, name.n < 64 ? name.n : 64));
+    return kmop_fail(
+        item, KLM_E_INVALID, KLM_MSG_KMIP_ATTRIBUTE,
+        klm_pool_strn(item->msg->pool, (const char *)name.p, name.n < 64 ? name.n : 64));
 }
 
 /* "x-ID" is vendor x, name ID; server's own begin with y- (KMIP 1.4, 3.42; 2.1, 4.58). */
@@ -139,16 +140,16 @@ static klm_rc attr2_in(struct kmop_item *item, const struct kmip_node *in,
     return KLM_OK;
 }
 
-klm_rc kmop_attr_in(struct kmop_item *item, const struct kmip_node *in, const struct kmip_node **out,
-                    int64_t *index)
+klm_rc kmop_attr_in(struct kmop_item *item, const struct kmip_node *in,
+                    const struct kmip_node **out, int64_t *index)
 {
     *index = -1;
     return v2(item) ? attr2_in(item, in, out) : attr1_in(item, in, out, index);
 }
 
 /* Template names of a Template-Attribute: Name structures beside the attributes. */
-static klm_rc template_in(struct kmop_item *item, const struct kmip_node *in,
-                          const char **list, size_t *n)
+static klm_rc template_in(struct kmop_item *item, const struct kmip_node *in, const char **list,
+                          size_t *n)
 {
     const char *name = NULL;
 
@@ -163,8 +164,7 @@ static klm_rc template_in(struct kmop_item *item, const struct kmip_node *in,
 static klm_rc attrs1_in(struct kmop_item *item, const struct kmip_node *in, struct md_attrs *out,
                         const char *const **templates)
 {
-    const char **list =
-        klm_pool_alloc(item->msg->pool, (TEMPLATES_MAX + 1) * sizeof *list);
+    const char **list = klm_pool_alloc(item->msg->pool, (TEMPLATES_MAX + 1) * sizeof *list);
     const struct kmip_node *value;
     int64_t index;
     size_t n = 0;
@@ -295,7 +295,8 @@ bool kmop_attr_known(const struct kmop_item *item, const struct md_attr *attr)
            (row && item->msg->version >= row->since && item->msg->version <= row->until);
 }
 
-static klm_rc attr1_out(struct kmop_item *item, const struct md_attr *attr, struct kmip_node *parent)
+static klm_rc attr1_out(struct kmop_item *item, const struct md_attr *attr,
+                        struct kmip_node *parent)
 {
     struct klm_pool *pool = item->msg->pool;
     const char *name = name1(item, attr);
@@ -350,7 +351,8 @@ klm_rc kmop_attr_name_out(struct kmop_item *item, const struct md_attr *attr,
         return kmop_put_text(item, parent, KMIP_TAG_AttributeName, name);
     }
     if (attr->tag != KMIP_TAG_Attribute) {
-        to = kmip_put_number(pool, parent, KMIP_TAG_AttributeReference, KMIP_ENUMERATION, attr->tag);
+        to =
+            kmip_put_number(pool, parent, KMIP_TAG_AttributeReference, KMIP_ENUMERATION, attr->tag);
         return to ? KLM_OK : KLM_E_NOMEM;
     }
     to = kmip_structure(pool, parent, KMIP_TAG_AttributeReference);

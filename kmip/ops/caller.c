@@ -67,8 +67,8 @@ static void leave_certificate(struct kmop_message *msg)
     struct km_call *call = NULL;
     struct km_client_contact *req;
 
-    if (!msg->req.cert.n || km_call_new(msg->req.config->server, KM_CLIENT_CONTACT, &msg->actor,
-                                        &call) != KLM_OK) {
+    if (!msg->req.cert.n ||
+        km_call_new(msg->req.config->server, KM_CLIENT_CONTACT, &msg->actor, &call) != KLM_OK) {
         return;
     }
     req = call->req;

@@ -129,7 +129,8 @@ klm_rc kmop_object(struct kmop_item *item, const char **out)
     return kmop_uid(item, item->payload, KMIP_TAG_UniqueIdentifier, out);
 }
 
-klm_rc kmop_put_text(struct kmop_item *item, struct kmip_node *parent, uint32_t tag, const char *text)
+klm_rc kmop_put_text(struct kmop_item *item, struct kmip_node *parent, uint32_t tag,
+                     const char *text)
 {
     return text && kmip_put_bytes(item->msg->pool, parent, tag, KMIP_TEXT, klm_slice_str(text))
                ? KLM_OK

@@ -188,9 +188,9 @@ static klm_rc request(struct kmop_item *item)
     req->type = KMIP_ObjectType_Certificate;
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_CertificateRequestType, &req->request_type));
     KLM_TRY(kmop_bytes(item, item->payload, KMIP_TAG_CertificateRequest, &req->request));
-    return req->request.p ? KLM_OK
-                          : kmop_bytes(item, item->payload, KMIP_TAG_CertificateRequestValue,
-                                       &req->request);
+    return req->request.p
+               ? KLM_OK
+               : kmop_bytes(item, item->payload, KMIP_TAG_CertificateRequestValue, &req->request);
 }
 
 klm_rc kmop_certify_fill(struct kmop_item *item)

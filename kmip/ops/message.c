@@ -239,13 +239,15 @@ static klm_rc fill(void *arg, size_t i)
 
     if (!item->op) {
         const char *name = kmip_value_name(KMIP_E_Operation, item->operation);
-        const char *version = klm_pool_printf(msg->pool, "%d.%d", msg->version / 16, msg->version % 16);
+        const char *version =
+            klm_pool_printf(msg->pool, "%d.%d", msg->version / 16, msg->version % 16);
 
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPERATION,
                          name ? name : "of that number", version ? version : "");
     }
     if (item->critical) {
-        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION, "A critical Message Extension");
+        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
+                         "A critical Message Extension");
     }
     return item->op->fill(item);
 }
@@ -375,8 +377,8 @@ static bool critical(const struct kmip_node *in)
     return false;
 }
 
-static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in, struct kmop_item *item,
-                        struct klm_diag *diag)
+static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
+                        struct kmop_item *item, struct klm_diag *diag)
 {
     const struct kmip_node *operation = kmip_child(in, KMIP_TAG_Operation);
     const struct kmip_node *id = kmip_child(in, KMIP_TAG_UniqueBatchItemID);

@@ -22,10 +22,10 @@ struct kmop_config {
 struct kmop_request {
     const struct kmop_config *config;
     enum kmop_encoding encoding;
-    struct klm_slice message;  /* borrowed until done */
+    struct klm_slice message; /* borrowed until done */
     /* Who asks: the certificate of the connection and where it comes from. Borrowed until done. */
-    const char *fingerprint;   /* SHA-256 in hex, lower case; "" when none was shown */
-    struct klm_slice cert;     /* DER, or empty */
+    const char *fingerprint; /* SHA-256 in hex, lower case; "" when none was shown */
+    struct klm_slice cert;   /* DER, or empty */
     const char *address, *session;
     /* Called once, on the loop, perhaps before kmop_run returns. answer is a wiping buffer that the door takes over (klm_buf_done); empty only when no answer can be made. close:
      * the connection is to be closed behind it (a message that could not be read). */

@@ -38,20 +38,20 @@ struct kmop_item {
 
 struct kmop_message {
     struct kmop_request req;
-    struct klm_pool *pool;       /* wiping */
+    struct klm_pool *pool; /* wiping */
     const struct kmip_node *root;
     int version;
     struct km_actor actor;
-    bool registered;             /* the certificate belongs to a client */
-    struct dt_clients *clients;  /* the snapshot that actor borrows from */
+    bool registered;                 /* the certificate belongs to a client */
+    struct dt_clients *clients;      /* the snapshot that actor borrows from */
     struct km_credential credential; /* that the message carries */
-    struct klm_diag why;         /* message that says why it is not, or what is wrong with all of it */
+    struct klm_diag why; /* message that says why it is not, or what is wrong with all of it */
     klm_rc rc;
     struct klm_job job;
     struct kmop_item *item;
     size_t n;
-    const char *placeholder;     /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
-    int64_t max_response;        /* 0: none */
+    const char *placeholder;      /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
+    int64_t max_response;         /* 0: none */
     struct klm_slice correlation; /* Client Correlation Value, or empty */
     struct km_batch batch;
     struct km_batch_item *batch_item;
@@ -60,7 +60,8 @@ struct kmop_message {
 /* ---- For fill: failures are said with a message, which becomes the Result Message, and (reasons.def) the Result Reason. */
 klm_rc kmop_fail_(struct kmop_item *item, klm_rc rc, enum klm_msg_id msg, const char *const *args);
 #define kmop_fail(item, rc, ...) KMOP_FAIL_PICK_(item, rc, __VA_ARGS__, NULL)
-#define KMOP_FAIL_PICK_(item, rc, msg, ...) kmop_fail_(item, rc, msg, (const char *const[]){__VA_ARGS__})
+#define KMOP_FAIL_PICK_(item, rc, msg, ...)                                                        \
+    kmop_fail_(item, rc, msg, (const char *const[]){__VA_ARGS__})
 /* "Cryptographic Parameters is missing, or not as it has to be": KLM_E_INVALID. */
 klm_rc kmop_bad_field(struct kmop_item *item, uint32_t tag);
 /* "RequestPayload has no UsageLimitsCount": KLM_E_INVALID; a message that lacks what its operation cannot do without is no valid message (KMIP 1.4, 11). */
@@ -89,10 +90,11 @@ klm_rc kmop_object(struct kmop_item *item, const char **out) KLM_MUST_USE;
 
 /* ---- For answer */
 /* A text into a payload. NULL parent or text: nothing, and KLM_E_NOMEM. */
-klm_rc kmop_put_text(struct kmop_item *item, struct kmip_node *parent, uint32_t tag, const char *text)
-    KLM_MUST_USE;
+klm_rc kmop_put_text(struct kmop_item *item, struct kmip_node *parent, uint32_t tag,
+                     const char *text) KLM_MUST_USE;
 /* The payload with nothing but Unique Identifier of the request structure's first uid. */
-klm_rc kmop_put_uid(struct kmop_item *item, struct kmip_node *payload, const char *uid) KLM_MUST_USE;
+klm_rc kmop_put_uid(struct kmop_item *item, struct kmip_node *payload, const char *uid)
+    KLM_MUST_USE;
 
 /* ---- attributes.c: between messages and metadata/attr.h */
 /* A Template-Attribute of 1.x (names of templates go to *templates, NULL-terminated, or NULL when it has none) or Attributes of 2.x into a list, which is initialised. in NULL: an empty
@@ -100,8 +102,8 @@ klm_rc kmop_put_uid(struct kmop_item *item, struct kmip_node *payload, const cha
 klm_rc kmop_attrs_in(struct kmop_item *item, const struct kmip_node *in, struct md_attrs *out,
                      const char *const **templates) KLM_MUST_USE;
 /* One attribute: an Attribute of 1.x, its index too (-1: none given), or an item as it stands in Attributes of 2.x. */
-klm_rc kmop_attr_in(struct kmop_item *item, const struct kmip_node *in, const struct kmip_node **out,
-                    int64_t *index) KLM_MUST_USE;
+klm_rc kmop_attr_in(struct kmop_item *item, const struct kmip_node *in,
+                    const struct kmip_node **out, int64_t *index) KLM_MUST_USE;
 /* A name of an attribute as an item without a value: Attribute Name of 1.x (text), Attribute Reference of 2.x (enumeration of a tag, or the structure of a vendor's). */
 klm_rc kmop_attr_name_in(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **out) KLM_MUST_USE;

@@ -36,7 +36,8 @@ static uint32_t by_outcome(klm_rc rc)
 
 uint32_t kmop_reason(const struct kmop_item *item)
 {
-    const struct klm_diag *diag = item->call && item->call->diag.msg ? &item->call->diag : &item->diag;
+    const struct klm_diag *diag =
+        item->call && item->call->diag.msg ? &item->call->diag : &item->diag;
 
     if (diag->msg == KLM_MSG_NOT_AUTHORISED && !item->msg->registered) {
         return KMIP_ResultReason_AuthenticationNotSuccessful;

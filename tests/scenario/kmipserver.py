@@ -1,10 +1,11 @@
 """A key server that KMIP clients talk to: a copy of one set of rings and certificates, with its KMIP ports open, device groups, and clients that are registered in them.
 
     SITE = KmipSite()
-    with SITE.server() as server:
+    with SITE.started() as server:
         client = server.client("alice", version=(1, 4))          # in device group TESTS, whose clients may destroy objects
         other = server.client("bob", group="OTHERS")
 """
+import atexit
 import os
 
 import kmip
@@ -15,7 +16,12 @@ GROUP = "TESTS"
 
 
 class KmipServer(Server):
-    """A Server with KMIP ports. What clients need (certificates, keys) lies in its folder kmip."""
+    """A Server with KMIP ports. What clients need (certificates, keys) lies in its folder kmip. Device groups have the number of the round behind their names: a test
+    that begins a round finds no object of those before it."""
+
+    def __init__(self, home):
+        super().__init__(home)
+        self.round, self.groups, self.registered = 0, set(), {}
 
     @property
     def port(self):
@@ -46,21 +52,25 @@ class KmipServer(Server):
 
     def group(self, name, delete=True):
         """A device group; delete: its clients may destroy objects."""
-        self.oper(f"adddevicegroup -name {name} -enableKMIPDelete {'true' if delete else 'false'}")
+        if name not in self.groups:
+            self.oper(f"adddevicegroup -name {name} -enableKMIPDelete {'true' if delete else 'false'}")
+            self.groups.add(name)
+        return name
 
     def register(self, name, group=GROUP, *words):
-        """Register a client with its certificate."""
+        """Register a client with its certificate, in a device group that is made when it is not there; or move it there. None: a group of its own."""
         self.certificate(name)
-        if group and f"{group} " not in self.oper("listdevicegroups") + " ":
-            self.group(group)
-        self.oper(" ".join([f"addclient -name {name}", f"-group {group}" if group else "", f"-cert KMIP.{name.upper()}.CERT", *words]))
+        group = self.group(f"{group}_{self.round}") if group else None
+        if name not in self.registered:
+            self.oper(" ".join([f"addclient -name {name}", f"-group {group}" if group else "", f"-cert KMIP.{name.upper()}.CERT", *words]))
+        elif self.registered[name] != group:
+            self.oper(f"modclient -name {name} -group {group or 'none'}")
+        self.registered[name] = group
 
-    def client(self, name, group=GROUP, version=(1, 4), register=True, **named):
+    def client(self, name, group=GROUP, version=(1, 4), **named):
         """A registered client that talks to this server."""
+        self.register(name, group)
         cert, key = self.certificate(name)
-        if register and name not in self.__dict__.setdefault("registered", set()):
-            self.register(name, group)
-            self.registered.add(name)
         return kmip.Client(version=version, port=self.port, cert=cert, key=key, ca=f"{self.home}/drive/ca.crt", **named)
 
     def copy_to(self, home):
@@ -73,23 +83,37 @@ class KmipSite(Site):
 
     def __init__(self, *properties, clients=("alice", "bob")):
         super().__init__(*properties, labels=False)
-        self.master = KmipServer(self.master.home)
+        self.master, self.shared = KmipServer(self.master.home), None
         for name in clients:
             self.master.certificate(name)
+        atexit.register(self.stop)
+
+    def stop(self):
+        if self.shared:
+            self.shared.stop()
 
     def started(self, *properties):
-        """with site.started() as server: a copy that runs."""
+        """with SITE.started() as server: a server that runs. Without properties of its own it is the same for all tests of the script, each in a new round."""
         return _Started(self, properties)
 
 
 class _Started:
     def __init__(self, site, properties):
-        self.copy = site.server(*properties)
+        self.site, self.own = site, site.server(*properties) if properties else None
 
     def __enter__(self):
-        server = self.copy.__enter__()
-        server.start()
-        return server
+        if self.own:
+            server = self.own.__enter__()
+            server.start()
+            return server
+        if not self.site.shared or not self.site.shared.runs():
+            self.site.shared = self.site.server().__enter__()
+            self.site.shared.start()
+        self.site.shared.round += 1
+        return self.site.shared
 
-    def __exit__(self, *what):
-        self.copy.__exit__(*what)
+    def __exit__(self, kind, *what):
+        if self.own:
+            self.own.__exit__(kind, *what)
+        elif kind is not None and not self.site.shared.runs():
+            print("".join(f"#   console: {line}\n" for line in self.site.shared.console()[-3000:].splitlines()), end="")

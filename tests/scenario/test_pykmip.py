@@ -49,8 +49,8 @@ def is_2(version):
     return version == enums.KMIPVersion.KMIP_2_0
 
 
-def connect(server, version, name="alice"):
-    own = server.client(name)  # registers it
+def connect(server, version, name="alice", group="TESTS"):
+    own = server.client(name, group)  # registers it
     return pie.ProxyKmipClient(hostname="127.0.0.1", port=own.port, cert=own.cert, key=own.key, ca=own.ca, kmip_version=version, config="none",
                                config_file=os.devnull)
 
@@ -333,8 +333,7 @@ def a_new_key_takes_the_place_of_an_old_one(client, version, _server):
 @in_each_version
 def clients_of_other_groups_see_nothing(client, version, server):
     uid = client.create(AES, 256, name=f"mine-{version.name}", cryptographic_usage_mask=BOTH)
-    server.client("bob", group="OTHERS")
-    with connect(server, version, "bob") as other:
+    with connect(server, version, "bob", "OTHERS") as other:
         refuses((Reason.ITEM_NOT_FOUND, Reason.OBJECT_NOT_FOUND, Reason.PERMISSION_DENIED), other.get, uid)
         refuses((Reason.ITEM_NOT_FOUND, Reason.OBJECT_NOT_FOUND, Reason.PERMISSION_DENIED), other.destroy, uid)
         expect(other.locate() == [], "nothing is located")

@@ -38,6 +38,7 @@ static const char *backup_path(const char *name)
 struct listed {
     size_t tables, files, records;
     bool outbox, token_is_wrapped;
+    char algorithm[32]; /* what a walk finds lives no longer than its file */
 };
 
 static void now_backed_up(void)
@@ -101,6 +102,9 @@ static klm_rc walk(const char *path, const char *password, struct listed *listed
     if (rc == KLM_OK) {
         rc = bk_file_walk(&file, &visitor, &pulse, &diag, found);
     }
+    if (rc == KLM_OK) {
+        snprintf(listed->algorithm, sizeof listed->algorithm, "%s", found->signature.algorithm);
+    }
     bk_file_close(&file);
     return rc;
 }
@@ -121,7 +125,7 @@ TEST(a_backup_holds_every_table_but_the_outbox_and_indexes_and_the_files_and_is_
     CHECK(listed.token_is_wrapped);
     CHECK_INT(listed.records, made.records);
     CHECK(made.is_signed);
-    CHECK_STR(found.signature.algorithm, "ECDSA-SHA256");
+    CHECK_STR(listed.algorithm, "ECDSA-SHA256");
     CHECK_INT(files_in(backup_path("")), 1);
     close_house(&house);
 }

@@ -1,8 +1,8 @@
 /* Restores: into the server that made the backup, into an empty one, into another; what needs consent; what is damaged; undoing one. */
 #include "backup/bk_help.h"
 
-#include "metadata/object.h"
 #include "keyring/material.h"
+#include "metadata/object.h"
 
 static struct house house, other;
 static char file[400];

@@ -1,6 +1,6 @@
 /* Rules of attributes: each attribute, each way to change it, in each state, against the tables "Attribute Rules" of the specification (KMIP 1.4, chapter 3; 2.1, chapter 4), written
  * down here as letters. */
-#include "keymgr/object_help.h"
+#include "keymgr/attr_help.h"
 
 #define V14 KMIP_V(1, 4)
 #define V21 KMIP_V(2, 1)

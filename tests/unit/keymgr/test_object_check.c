@@ -1,5 +1,5 @@
 /* Check, Obtain Lease, Get Usage Allocation, Archive, Recover and Get as verbs: what they leave in the store. */
-#include "keymgr/object_help.h"
+#include "keymgr/attr_help.h"
 
 static struct house house;
 

@@ -1,5 +1,5 @@
 /* Locate as a verb: whose objects are found, how many at most, what a batch sees, and what is left to workers. */
-#include "keymgr/object_help.h"
+#include "keymgr/attr_help.h"
 
 static struct house house;
 static char uid[5][MD_UID_MAX];
@@ -17,7 +17,7 @@ static void serving(void)
         object_begin(&object, KMIP_ObjectType_SymmetricKey, KMIP_State_Active);
         REQUIRE_OK(md_attr_set_text(&object.attrs, KMIP_TAG_ObjectGroup, "g"));
         if (i == 4) {
-            strcpy(object.group, "OTHERS");
+            snprintf(object.group, sizeof object.group, "OTHERS");
         }
         object_add(&house, &object);
         memcpy(uid[i], object.uid, sizeof uid[i]);

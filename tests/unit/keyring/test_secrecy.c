@@ -5,6 +5,7 @@
  * are never outside.) */
 #include "site.h"
 
+#include "keyring/crypto.h"
 #include "keyring/material.h"
 #include "tests/unit/peek.h"
 
@@ -206,6 +207,96 @@ TEST(a_managed_private_key_that_is_taken_converted_sealed_and_opened_never_stand
     CHECK_INT(found_outside(), 0);
     klm_buf_done(&token);
     kr_master_free(&master);
+}
+
+TEST(a_managed_private_key_that_decrypted_and_signed_never_stands_outside)
+{
+    static const uint32_t paddings[] = {KMIP_PaddingMethod_PKCS1V1_5, KMIP_PaddingMethod_OAEP,
+                                        KMIP_PaddingMethod_PSS};
+    struct kr_material *key = golden_material();
+
+    for (size_t i = 0; i < KLM_COUNT(paddings); i++) {
+        struct kr_crypt how = KR_CRYPT_NONE;
+        struct kr_cipher_out sealed = {0}, clear = {0};
+        struct klm_slice data = klm_slice_str("some data"), made = {0};
+
+        how.padding = paddings[i];
+        if (paddings[i] != KMIP_PaddingMethod_PSS) {
+            struct kr_cipher_in in = {.data = data};
+
+            REQUIRE_OK(kr_encrypt(key, &how, &in, test_pool(), &sealed));
+            in.data = sealed.data;
+            REQUIRE_OK(kr_decrypt(key, &how, &in, test_pool(), &clear));
+        }
+        if (paddings[i] != KMIP_PaddingMethod_OAEP) {
+            REQUIRE_OK(kr_material_sign(key, &how, data, false, test_pool(), &made));
+        }
+        CHECK_INT(found_outside(), 0);
+    }
+    kr_material_free(&key);
+    kr_thread_forget();
+    CHECK_INT(found_outside(), 0);
+}
+
+/* A key of 32 bytes, which is the piece; it came straight from secret memory. */
+static struct kr_material *piece_as_key(void)
+{
+    struct kr_material *key = NULL;
+
+    memset(heads, 0, sizeof heads);
+    pieces_n = 0;
+    for (size_t i = 0; i < PIECE; i++) {
+        chunk[i] = (uint8_t)(0x35 + 5 * i);
+    }
+    add_piece(chunk, false);
+    REQUIRE_OK(
+        kr_material_new(&(struct kr_material_spec){.object = KMIP_ObjectType_SymmetricKey,
+                                                   .format = KMIP_KeyFormatType_Raw,
+                                                   .algorithm = KMIP_CryptographicAlgorithm_AES},
+                        KLM_SLICE(chunk, PIECE), &key));
+    klm_wipe(chunk, PIECE);
+    return key;
+}
+
+/* While a stream runs, OpenSSL has the key in its context; at its end, and of every one-shot operation, nothing is left. */
+TEST(a_managed_symmetric_key_that_was_used_stands_nowhere_outside_afterwards)
+{
+    static const uint32_t modes[] = {KMIP_BlockCipherMode_CBC,        KMIP_BlockCipherMode_PCBC,
+                                     KMIP_BlockCipherMode_CTR,        KMIP_BlockCipherMode_GCM,
+                                     KMIP_BlockCipherMode_CCM,        KMIP_BlockCipherMode_XTS,
+                                     KMIP_BlockCipherMode_NISTKeyWrap};
+    struct kr_material *key = piece_as_key();
+    uint8_t data[32] = {1}, iv[16] = {2};
+
+    for (size_t i = 0; i < KLM_COUNT(modes); i++) {
+        bool short_iv = modes[i] == KMIP_BlockCipherMode_CCM;
+        struct kr_cipher_in in = {.data = KLM_SLICE(data, 32),
+                                  .iv = KLM_SLICE(iv, short_iv ? 12 : 16)};
+        struct kr_crypt how = KR_CRYPT_NONE;
+        struct kr_cipher_out out = {0};
+        struct kr_stream *stream = NULL;
+        struct klm_slice part;
+
+        how.mode = modes[i];
+        in.iv.n = modes[i] == KMIP_BlockCipherMode_NISTKeyWrap ? 0 : in.iv.n;
+        REQUIRE_OK(kr_encrypt(key, &how, &in, test_pool(), &out));
+        CHECK_INT(found_outside(), 0);
+        REQUIRE_OK(kr_stream_new(KR_STREAM_ENCRYPT, key, &how, &in, test_pool(), &part, &stream));
+        REQUIRE_OK(kr_stream_update(stream, in.data, test_pool(), &part));
+        kr_stream_free(&stream);
+        CHECK_INT(found_outside(), 0);
+    }
+    for (uint32_t hash = 0; hash <= KMIP_HashingAlgorithm_SHA_256;
+         hash += KMIP_HashingAlgorithm_SHA_256) { /* CMAC, HMAC */
+        struct kr_crypt how = KR_CRYPT_NONE;
+        struct klm_slice made;
+
+        how.hash = hash;
+        REQUIRE_OK(kr_mac(key, &how, KLM_SLICE(data, 32), test_pool(), &made));
+        CHECK_INT(found_outside(), 0);
+    }
+    kr_material_free(&key);
+    CHECK_INT(found_outside(), 0);
 }
 
 TEST(a_data_key_that_was_unwrapped_and_wrapped_never_stands_outside_of_secret_memory)

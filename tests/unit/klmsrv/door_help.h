@@ -20,45 +20,81 @@
 
 #define ANY_PORTS "KMIPListener.ssl.host=127.0.0.1\n"
 
-/* ---- The engine: it answers with what it got, as it is told to */
+/* ---- The engine: it answers with what it got, as it is told to. It runs on the loop's thread, so tests look at copies. */
 enum answering { ECHO, LATER, NOTHING, LAST, NEVER };
-static struct {
-    pthread_mutex_t lock;
-    enum answering how;
-    unsigned later_ms;
-    unsigned requests, under_way, most_under_way, sweeps;
+struct seen {
+    unsigned requests, under_way, most_under_way;
     enum kmop_encoding encoding;
     char fingerprint[65], session[KM_SESSION_MAX], address[64], vendor[200], server_name[200];
-    uint8_t cert[4096];
     size_t cert_n, message_n, bytes_max;
     unsigned batch_max;
-    uint8_t message[64];         /* the begin of the last one */
-    struct kmop_request waiting; /* of NEVER, until answer_now */
-    bool waits;
+    uint8_t message[64]; /* the begin of the last one */
+    bool waits;          /* a request of NEVER, until do_answer */
+};
+static struct {
+    pthread_mutex_t lock; /* guards all of it */
+    enum answering how;
+    unsigned later_ms;
+    struct seen seen;
+    struct kmop_request waiting;
 } engine = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static UNUSED void note_request(const struct kmop_request *request)
+static UNUSED void answer_by(enum answering how, unsigned later_ms)
 {
     pthread_mutex_lock(&engine.lock);
-    engine.requests++;
-    if (++engine.under_way > engine.most_under_way) {
-        engine.most_under_way = engine.under_way;
-    }
-    engine.encoding = request->encoding;
-    snprintf(engine.fingerprint, sizeof engine.fingerprint, "%s", request->fingerprint);
-    snprintf(engine.session, sizeof engine.session, "%s", request->session);
-    snprintf(engine.address, sizeof engine.address, "%s", request->address);
-    snprintf(engine.vendor, sizeof engine.vendor, "%s", request->config->vendor);
-    snprintf(engine.server_name, sizeof engine.server_name, "%s", request->config->server_name);
-    engine.bytes_max = request->config->bytes_max;
-    engine.batch_max = request->config->batch_max;
-    engine.cert_n = request->cert.n;
-    memcpy(engine.cert, request->cert.p ? request->cert.p : (const uint8_t *)"",
-           request->cert.n < sizeof engine.cert ? request->cert.n : 0);
-    engine.message_n = request->message.n;
-    memcpy(engine.message, request->message.p,
-           request->message.n < sizeof engine.message ? request->message.n : sizeof engine.message);
+    engine.how = how;
+    engine.later_ms = later_ms;
     pthread_mutex_unlock(&engine.lock);
+}
+
+static UNUSED const struct seen *seen(void)
+{
+    static struct seen copy;
+
+    pthread_mutex_lock(&engine.lock);
+    copy = engine.seen;
+    pthread_mutex_unlock(&engine.lock);
+    return &copy;
+}
+
+static UNUSED void forget_seen(void)
+{
+    pthread_mutex_lock(&engine.lock);
+    engine.seen = (struct seen){0};
+    pthread_mutex_unlock(&engine.lock);
+}
+
+/* What it does with this one. */
+static UNUSED enum answering note_request(const struct kmop_request *request, unsigned *later_ms)
+{
+    struct seen *s = &engine.seen;
+    enum answering how;
+
+    pthread_mutex_lock(&engine.lock);
+    s->requests++;
+    if (++s->under_way > s->most_under_way) {
+        s->most_under_way = s->under_way;
+    }
+    s->encoding = request->encoding;
+    snprintf(s->fingerprint, sizeof s->fingerprint, "%s", request->fingerprint);
+    snprintf(s->session, sizeof s->session, "%s", request->session);
+    snprintf(s->address, sizeof s->address, "%s", request->address);
+    snprintf(s->vendor, sizeof s->vendor, "%s", request->config->vendor);
+    snprintf(s->server_name, sizeof s->server_name, "%s", request->config->server_name);
+    s->bytes_max = request->config->bytes_max;
+    s->batch_max = request->config->batch_max;
+    s->cert_n = request->cert.n;
+    s->message_n = request->message.n;
+    memcpy(s->message, request->message.p,
+           request->message.n < sizeof s->message ? request->message.n : sizeof s->message);
+    how = engine.how;
+    *later_ms = engine.later_ms;
+    if (how == NEVER) {
+        engine.waiting = *request;
+        s->waits = true;
+    }
+    pthread_mutex_unlock(&engine.lock);
+    return how;
 }
 
 static UNUSED void give_answer(const struct kmop_request *request, bool something, bool last)
@@ -70,7 +106,7 @@ static UNUSED void give_answer(const struct kmop_request *request, bool somethin
         klm_buf_slice(&answer, request->message);
     }
     pthread_mutex_lock(&engine.lock);
-    engine.under_way--;
+    engine.seen.under_way--;
     pthread_mutex_unlock(&engine.lock);
     request->done(request->arg, &answer, last);
 }
@@ -92,12 +128,21 @@ static UNUSED void late_done(struct klm_job *job)
     free(job);
 }
 
+static UNUSED void answer_late(const struct kmop_request *request, unsigned ms)
+{
+    struct late *late = calloc(1, sizeof *late);
+
+    late->job = (struct klm_job){.run = late_run, .done = late_done, .loop = request->config->loop};
+    late->request = *request;
+    late->ms = ms;
+    REQUIRE_OK(klm_workers_submit(km_workers(request->config->server), &late->job));
+}
+
 static UNUSED void engine_run(const struct kmop_request *request)
 {
-    struct late *late;
+    unsigned later_ms;
 
-    note_request(request);
-    switch (engine.how) {
+    switch (note_request(request, &later_ms)) {
     case ECHO:
         give_answer(request, true, false);
         break;
@@ -108,18 +153,9 @@ static UNUSED void engine_run(const struct kmop_request *request)
         give_answer(request, true, true);
         break;
     case LATER:
-        late = calloc(1, sizeof *late);
-        late->job =
-            (struct klm_job){.run = late_run, .done = late_done, .loop = request->config->loop};
-        late->request = *request;
-        late->ms = engine.later_ms;
-        REQUIRE_OK(klm_workers_submit(km_workers(request->config->server), &late->job));
+        answer_late(request, later_ms);
         break;
     case NEVER:
-        pthread_mutex_lock(&engine.lock);
-        engine.waiting = *request;
-        engine.waits = true;
-        pthread_mutex_unlock(&engine.lock);
         break;
     }
 }
@@ -127,7 +163,6 @@ static UNUSED void engine_run(const struct kmop_request *request)
 static UNUSED void engine_sweep(struct km_server *server)
 {
     (void)server;
-    engine.sweeps++;
 }
 
 /* ---- The door */
@@ -193,9 +228,8 @@ static UNUSED void door_open(struct door *door)
     struct klm_diag diag = {0};
 
     signal(SIGPIPE, SIG_IGN);
-    engine.how = ECHO;
-    engine.requests = engine.under_way = engine.most_under_way = 0;
-    engine.waits = false;
+    answer_by(ECHO, 0);
+    forget_seen();
     REQUIRE_OK(klm_loop_new(&door->loop));
     REQUIRE_OK(srv_kmip_new(door->house.server, door->loop, &mine, &door->kmip));
     if (srv_kmip_listen(door->kmip, &diag) != KLM_OK) {
@@ -251,9 +285,14 @@ static UNUSED void do_refresh(struct door *door)
 
 static UNUSED void do_answer(struct door *door)
 {
+    struct kmop_request request;
+
     (void)door;
-    engine.waits = false;
-    give_answer(&engine.waiting, true, false);
+    pthread_mutex_lock(&engine.lock);
+    request = engine.waiting;
+    engine.seen.waits = false;
+    pthread_mutex_unlock(&engine.lock);
+    give_answer(&request, true, false);
 }
 
 /* All sessions must end by themselves in time. */

@@ -69,17 +69,17 @@ TEST(each_encoding_comes_to_the_engine_and_its_answer_goes_back)
 
         REQUIRE(posts(&client, rows[i].type, "", "<body/>", &reply));
         CHECK_INT(reply.status, 200);
-        CHECK_INT(engine.encoding, rows[i].encoding);
+        CHECK_INT(seen()->encoding, rows[i].encoding);
         CHECK_INT(reply.n, 7);
         CHECK_MEM(reply.body, "<body/>", 7);
-        CHECK_STR(engine.fingerprint, self.fingerprint);
+        CHECK_STR(seen()->fingerprint, self.fingerprint);
         snprintf(wanted, sizeof wanted, "\r\nContent-Type: %s\r\n", rows[i].type);
         CHECK(strstr(reply.head, wanted) != NULL);
         CHECK(strstr(reply.head, "no-store") && strstr(reply.head, "Strict-Transport-Security"));
         CHECK(!strcasestr(reply.head, "\r\nserver:"));
         CHECK(!reply.close);
     }
-    CHECK_INT(engine.requests, 4);
+    CHECK_INT(seen()->requests, 4);
     hang_up(&client);
     door_close(&door);
     self_done(&self);
@@ -94,8 +94,7 @@ TEST(requests_sent_at_once_are_answered_in_order)
     size_t n = 0;
 
     door_start(&door, "httporder", "");
-    engine.how = LATER;
-    engine.later_ms = 2;
+    answer_by(LATER, 2);
     client = dial(door.https, NULL);
     for (int i = 0; i < 10; i++) {
         char body[16];
@@ -111,7 +110,7 @@ TEST(requests_sent_at_once_are_answered_in_order)
         CHECK(read_reply(&client, &reply));
         CHECK_STR(reply.body, body);
     }
-    CHECK_INT(engine.most_under_way, 1);
+    CHECK_INT(seen()->most_under_way, 1);
     hang_up(&client);
     door_close(&door);
 }
@@ -132,7 +131,7 @@ TEST(a_request_in_single_bytes_is_one_request)
     }
     CHECK(fine && read_reply(&client, &reply));
     CHECK_STR(reply.body, "<a/>");
-    CHECK_INT(engine.requests, 1);
+    CHECK_INT(seen()->requests, 1);
     hang_up(&client);
     door_close(&door);
 }
@@ -189,7 +188,7 @@ TEST(who_says_close_and_who_speaks_1_0_gets_one_answer)
     CHECK(reply.close);
     CHECK(client_ended(&client));
     hang_up(&client);
-    engine.how = LAST;
+    answer_by(LAST, 0);
     client = dial(door.https, NULL);
     REQUIRE(posts(&client, "text/xml", "", "<a/>", &reply));
     CHECK_INT(reply.status, 200);
@@ -235,7 +234,7 @@ TEST(each_refusal_is_a_status_and_the_end)
         CHECK(client_ended(&client));
         hang_up(&client);
     }
-    CHECK_INT(engine.requests, 0);
+    CHECK_INT(seen()->requests, 0);
     WAIT_FOR(info_of(&door).sessions == 0, 5)
     {
     }
@@ -307,7 +306,7 @@ TEST(no_answer_is_service_unavailable)
     struct reply reply;
 
     door_start(&door, "http503", "");
-    engine.how = NOTHING;
+    answer_by(NOTHING, 0);
     client = dial(door.https, NULL);
     CHECK(posts(&client, "text/xml", "", "<a/>", &reply));
     CHECK_INT(reply.status, 503);
@@ -325,10 +324,10 @@ TEST(a_drain_says_that_the_answer_is_the_last)
     char text[400];
 
     door_start(&door, "httpdrain", "");
-    engine.how = NEVER;
+    answer_by(NEVER, 0);
     client = dial(door.https, NULL);
     CHECK(client_send(&client, text, post(text, sizeof text, "text/xml", "", "<a/>")));
-    WAIT_FOR(engine.waits, 5)
+    WAIT_FOR(seen()->waits, 5)
     {
     }
     on_loop(&door, do_drain);

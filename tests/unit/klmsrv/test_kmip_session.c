@@ -13,15 +13,15 @@ TEST(a_request_comes_to_the_engine_with_who_asks)
     client = dial(door.ttlv, &self);
     REQUIRE(client.fine);
     CHECK(echoes(&client, 16, 0x01));
-    CHECK_STR(engine.fingerprint, self.fingerprint);
-    CHECK_INT(engine.encoding, KMOP_TTLV);
-    CHECK(engine.cert_n > 100);
-    CHECK(strncmp(engine.address, "127.0.0.1:", 10) == 0);
-    CHECK(engine.session[0] != '\0');
-    CHECK_INT(engine.batch_max, 7);
-    CHECK_INT(engine.bytes_max, 2048);
-    CHECK_STR(engine.server_name, "TEST");
-    CHECK_STR(engine.vendor,
+    CHECK_STR(seen()->fingerprint, self.fingerprint);
+    CHECK_INT(seen()->encoding, KMOP_TTLV);
+    CHECK(seen()->cert_n > 100);
+    CHECK(strncmp(seen()->address, "127.0.0.1:", 10) == 0);
+    CHECK(seen()->session[0] != '\0');
+    CHECK_INT(seen()->batch_max, 7);
+    CHECK_INT(seen()->bytes_max, 2048);
+    CHECK_STR(seen()->server_name, "TEST");
+    CHECK_STR(seen()->vendor,
               "klmsrv " KLM_VERSION " KMIP 2.1 BUILD " KLM_VERSION " KMIP_SSL_TIMEOUT 10");
     hang_up(&client);
     door_close(&door);
@@ -36,14 +36,14 @@ TEST(the_vendor_is_what_is_configured_or_says_which_partner_it_is)
     door_start(&door, "vendor", "kmip.vendor=Some name\n");
     client = dial(door.ttlv, NULL);
     CHECK(STAYS(&client));
-    CHECK_STR(engine.vendor, "Some name");
+    CHECK_STR(seen()->vendor, "Some name");
     hang_up(&client);
     door_close(&door);
     door_start(&door, "vendor2", "partner.role=secondary\nKMIPListener.ssl.timeout=5\n");
     client = dial(door.ttlv, NULL);
     CHECK(STAYS(&client));
-    CHECK_STR(engine.vendor, "klmsrv " KLM_VERSION " KMIP 2.1 BUILD " KLM_VERSION
-                             " KMIP_SSL_TIMEOUT 5 ServerType=clone");
+    CHECK_STR(seen()->vendor, "klmsrv " KLM_VERSION " KMIP 2.1 BUILD " KLM_VERSION
+                              " KMIP_SSL_TIMEOUT 5 ServerType=clone");
     hang_up(&client);
     door_close(&door);
 }
@@ -65,7 +65,7 @@ TEST(a_message_in_single_bytes_is_one_message)
     CHECK(fine);
     CHECK(client_read(&client, got, n));
     CHECK_MEM(got, message, n);
-    CHECK_INT(engine.requests, 1);
+    CHECK_INT(seen()->requests, 1);
     hang_up(&client);
     door_close(&door);
 }
@@ -78,8 +78,7 @@ TEST(requests_sent_at_once_are_answered_in_order_one_at_a_time)
     size_t n = 0;
 
     door_start(&door, "order", "");
-    engine.how = LATER;
-    engine.later_ms = 2;
+    answer_by(LATER, 2);
     client = dial(door.ttlv, NULL);
     REQUIRE(client.fine);
     for (uint8_t i = 0; i < 20; i++) {
@@ -88,9 +87,9 @@ TEST(requests_sent_at_once_are_answered_in_order_one_at_a_time)
     CHECK(client_send(&client, all, n));
     CHECK(client_read(&client, got, n));
     CHECK_MEM(got, all, n);
-    CHECK_INT(engine.requests, 20);
-    CHECK_INT(engine.most_under_way, 1);
-    engine.how = ECHO;
+    CHECK_INT(seen()->requests, 20);
+    CHECK_INT(seen()->most_under_way, 1);
+    answer_by(ECHO, 0);
     CHECK(client_send(&client, all, n));
     CHECK(client_read(&client, got, n));
     CHECK_MEM(got, all, n);
@@ -116,8 +115,8 @@ TEST(a_message_as_long_as_is_taken_is_answered_and_one_byte_more_is_not)
     memcpy(head, "\x42\x00\x78\x01\x00\x10\x00\x00", 8); /* 1 MiB of value, and 8 bytes before it */
     CHECK(client_send(&client, head, 8));
     CHECK(client_read(&client, got, 8));
-    CHECK_INT(engine.message_n, 8);
-    CHECK_MEM(engine.message, head, 8);
+    CHECK_INT(seen()->message_n, 8);
+    CHECK_MEM(seen()->message, head, 8);
     CHECK(client_ended(&client));
     hang_up(&client);
     door_close(&door);
@@ -141,11 +140,11 @@ TEST(lengths_beyond_all_bounds_are_told_in_kmip_and_end_the_connection)
         CHECK(client_send(&client, message, sizeof message));
         CHECK(client_read(&client, got, 8));
         CHECK_MEM(got, message, 8);
-        CHECK_INT(engine.message_n, 8);
+        CHECK_INT(seen()->message_n, 8);
         CHECK(client_ended(&client));
         hang_up(&client);
     }
-    CHECK_INT(engine.requests, KLM_COUNT(lengths));
+    CHECK_INT(seen()->requests, KLM_COUNT(lengths));
     CHECK(times_said("KLM1908W") > 0);
     CHECK(times_said("a message that is too long") > 0);
     door_close(&door);
@@ -188,7 +187,7 @@ TEST(half_a_message_and_then_silence_ends_at_the_deadline)
     CHECK(client_send(&client, message, 8));
     CHECK(client_ended(&client));
     CHECK(klm_clock_mono_ms() - begun > 900);
-    CHECK_INT(engine.requests, 1);
+    CHECK_INT(seen()->requests, 1);
     CHECK(STAYS(&steady)); /* it was silent as long, between messages */
     hang_up(&client);
     hang_up(&steady);
@@ -213,7 +212,7 @@ TEST(a_byte_now_and_then_gains_no_time)
     took = klm_clock_mono_ms() - begun;
     CHECK(client_ended(&client));
     CHECK(took < 3000 * slowness());
-    CHECK_INT(engine.requests, 0);
+    CHECK_INT(seen()->requests, 0);
     hang_up(&client);
     door_close(&door);
 }
@@ -224,8 +223,7 @@ TEST(a_request_may_take_longer_than_any_deadline_of_the_client)
     struct client client;
 
     door_start(&door, "patience", "TransportListener.message.timeout=1\n");
-    engine.how = LATER;
-    engine.later_ms = 1500;
+    answer_by(LATER, 1500);
     client = dial(door.ttlv, NULL);
     CHECK(STAYS(&client));
     hang_up(&client);
@@ -262,7 +260,7 @@ TEST(an_answer_that_is_the_last_closes_behind_it)
     uint8_t two[48], got[24];
 
     door_start(&door, "last", "");
-    engine.how = LAST;
+    answer_by(LAST, 0);
     client = dial(door.ttlv, NULL);
     (void)message_of(two, 16, 1);
     (void)message_of(two + 24, 16, 2);
@@ -270,7 +268,7 @@ TEST(an_answer_that_is_the_last_closes_behind_it)
     CHECK(client_read(&client, got, 24));
     CHECK_MEM(got, two, 24);
     CHECK(client_ended(&client));
-    CHECK_INT(engine.requests, 1);
+    CHECK_INT(seen()->requests, 1);
     hang_up(&client);
     door_close(&door);
 }
@@ -282,7 +280,7 @@ TEST(no_answer_closes_the_connection)
     uint8_t message[24];
 
     door_start(&door, "nothing", "");
-    engine.how = NOTHING;
+    answer_by(NOTHING, 0);
     client = dial(door.ttlv, NULL);
     CHECK(client_send(&client, message, message_of(message, 16, 1)));
     CHECK(client_ended(&client));
@@ -297,14 +295,14 @@ TEST(a_client_that_goes_while_the_engine_works_harms_nobody)
     uint8_t message[24];
 
     door_start(&door, "gone", "TransportListener.message.timeout=1\n");
-    engine.how = NEVER;
+    answer_by(NEVER, 0);
     client = dial(door.ttlv, NULL);
     CHECK(client_send(&client, message, message_of(message, 16, 1)));
-    WAIT_FOR(engine.waits, 5)
+    WAIT_FOR(seen()->waits, 5)
     {
     }
     hang_up(&client);
-    engine.how = ECHO;
+    answer_by(ECHO, 0);
     other = dial(door.ttlv, NULL);
     CHECK(STAYS(&other));
     on_loop(&door, do_answer);
@@ -326,10 +324,10 @@ TEST(a_drain_answers_what_is_under_way_and_closes_the_idle)
     door_start(&door, "drain", "");
     idle = dial(door.ttlv, NULL);
     CHECK(STAYS(&idle));
-    engine.how = NEVER;
+    answer_by(NEVER, 0);
     busy = dial(door.ttlv, NULL);
     CHECK(client_send(&busy, message, message_of(message, 16, 1)));
-    WAIT_FOR(engine.waits, 5)
+    WAIT_FOR(seen()->waits, 5)
     {
     }
     on_loop(&door, do_drain);
@@ -359,13 +357,13 @@ TEST(a_cut_ends_at_once_what_does_not_end_by_itself)
     uint8_t message[24];
 
     door_start(&door, "cut", "");
-    engine.how = NEVER;
+    answer_by(NEVER, 0);
     busy = dial(door.ttlv, NULL);
     CHECK(client_send(&busy, message, message_of(message, 16, 1)));
     half = dial(door.ttlv, NULL);
     CHECK(client_send(&half, message, 9));
     shaking = (struct client){.fd = tcp_to(door.ttlv)};
-    WAIT_FOR(engine.waits && info_of(&door).sessions == 3, 5)
+    WAIT_FOR(seen()->waits && info_of(&door).sessions == 3, 5)
     {
     }
     on_loop(&door, do_cut);

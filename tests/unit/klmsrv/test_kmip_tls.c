@@ -31,12 +31,12 @@ TEST(any_certificate_is_taken_and_none_is_too)
             struct self self = self_new(kinds[i], -3600, 3600);
 
             CHECK(served(door.ttlv, &self, &wish));
-            CHECK_STR(engine.fingerprint, self.fingerprint);
+            CHECK_STR(seen()->fingerprint, self.fingerprint);
             self_done(&self);
         }
         CHECK(served(door.ttlv, NULL, &wish));
-        CHECK_STR(engine.fingerprint, "");
-        CHECK_INT(engine.cert_n, 0);
+        CHECK_STR(seen()->fingerprint, "");
+        CHECK_INT(seen()->cert_n, 0);
     }
     door_close(&door);
 }
@@ -68,7 +68,7 @@ TEST(a_certificate_that_is_not_valid_today_or_weak_is_refused_with_the_reason)
             self_done(&self);
         }
     }
-    CHECK_INT(engine.requests, 0);
+    CHECK_INT(seen()->requests, 0);
     CHECK_INT(info_of(&door).failed, 6);
     door_close(&door);
     for (size_t i = 0; i < KLM_COUNT(rows); i++) {
@@ -89,7 +89,7 @@ TEST(a_certificate_is_required_where_that_is_configured)
         CHECK(served(door.ttlv, &self, &wish));
         CHECK(!served(door.ttlv, NULL, &wish));
     }
-    CHECK_INT(engine.requests, 2);
+    CHECK_INT(seen()->requests, 2);
     door_close(&door);
     self_done(&self);
 }
@@ -111,8 +111,7 @@ static void check_resumed(struct door *door, const struct self *self, const stru
     REQUIRE(one.fine);
     again.session = session_of(&one);
     again.ctx = one.ctx;
-    engine.fingerprint[0] = '\0';
-    engine.cert_n = 0;
+    forget_seen();
     shutdown(one.fd, SHUT_RDWR);
     WAIT_FOR(info_of(door).sessions == 0, 5)
     {
@@ -121,8 +120,8 @@ static void check_resumed(struct door *door, const struct self *self, const stru
     CHECK(two.fine);
     CHECK(SSL_session_reused(two.ssl));
     CHECK(STAYS(&two));
-    CHECK_STR(engine.fingerprint, self ? self->fingerprint : "");
-    CHECK_INT(engine.cert_n > 0, self != NULL);
+    CHECK_STR(seen()->fingerprint, self ? self->fingerprint : "");
+    CHECK_INT(seen()->cert_n > 0, self != NULL);
     SSL_SESSION_free(again.session);
     hang_up(&one);
     hang_up(&two);
@@ -162,11 +161,11 @@ TEST(a_certificate_that_expired_meanwhile_is_not_resumed)
 
         again.session = session_of(&one);
         again.ctx = one.ctx;
-        before = engine.requests;
+        before = seen()->requests;
         klm_clock_set(klm_clock() + (klm_time)2 * 86400 * 1000000);
         two = dial_as(door.ttlv, &self, &again);
         CHECK(!two.fine || !STAYS(&two));
-        CHECK_INT(engine.requests, before);
+        CHECK_INT(seen()->requests, before);
         klm_clock_set(0);
         SSL_SESSION_free(again.session);
         hang_up(&one);
@@ -306,7 +305,7 @@ TEST(suite_b_is_its_suites_curves_and_keys)
     CHECK(served(door.ttlv, &large, &tls12));
     CHECK(served(door.ttlv, &rsa,
                  &tls12)); /* a client cannot show a key that Suite B does not sign with */
-    CHECK_STR(engine.fingerprint, "");
+    CHECK_STR(seen()->fingerprint, "");
     door_close(&door);
 
     start_with(&door, "suiteb192", false,
@@ -388,7 +387,7 @@ TEST(a_refresh_brings_another_certificate_and_old_sessions_stay)
     CHECK(STAYS(&old));
     set_and_refresh(&door, "kmip.vendor", "Another");
     CHECK(STAYS(&old));
-    CHECK_STR(engine.vendor, "Another");
+    CHECK_STR(seen()->vendor, "Another");
     hang_up(&old);
     door_close(&door);
 }
