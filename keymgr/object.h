@@ -49,15 +49,17 @@ struct km_object_attrs {
     struct md_object object; /* answer: with the attributes asked for alone, as they are now */
 };
 
-/* Add, Modify, Set, Delete Attribute: KM_ATTR_ADD, _MODIFY, _SET, _DELETE */
+/* Add, Modify, Set, Adjust, Delete Attribute: KM_ATTR_ADD, _MODIFY, _SET, _ADJUST, _DELETE */
 struct km_attr_change {
     int version;
     const char *uid;
-    const struct kmip_node
-        *value; /* new value; Delete: names the attribute; its value counts if by_value */
+    /* New value; Adjust: names the attribute; Delete: too, or is the instance that is meant. */
+    const struct kmip_node *value;
     const struct kmip_node *current; /* 2.x: the instance that is meant (Current Attribute); NULL */
     int64_t index;                   /* 1.x: Attribute Index; -1: not given */
     bool by_reference;               /* Delete of 2.x by Attribute Reference: all instances */
+    uint32_t adjustment;             /* Adjust: KMIP_AdjustmentType_... */
+    int64_t by;                      /* and how much */
     struct md_attr attr;             /* answer: the instance, as it is or was */
 };
 
@@ -118,11 +120,15 @@ struct km_random { /* KM_RANDOM_GET, KM_RANDOM_SEED */
     int64_t taken; /* answer of seed */
 };
 
-struct
-    km_kmip_query { /* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others */
+/* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_PING, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others. */
+struct km_kmip_query {
     int version;
 };
 
+struct km_kmip_log { /* KM_KMIP_LOG */
+    int version;
+    const char *message;
+};
 /* Is Interop answered (kmip.interop)? */
 bool km_interop(const struct km_call *call);
 

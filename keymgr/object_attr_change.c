@@ -1,4 +1,4 @@
-/* Add, Modify, Set and Delete Attribute. Who may do what, and until when, stands in kmip/registry (attributes.def); each refusal has a message of its own, since versions of the protocol
+/* Add, Modify, Set, Adjust and Delete Attribute. Who may do what, and until when, stands in kmip/registry (attributes.def); each refusal has a message of its own, since versions of the protocol
  * tell them apart. */
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
@@ -287,24 +287,143 @@ klm_rc km_attr_modify_apply(struct km_call *call, struct st_change *change)
 
 /* ---- Set (KMIP 2.1, 6.1.51): add, or modify the only instance */
 
-klm_rc km_attr_set_apply(struct km_call *call, struct st_change *change)
+static klm_rc set(struct edit *edit)
 {
     struct md_attr *attr;
+
+    if (!md_attr_like(&edit->object.attrs, edit->req->value)) {
+        return add(edit);
+    }
+    if (edit->row->client_changes == KMIP_WHEN_NO || edit->vendors) {
+        return refuse(edit, KLM_E_DENIED, KLM_MSG_ATTR_READ_ONLY);
+    }
+    attr = only(edit);
+    if (!attr) {
+        return refuse(edit, KLM_E_EXISTS, KLM_MSG_ATTR_MANY);
+    }
+    KLM_TRY(in_time(edit, edit->row->client_changes, KLM_MSG_ATTR_READ_ONLY));
+    return replace(edit, attr);
+}
+
+klm_rc km_attr_set_apply(struct km_call *call, struct st_change *change)
+{
     struct edit edit;
 
     KLM_TRY(begin(&edit, call, change));
-    if (!md_attr_like(&edit.object.attrs, edit.req->value)) {
-        return add(&edit);
+    return set(&edit);
+}
+
+/* ---- Adjust (KMIP 2.1, 6.1.3): what is computed is then set */
+
+/* A type's smallest and largest number. */
+static bool within(enum kmip_type type, int64_t number)
+{
+    switch (type) {
+    case KMIP_INTEGER:
+        return number >= INT32_MIN && number <= INT32_MAX;
+    case KMIP_INTERVAL:
+        return number >= 0 && number <= UINT32_MAX;
+    default:
+        return true;
     }
-    if (edit.row->client_changes == KMIP_WHEN_NO || edit.vendors) {
-        return refuse(&edit, KLM_E_DENIED, KLM_MSG_ATTR_READ_ONLY);
+}
+
+static bool counts(enum kmip_type type)
+{
+    return type == KMIP_INTEGER || type == KMIP_LONG_INTEGER || type == KMIP_INTERVAL ||
+           type == KMIP_DATE_TIME || type == KMIP_DATE_TIME_EXTENDED;
+}
+
+/* Is the adjustment for values of the type? */
+static bool adjusts(uint32_t adjustment, enum kmip_type type)
+{
+    switch (adjustment) {
+    case KMIP_AdjustmentType_Increment:
+    case KMIP_AdjustmentType_Decrement:
+        return counts(type);
+    default:
+        return type == KMIP_INTEGER || type == KMIP_LONG_INTEGER || type == KMIP_BOOLEAN;
     }
-    attr = only(&edit);
-    if (!attr) {
+}
+
+/* False: it is beyond 64 bits. */
+static bool adjusted(const struct km_attr_change *req, enum kmip_type type, int64_t *number)
+{
+    switch (req->adjustment) {
+    case KMIP_AdjustmentType_Increment:
+        return !__builtin_add_overflow(*number, req->by, number);
+    case KMIP_AdjustmentType_Decrement:
+        return !__builtin_sub_overflow(*number, req->by, number);
+    default:
+        *number = type == KMIP_BOOLEAN ? !*number : *number;
+        return type == KMIP_BOOLEAN || !__builtin_sub_overflow(0, *number, number);
+    }
+}
+
+static klm_rc adjust_item(const struct edit *edit, struct kmip_node *item)
+{
+    if (!adjusts(edit->req->adjustment, item->type)) {
+        return refuse(edit, KLM_E_INVALID, KLM_MSG_ATTR_TYPE);
+    }
+    return adjusted(edit->req, item->type, &item->number) && within(item->type, item->number)
+               ? KLM_OK
+               : refuse(edit, KLM_E_INVALID, KLM_MSG_ATTR_RANGE);
+}
+
+/* The item with the number: the attribute's, or the value in one of a vendor. */
+static struct kmip_node *number_in(struct kmip_node *value)
+{
+    struct kmip_node *item = value;
+
+    if (value->tag == KMIP_TAG_Attribute) {
+        item = value->first;
+        while (item && item->tag != KMIP_TAG_AttributeValue) {
+            item = item->next;
+        }
+    }
+    return item;
+}
+
+/* A copy of the value that there is, or nothing of the attribute's type: a date and a vendor's attribute have to be there. */
+static klm_rc before(struct edit *edit, const struct md_attr *attr, struct kmip_node **out)
+{
+    const struct kmip_tag_row *tag = kmip_tag(edit->req->value->tag);
+
+    if (attr) {
+        return md_item_copy(attr->value, edit->call->pool, out);
+    }
+    if (!tag || tag->type == KMIP_DATE_TIME ||
+        !(counts(tag->type) || tag->type == KMIP_BOOLEAN)) {
+        return refuse(edit, KLM_E_INVALID, KLM_MSG_ATTR_TYPE);
+    }
+    *out = kmip_item(edit->call->pool, NULL, tag->code, tag->type);
+    return *out ? KLM_OK : KLM_E_NOMEM;
+}
+
+klm_rc km_attr_adjust_apply(struct km_call *call, struct st_change *change)
+{
+    struct km_attr_change *req = call->req;
+    const struct kmip_node *named = req->value; /* the apply may come twice */
+    struct kmip_node *value = NULL;
+    struct md_attr *attr;
+    struct edit edit;
+    klm_rc rc;
+
+    KLM_TRY(begin(&edit, call, change));
+    attr = md_attr_like(&edit.object.attrs, named);
+    if (attr && md_attr_next_like(&edit.object.attrs, attr)) {
         return refuse(&edit, KLM_E_EXISTS, KLM_MSG_ATTR_MANY);
     }
-    KLM_TRY(in_time(&edit, edit.row->client_changes, KLM_MSG_ATTR_READ_ONLY));
-    return replace(&edit, attr);
+    if ((attr ? edit.row->client_changes == KMIP_WHEN_NO : !(edit.row->flags & KMIP_A_CLIENT_SETS)) ||
+        edit.vendors) {
+        return refuse(&edit, KLM_E_DENIED, KLM_MSG_ATTR_READ_ONLY);
+    }
+    KLM_TRY(before(&edit, attr, &value));
+    KLM_TRY(adjust_item(&edit, number_in(value)));
+    req->value = value;
+    rc = set(&edit);
+    req->value = named;
+    return rc;
 }
 
 /* ---- Delete (KMIP 2.1, 6.1.13; 1.4, 4.16) */

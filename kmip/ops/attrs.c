@@ -1,5 +1,5 @@
-/* Get Attributes, Get Attribute List (KMIP 1.4, 4.12 and 4.13; 2.1, 6.1.20 and 6.1.21), and Add, Modify, Set and Delete Attribute (1.4, 4.14 to 4.16; 2.1, 6.1.2, 6.1.34, 6.1.51 and
- * 6.1.13). */
+/* Get Attributes, Get Attribute List (KMIP 1.4, 4.12 and 4.13; 2.1, 6.1.20 and 6.1.21), and Add, Modify, Set, Adjust and Delete Attribute (1.4, 4.14 to 4.16; 2.1, 6.1.2, 6.1.34,
+ * 6.1.51, 6.1.3 and 6.1.13). */
 #include "kmip/ops/ops_int.h"
 
 static bool v2(const struct kmop_item *item)
@@ -154,6 +154,24 @@ klm_rc kmop_attr_modify_fill(struct kmop_item *item)
         KLM_TRY(wrapped_attr(item, KMIP_TAG_CurrentAttribute, &req->current));
     }
     return read_new(item);
+}
+
+klm_rc kmop_attr_adjust_fill(struct kmop_item *item)
+{
+    struct km_attr_change *req = item->call->req;
+    const struct kmip_node *reference = kmip_child(item->payload, KMIP_TAG_AttributeReference);
+
+    KLM_TRY(begin(item));
+    if (!reference) {
+        return kmop_missing(item, KMIP_TAG_AttributeReference);
+    }
+    KLM_TRY(kmop_attr_name_in(item, reference, &req->value));
+    KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_AdjustmentType, &req->adjustment));
+    if (!kmip_value_name(KMIP_E_AdjustmentType, req->adjustment)) {
+        return kmop_bad_field(item, KMIP_TAG_AdjustmentType);
+    }
+    req->by = 1; /* KMIP 2.1, 11.1: the default */
+    return kmop_number(item, item->payload, KMIP_TAG_AdjustmentValue, &req->by);
 }
 
 /* KMIP 1.4, 11.17: no attribute with the specified name exists is Item Not Found, whether or not one could. */

@@ -1641,6 +1641,27 @@ static struct km_call *attr_set_bad(void)
     return attr(KM_ATTR_SET, "State=Active");
 }
 
+static struct km_call *adjust(uint32_t adjustment)
+{
+    struct km_call *call = object_call(&house, KM_ATTR_ADJUST, &alpha, aes);
+    struct km_attr_change *req = call->req;
+
+    req->value = item_of(call->pool, "ProtectionPeriod=1");
+    req->adjustment = adjustment;
+    req->by = 1;
+    return run_it(call);
+}
+
+static struct km_call *attr_adjust_ok(void)
+{
+    return adjust(KMIP_AdjustmentType_Increment);
+}
+
+static struct km_call *attr_adjust_bad(void)
+{
+    return adjust(KMIP_AdjustmentType_Negate);
+}
+
 static struct km_call *attr_delete_ok(void)
 {
     return attr(KM_ATTR_DELETE, "Comment='three'");
@@ -1907,6 +1928,31 @@ static struct km_call *discover_ok(void)
     return about(KM_KMIP_DISCOVER, NULL);
 }
 
+static struct km_call *ping_ok(void)
+{
+    return about(KM_KMIP_PING, NULL);
+}
+
+static struct km_call *log_line(size_t n)
+{
+    struct km_call *call = object_call(&house, KM_KMIP_LOG, &alpha, NULL);
+    char *text = klm_pool_alloc(call->pool, n + 1);
+
+    memset(text, 'x', n);
+    ((struct km_kmip_log *)call->req)->message = text;
+    return run_it(call);
+}
+
+static struct km_call *log_ok(void)
+{
+    return log_line(512);
+}
+
+static struct km_call *log_bad(void)
+{
+    return log_line(513);
+}
+
 static struct km_call *interop_ok(void)
 {
     return about(KM_KMIP_INTEROP, NULL);
@@ -2045,6 +2091,7 @@ static const struct row {
     {KM_ATTR_ADD, attr_add_ok, attr_add_ok, NULL},
     {KM_ATTR_MODIFY, attr_modify_ok, attr_modify_bad, NULL},
     {KM_ATTR_SET, attr_set_ok, attr_set_bad, NULL},
+    {KM_ATTR_ADJUST, attr_adjust_ok, attr_adjust_bad, NULL},
     {KM_ATTR_DELETE, attr_delete_ok, attr_delete_ok, NULL},
     {KM_OBJECT_LOCATE, locate_ok, locate_bad, NULL},
     {KM_OBJECT_CHECK, object_check_ok, object_check_bad, NULL},
@@ -2071,6 +2118,8 @@ static const struct row {
     {KM_KMIP_QUERY, query_ok, NULL, "it has no parameter"},
     {KM_KMIP_DISCOVER, discover_ok, NULL, "it has no parameter"},
     {KM_KMIP_INTEROP, interop_ok, interop_bad, NULL},
+    {KM_KMIP_LOG, log_ok, log_bad, NULL},
+    {KM_KMIP_PING, ping_ok, NULL, "it has no parameter"},
     {KM_MASTER_REWRAP, rewrap_ok, rewrap_bad, NULL},
     {KM_MASTER_REQUEST, change_request_ok, change_request_bad, NULL},
     {KM_MASTER_CONFIRM, confirm_ok, confirm_bad, NULL},
@@ -2222,7 +2271,7 @@ static struct km_call *refused(enum km_verb_id verb)
 /* What is spoken here anyone may ask, and is told. */
 static bool for_all(int id)
 {
-    return id == KM_KMIP_QUERY || id == KM_KMIP_DISCOVER;
+    return id == KM_KMIP_QUERY || id == KM_KMIP_DISCOVER || id == KM_KMIP_PING;
 }
 
 TEST(every_verb_that_is_refused_leaves_its_event)

@@ -595,6 +595,75 @@ TEST(set_is_no_operation_of_1_x)
     EXPECT_OF(key, V14, "SetAttribute{" ON "}", "OperationFailed(OperationNotSupported)\n");
 }
 
+/* ---- Adjusting */
+
+#define VENDOR_N(value)                                                                            \
+    "Attribute{VendorIdentification='tc' AttributeName='n' AttributeValue" value "}"
+#define ADJUST(reference, type, by)                                                                \
+    "AdjustAttribute{" ON "AttributeReference" reference " AdjustmentType=" type " " by "}"
+#define TO_N "{VendorIdentification='tc' AttributeName='n'}"
+
+TEST(numbers_intervals_and_dates_are_counted_up_and_down_and_truth_is_turned)
+{
+    const size_t key = fresh_key("ActivationDate=NOW+100 Sensitive=true " VENDOR_N(":Integer=5"));
+
+    EXPECT_OF(key, V21, ADJUST(TO_N, "Increment", ""), "AdjustAttribute Success{" IS "}\n");
+    EXPECT_OF(key, V21, ADJUST(TO_N, "Decrement", "AdjustmentValue=10"),
+              "AdjustAttribute Success{" IS "}\n");
+    EXPECT_OF(key, V20, ADJUST(TO_N, "Negate", ""), "AdjustAttribute Success{" IS "}\n");
+    EXPECT_OF(key, V21, ADJUST("=ActivationDate", "Increment", "AdjustmentValue=20"),
+              "AdjustAttribute Success{" IS "}\n");
+    EXPECT_OF(key, V21, ADJUST("=Sensitive", "Negate", ""), "AdjustAttribute Success{" IS "}\n");
+    EXPECT_OF(key, V21, ADJUST("=ProtectionPeriod", "Increment", "AdjustmentValue=60"),
+              "AdjustAttribute Success{" IS "}\n"); /* not there: 0 */
+    EXPECT_OF(key, V21, ADJUST("=QuantumSafe", "Negate", ""),
+              "AdjustAttribute Success{" IS "}\n"); /* not there: false */
+    EXPECT_OF(key, V21,
+              "GetAttributes{" ON "AttributeReference" TO_N " AttributeReference=ActivationDate "
+              "AttributeReference=Sensitive AttributeReference=AlwaysSensitive "
+              "AttributeReference=ProtectionPeriod AttributeReference=QuantumSafe}",
+              "GetAttributes Success{" ON "Attributes{" VENDOR_N(":Integer=4") " "
+              "ActivationDate=NOW+120 Sensitive=false AlwaysSensitive=false ProtectionPeriod=60 "
+              "QuantumSafe=true}}\n");
+    EXPECT_OF(key, V21, ADJUST("=ActivationDate", "Decrement", "AdjustmentValue=1000"),
+              "AdjustAttribute Success{" IS "}\n");
+    EXPECT_OF(key, V21, "GetAttributes{" ON "AttributeReference=State}",
+              "GetAttributes Success{" ON "Attributes{State=Active}}\n");
+}
+
+TEST(what_cannot_be_adjusted_is_refused)
+{
+    const size_t key = fresh_key("Comment='c' ActivationDate=NOW ProtectionPeriod=1 " VENDOR_N(
+        ":Integer=2147483647") " Attribute{VendorIdentification='tc' AttributeName='l' "
+                               "AttributeValue:LongInteger=-9223372036854775808} "
+                               "ObjectGroup='a' ObjectGroup='b'");
+#define REFUSED_AS(reason) "AdjustAttribute OperationFailed(" reason ")\n"
+
+    EXPECT_OF(key, V21, ADJUST(TO_N, "Increment", ""), REFUSED_AS("NumericRange"));
+    EXPECT_OF(key, V21, ADJUST("=ProtectionPeriod", "Decrement", "AdjustmentValue=2"),
+              REFUSED_AS("NumericRange"));
+    EXPECT_OF(key, V21,
+              ADJUST("{VendorIdentification='tc' AttributeName='l'}", "Negate", ""),
+              REFUSED_AS("NumericRange"));
+    EXPECT_OF(key, V21,
+              ADJUST("{VendorIdentification='tc' AttributeName='l'}", "Decrement", ""),
+              REFUSED_AS("NumericRange"));
+    EXPECT_OF(key, V21, ADJUST("=Comment", "Increment", ""), REFUSED_AS("InvalidDataType"));
+    EXPECT_OF(key, V21, ADJUST("=ProtectionPeriod", "Negate", ""), REFUSED_AS("InvalidDataType"));
+    EXPECT_OF(key, V21, ADJUST("=DeactivationDate", "Increment", ""), REFUSED_AS("InvalidDataType"));
+    EXPECT_OF(key, V21, ADJUST("{VendorIdentification='tc' AttributeName='none'}", "Increment", ""),
+              REFUSED_AS("InvalidDataType"));
+    EXPECT_OF(key, V21, ADJUST("=ObjectGroup", "Increment", ""), REFUSED_AS("MultiValuedAttribute"));
+    EXPECT_OF(key, V21, ADJUST("=InitialDate", "Increment", ""), REFUSED_AS("ReadOnlyAttribute"));
+    EXPECT_OF(key, V21, ADJUST("=ArchiveDate", "Increment", ""), REFUSED_AS("ReadOnlyAttribute"));
+    EXPECT_OF(key, V21, ADJUST("=ActivationDate", "Increment", ""),
+              REFUSED_AS("WrongKeyLifecycleState"));
+    EXPECT_OF(key, V21, ADJUST("=KeyBlock", "Increment", ""), REFUSED_AS("InvalidAttribute"));
+    EXPECT_OF(key, V21, ADJUST("=Comment", "0x00000077", ""), REFUSED_AS("InvalidField"));
+    EXPECT_OF(key, V21, "AdjustAttribute{" ON "AdjustmentType=Increment}",
+              REFUSED_AS("InvalidMessage"));
+}
+
 /* ---- Deleting */
 
 TEST(delete_takes_the_instance_that_is_meant_or_all_by_reference)

@@ -1,0 +1,56 @@
+/* Log and Ping (KMIP 2.1, 6.1.29 and 6.1.36). */
+#include "kmip/ops/ops_rig.h"
+
+#define V14 KMIP_V(1, 4)
+#define V20 KMIP_V(2, 0)
+#define V21 KMIP_V(2, 1)
+
+static struct rig rig;
+
+static void serving(void)
+{
+    if (!rig.house.server) {
+        rig_open(&rig, "small", "");
+    }
+}
+
+TEST(a_line_of_a_client_stands_in_the_audit_log)
+{
+    serving();
+    RIG_EXPECT(&rig, V21, "Log{LogMessage='Registered a symmetric key.'}", "Log Success{}\n");
+    CHECK_INT(events(&rig.house, "kmip-log", SMF_SUCCESS, NULL, "Registered a symmetric key."), 1);
+    RIG_EXPECT(&rig, V20, "Log{LogMessage=''}", "Log Success{}\n");
+}
+
+TEST(a_line_is_as_long_as_a_field_and_not_one_character_longer)
+{
+    char items[1024];
+
+    serving();
+    for (int n = 512; n <= 513; n++) {
+        snprintf(items, sizeof items, "Log{LogMessage='%0*d'}", n, 7);
+        RIG_EXPECT(&rig, V21, items,
+                   n == 512 ? "Log Success{}\n" : "Log OperationFailed(InvalidField)\n");
+    }
+    RIG_EXPECT(&rig, V21, "Log{}", "Log OperationFailed(InvalidMessage)\n");
+    RIG_EXPECT(&rig, V21, "Log{LogMessage:Integer=1}", "Log OperationFailed(InvalidField)\n");
+}
+
+TEST(strangers_write_no_lines_but_may_ask_whether_the_server_is_there)
+{
+    serving();
+    RIG_EXPECT(&rig, V21, "Ping{}", "Ping Success{}\n");
+    rig.who = &rig.stranger;
+    RIG_EXPECT(&rig, V21, "Ping{}", "Ping Success{}\n");
+    RIG_EXPECT(&rig, V21, "Log{LogMessage='x'}",
+               "Log OperationFailed(AuthenticationNotSuccessful)\n");
+    rig.who = &rig.mine;
+    CHECK(strstr(rig_ask(&rig, V20, "Ping{}"), "OperationNotSupported") != NULL); /* since 2.1 */
+    CHECK(strstr(rig_ask(&rig, V14, "Log{LogMessage='x'}"), "OperationNotSupported") != NULL);
+}
+
+TEST(the_server_ends)
+{
+    serving();
+    rig_close(&rig);
+}
