@@ -243,10 +243,17 @@ static const struct {
     {KMIP_QueryFunction_QueryStorageProtectionMasks, storage},
 };
 
+/* Who is no client learns what is spoken here, and nothing of the server itself. */
+static bool may_know(const struct kmop_item *item, uint32_t function)
+{
+    return item->msg->registered || function == KMIP_QueryFunction_QueryOperations ||
+           function == KMIP_QueryFunction_QueryObjects;
+}
+
 klm_rc kmop_query_answer(struct kmop_item *item, struct kmip_node *payload)
 {
     for (size_t i = 0; i < KLM_COUNT(functions); i++) {
-        if (asked(item, functions[i].function) &&
+        if (asked(item, functions[i].function) && may_know(item, functions[i].function) &&
             kmip_value_known(KMIP_E_QueryFunction, functions[i].function, item->msg->version)) {
             KLM_TRY(functions[i].answer(item, payload));
         }

@@ -190,13 +190,15 @@ TEST(profiles_are_those_whose_operations_are_here)
            says(V21, "QueryOperations", "Operation=Hash")));
 }
 
-TEST(a_stranger_is_told_what_is_here)
+TEST(a_stranger_is_told_what_is_spoken_here_and_nothing_of_the_server)
 {
     serving();
     rig.who = &rig.stranger;
     CHECK(says(V21, "QueryOperations", "Query Success{Operation="));
+    CHECK(!says(V21, "QueryServerInformation", "ServerInformation"));
     rig.who = NULL;
-    CHECK(says(V10, "QueryServerInformation", "Query Success{VendorIdentification="));
+    CHECK(says(V10, "QueryServerInformation", "Query Success{"));
+    CHECK(!says(V10, "QueryServerInformation", "VendorIdentification"));
     rig.who = &rig.mine;
 }
 
