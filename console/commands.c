@@ -392,7 +392,7 @@ static void con_help(struct con_run *run, const struct command *command, const c
             con_line(run, klm_pool_printf(run->pool, "  %s", one->help));
         } else if (!one) {
             con_line(run,
-                     klm_pool_printf(run->pool, "%-18s%s", commands[i].name, commands[i].help));
+                     klm_pool_printf(run->pool, "%-20s%s", commands[i].name, commands[i].help));
         }
     }
     if (!one) {

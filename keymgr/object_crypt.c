@@ -8,20 +8,25 @@
 /* What an operation asks of its key. */
 struct use {
     enum kr_stream_op op;
-    uint32_t mask; /* Cryptographic Usage Mask */
-    bool
-        protects; /* Active keys only, before Protect Stop Date; and it counts against Usage Limits */
+    uint32_t mask;    /* Cryptographic Usage Mask */
+    unsigned objects; /* KMIP_FOR: which types of objects can do it */
+    bool protects;    /* Active keys only, before Protect Stop Date; and it counts against Usage Limits */
 };
+
+#define SYMMETRIC KMIP_FOR(KMIP_ObjectType_SymmetricKey)
+#define PUBLIC (KMIP_FOR(KMIP_ObjectType_PublicKey) | KMIP_FOR(KMIP_ObjectType_Certificate))
+#define PRIVATE KMIP_FOR(KMIP_ObjectType_PrivateKey)
+#define SECRETS (SYMMETRIC | KMIP_FOR(KMIP_ObjectType_SecretData))
 
 static const struct use *use_of(enum km_verb_id id)
 {
     static const struct use uses[] = {
-        {KR_STREAM_ENCRYPT, KMIP_CryptographicUsageMask_Encrypt, true},
-        {KR_STREAM_DECRYPT, KMIP_CryptographicUsageMask_Decrypt, false},
-        {KR_STREAM_SIGN, KMIP_CryptographicUsageMask_Sign, true},
-        {KR_STREAM_VERIFY, KMIP_CryptographicUsageMask_Verify, false},
-        {KR_STREAM_MAC, KMIP_CryptographicUsageMask_MACGenerate, true},
-        {KR_STREAM_MAC_VERIFY, KMIP_CryptographicUsageMask_MACVerify, false},
+        {KR_STREAM_ENCRYPT, KMIP_CryptographicUsageMask_Encrypt, SYMMETRIC | PUBLIC, true},
+        {KR_STREAM_DECRYPT, KMIP_CryptographicUsageMask_Decrypt, SYMMETRIC | PRIVATE, false},
+        {KR_STREAM_SIGN, KMIP_CryptographicUsageMask_Sign, PRIVATE, true},
+        {KR_STREAM_VERIFY, KMIP_CryptographicUsageMask_Verify, PUBLIC | PRIVATE, false},
+        {KR_STREAM_MAC, KMIP_CryptographicUsageMask_MACGenerate, SECRETS, true},
+        {KR_STREAM_MAC_VERIFY, KMIP_CryptographicUsageMask_MACVerify, SECRETS, false},
     };
 
     return &uses[id - KM_OBJECT_ENCRYPT];
@@ -60,7 +65,7 @@ static klm_rc check_use(struct km_call *call, const struct use *use, const struc
 {
     const int64_t mask = md_attr_number(&key->attrs, KMIP_TAG_CryptographicUsageMask, 0);
 
-    if (key->type == KMIP_ObjectType_Template || key->type == KMIP_ObjectType_OpaqueObject) {
+    if (!(use->objects & KMIP_FOR(key->type))) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CRYPT_NO_KEY, key->uid);
     }
     KLM_TRY(km_object_usable(call, key));

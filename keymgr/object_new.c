@@ -118,7 +118,8 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
     if (call->id != KM_OBJECT_REGISTER) {
         KLM_TRY(set_default(object, KMIP_TAG_OriginalCreationDate, now));
     }
-    KLM_TRY(md_attr_set_number(&object->attrs, KMIP_TAG_Fresh, true));
+    KLM_TRY(
+        set_default(object, KMIP_TAG_Fresh, true)); /* 2.1, 4.24: a client may say that it is not */
     return md_attr_set_number(&object->attrs, KMIP_TAG_State, first_state(&object->attrs, now));
 }
 

@@ -124,6 +124,7 @@ klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, stru
     }
     *own = all;
     KLM_TRY(move_dates(call, old, own));
+    KLM_TRY(km_dates_check(call, own)); /* those given with those taken over */
     return whole_limits(call, own);
 }
 

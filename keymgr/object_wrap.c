@@ -169,12 +169,15 @@ static klm_rc describe(struct wrap *wrap, struct kmip_node *block)
     struct klm_pool *pool = wrap->call->pool;
     struct kmip_node *data = kmip_structure(pool, block, KMIP_TAG_KeyWrappingData), *info;
     struct kmip_node *copy = NULL;
+    const char *uid = klm_pool_str(pool, wrap->with_object.uid); /* the answer outlives this */
 
+    if (!uid) {
+        return KLM_E_NOMEM;
+    }
     kmip_put_number(pool, data, KMIP_TAG_WrappingMethod, KMIP_ENUMERATION,
                     KMIP_WrappingMethod_Encrypt);
     info = kmip_structure(pool, data, KMIP_TAG_EncryptionKeyInformation);
-    kmip_put_bytes(pool, info, KMIP_TAG_UniqueIdentifier, KMIP_TEXT,
-                   klm_slice_str(wrap->with_object.uid));
+    kmip_put_bytes(pool, info, KMIP_TAG_UniqueIdentifier, KMIP_TEXT, klm_slice_str(uid));
     if (wrap->parameters) {
         KLM_TRY(md_item_copy(wrap->parameters, pool, &copy));
         copy->next = NULL;

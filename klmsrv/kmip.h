@@ -1,4 +1,4 @@
-/* Inside of the sessions of KMIP clients: what kmip.c (the set, its ports and limits), kmip_session.c (one session), kmip_audit.c (what is said and recorded) and
+/* Inside of the sessions of KMIP clients: what kmip.c (the set and its ports), kmip_admit.c (its limits), kmip_session.c (one session), kmip_audit.c (what is said and recorded) and
  * kmip_tls.c (the TLS context) share. */
 #ifndef KLMSRV_KMIP_H
 #define KLMSRV_KMIP_H
@@ -60,7 +60,8 @@ struct srv_kmip {
     struct km_server *server;
     struct klm_loop *loop;
     struct srv_kmip_engine engine;
-    struct klm_tls_ctx *tls; /* NULL: clients cannot be served */
+    struct klm_tls_ctx *tls;     /* NULL: clients cannot be served */
+    struct klm_workers *workers; /* for handshakes; NULL: those of the server */
     struct srv_listener *ttlv, *http;
     struct srv_kmip_settings *settings;
     struct srv_peers *peers;
@@ -96,9 +97,13 @@ extern const struct klm_stream_owner srv_kmip_owner; /* its arg is set per sessi
 /* Close: at once, or behind the answer that is under way. */
 void srv_kmip_end(struct srv_kmip_session *session, enum srv_kmip_end end);
 
-/* ---- kmip.c */
+/* ---- kmip_admit.c */
 /* The handshake ended, either way: it no longer counts as one. */
 void srv_kmip_shaken(struct srv_kmip_session *session);
+/* Nor does the connection. */
+void srv_kmip_uncount(struct srv_kmip_session *session);
+
+/* ---- kmip.c */
 /* Would the set's context take the certificate of this session? For sessions that were resumed. */
 klm_rc srv_kmip_recheck(struct srv_kmip_session *session, const char **words) KLM_MUST_USE;
 /* Count the bytes that the session holds now. KLM_E_LIMIT: all sessions together hold too many. */

@@ -6,6 +6,7 @@
 #include "kmip/codec/ttlv.h"
 #include "kmip/codec/xml.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -148,10 +149,12 @@ static klm_rc read_to(struct cf_link *link, struct klm_buf *buf, size_t n, char 
         if (!room) {
             return say(why, KLM_E_LIMIT, "the answer is too long");
         }
+        errno = 0;
         if (SSL_read_ex(link->ssl, room, n - buf->n, &got) != 1) {
             return say(why, KLM_E_IO,
-                       buf->n ? "the server broke off in the middle of an answer"
-                              : "the server closed, or said nothing in time");
+                       errno == EAGAIN ? "the server said nothing in time"
+                       : buf->n        ? "the server broke off in the middle of an answer"
+                                       : "the server closed the connection");
         }
         buf->n += got;
     }

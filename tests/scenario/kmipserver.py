@@ -32,7 +32,7 @@ class KmipServer(Server):
         return int(self.value("KMIPListener.https.port"))
 
     def ports(self):
-        return self.set(f"KMIPListener.ssl.port={free_port()}", f"KMIPListener.https.port={free_port()}")
+        return self.set("KMIPListener.ssl.host=127.0.0.1", f"KMIPListener.ssl.port={free_port()}", f"KMIPListener.https.port={free_port()}")
 
     def path(self, name):
         return f"{self.home}/kmip/{name}"

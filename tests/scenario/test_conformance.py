@@ -93,7 +93,7 @@ def a_server_that_breaks_off_or_sends_no_ttlv_fails_the_case():
             raise OSError
 
         out, _ = play(folder, VECTORS[0], leave, status=1)
-        expect("the server closed" in out, out)
+        expect("the server closed the connection" in out, out)
         out, _ = play(folder, VECTORS[0], lambda _n, answer: Item("ResponseMessage", INTEGER, 1), status=1)
         expect("no TTLV message" in out, out)
 

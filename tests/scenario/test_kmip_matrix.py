@@ -63,7 +63,6 @@ REQUESTS = {
     "GetAttributeList": lambda kind, version: [],
     "Activate": lambda kind, version: [],
     "Destroy": lambda kind, version: [],
-    "Export": lambda kind, version: [],
     "ReKey": lambda kind, version: [],
     "ReKeyKeyPair": lambda kind, version: [],
     "Revoke": lambda kind, version: [COMPROMISED],
@@ -102,7 +101,6 @@ RULES = {
     "GetAttributes": ((1, 0), ALL, STATES, None, None, None, None, None),
     "GetAttributeList": ((1, 0), ALL, STATES, None, None, None, None, None),
     "AddAttribute": ((1, 0), ALL, LIVE, None, None, None, None, None),
-    "Export": ((1, 4), ALL, LIVE, None, None, None, None, None),
     "Activate": ((1, 0), CRYPTOGRAPHIC, ["PreActive"], None, ("IllegalOperation", "InvalidObjectType"), STATE, None, (DENIED, "WrongKeyLifecycleState ObjectDestroyed")),
     "Revoke": ((1, 0), CRYPTOGRAPHIC, ["PreActive", "Active", "Deactivated", "Destroyed"], None, ("IllegalOperation", "InvalidObjectType"), None, None, None),
     "Destroy": ((1, 0), ALL, ["PreActive", "Deactivated", "Compromised"], None, None, STATE, None, (DENIED, "ObjectDestroyed")),
@@ -389,7 +387,7 @@ def a_stranger_gets_nothing_and_learns_nothing():
 @test
 def operations_that_a_version_does_not_have_are_not_supported_in_it():
     with SITE.started() as server:
-        for operation, first in (("DiscoverVersions", (1, 1)), ("Encrypt", (1, 2)), ("Hash", (1, 2)), ("Export", (1, 4)), ("SetAttribute", (2, 0))):
+        for operation, first in (("DiscoverVersions", (1, 1)), ("Encrypt", (1, 2)), ("Hash", (1, 2)), ("SetAttribute", (2, 0))):
             for version in ((1, 0), (1, 1), (1, 3), (1, 4), (2, 0)):
                 if version < first:
                     with server.client("alice", version=version) as client:
