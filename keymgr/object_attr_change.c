@@ -392,8 +392,7 @@ static klm_rc before(struct edit *edit, const struct md_attr *attr, struct kmip_
     if (attr) {
         return md_item_copy(attr->value, edit->call->pool, out);
     }
-    if (!tag || tag->type == KMIP_DATE_TIME ||
-        !(counts(tag->type) || tag->type == KMIP_BOOLEAN)) {
+    if (!tag || tag->type == KMIP_DATE_TIME || !(counts(tag->type) || tag->type == KMIP_BOOLEAN)) {
         return refuse(edit, KLM_E_INVALID, KLM_MSG_ATTR_TYPE);
     }
     *out = kmip_item(edit->call->pool, NULL, tag->code, tag->type);
@@ -414,7 +413,8 @@ klm_rc km_attr_adjust_apply(struct km_call *call, struct st_change *change)
     if (attr && md_attr_next_like(&edit.object.attrs, attr)) {
         return refuse(&edit, KLM_E_EXISTS, KLM_MSG_ATTR_MANY);
     }
-    if ((attr ? edit.row->client_changes == KMIP_WHEN_NO : !(edit.row->flags & KMIP_A_CLIENT_SETS)) ||
+    if ((attr ? edit.row->client_changes == KMIP_WHEN_NO
+              : !(edit.row->flags & KMIP_A_CLIENT_SETS)) ||
         edit.vendors) {
         return refuse(&edit, KLM_E_DENIED, KLM_MSG_ATTR_READ_ONLY);
     }

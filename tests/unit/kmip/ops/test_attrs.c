@@ -622,9 +622,11 @@ TEST(numbers_intervals_and_dates_are_counted_up_and_down_and_truth_is_turned)
               "GetAttributes{" ON "AttributeReference" TO_N " AttributeReference=ActivationDate "
               "AttributeReference=Sensitive AttributeReference=AlwaysSensitive "
               "AttributeReference=ProtectionPeriod AttributeReference=QuantumSafe}",
-              "GetAttributes Success{" ON "Attributes{" VENDOR_N(":Integer=4") " "
-              "ActivationDate=NOW+120 Sensitive=false AlwaysSensitive=false ProtectionPeriod=60 "
-              "QuantumSafe=true}}\n");
+              "GetAttributes Success{" ON
+              "Attributes{" VENDOR_N(":Integer=4") " "
+                                                   "ActivationDate=NOW+120 Sensitive=false "
+                                                   "AlwaysSensitive=false ProtectionPeriod=60 "
+                                                   "QuantumSafe=true}}\n");
     EXPECT_OF(key, V21, ADJUST("=ActivationDate", "Decrement", "AdjustmentValue=1000"),
               "AdjustAttribute Success{" IS "}\n");
     EXPECT_OF(key, V21, "GetAttributes{" ON "AttributeReference=State}",
@@ -642,18 +644,18 @@ TEST(what_cannot_be_adjusted_is_refused)
     EXPECT_OF(key, V21, ADJUST(TO_N, "Increment", ""), REFUSED_AS("NumericRange"));
     EXPECT_OF(key, V21, ADJUST("=ProtectionPeriod", "Decrement", "AdjustmentValue=2"),
               REFUSED_AS("NumericRange"));
-    EXPECT_OF(key, V21,
-              ADJUST("{VendorIdentification='tc' AttributeName='l'}", "Negate", ""),
+    EXPECT_OF(key, V21, ADJUST("{VendorIdentification='tc' AttributeName='l'}", "Negate", ""),
               REFUSED_AS("NumericRange"));
-    EXPECT_OF(key, V21,
-              ADJUST("{VendorIdentification='tc' AttributeName='l'}", "Decrement", ""),
+    EXPECT_OF(key, V21, ADJUST("{VendorIdentification='tc' AttributeName='l'}", "Decrement", ""),
               REFUSED_AS("NumericRange"));
     EXPECT_OF(key, V21, ADJUST("=Comment", "Increment", ""), REFUSED_AS("InvalidDataType"));
     EXPECT_OF(key, V21, ADJUST("=ProtectionPeriod", "Negate", ""), REFUSED_AS("InvalidDataType"));
-    EXPECT_OF(key, V21, ADJUST("=DeactivationDate", "Increment", ""), REFUSED_AS("InvalidDataType"));
+    EXPECT_OF(key, V21, ADJUST("=DeactivationDate", "Increment", ""),
+              REFUSED_AS("InvalidDataType"));
     EXPECT_OF(key, V21, ADJUST("{VendorIdentification='tc' AttributeName='none'}", "Increment", ""),
               REFUSED_AS("InvalidDataType"));
-    EXPECT_OF(key, V21, ADJUST("=ObjectGroup", "Increment", ""), REFUSED_AS("MultiValuedAttribute"));
+    EXPECT_OF(key, V21, ADJUST("=ObjectGroup", "Increment", ""),
+              REFUSED_AS("MultiValuedAttribute"));
     EXPECT_OF(key, V21, ADJUST("=InitialDate", "Increment", ""), REFUSED_AS("ReadOnlyAttribute"));
     EXPECT_OF(key, V21, ADJUST("=ArchiveDate", "Increment", ""), REFUSED_AS("ReadOnlyAttribute"));
     EXPECT_OF(key, V21, ADJUST("=ActivationDate", "Increment", ""),

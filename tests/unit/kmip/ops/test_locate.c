@@ -162,14 +162,14 @@ TEST(one_that_is_found_is_meant_by_later_items_and_of_several_none)
                    "State", ":Enumeration=Active") "}\n");
     RIG_EXPECT(
         &rig, V14, "Locate{" A1("x-Group", "='five'") "} GetAttributes{AttributeName='State'}",
-        "Locate Success{" U("1") " " U("2") "}\nGetAttributes OperationFailed(ItemNotFound)\n");
+        "Locate Success{" U("2") " " U("1") "}\nGetAttributes OperationFailed(ItemNotFound)\n");
     RIG_EXPECT(&rig, V21, "Locate{Attributes{Name" NAME("nobody") "}} GetAttributes{}",
                "Locate Success{}\nGetAttributes OperationFailed(ObjectNotFound)\n");
     RIG_EXPECT(
         &rig, V14,
         "Locate{MaximumItems=1 " A1("x-Group", "='five'") "} GetAttributes{AttributeName='State'}",
-        "Locate Success{" U("1") "}\nGetAttributes Success{" U("1") " " A1(
-            "State", ":Enumeration=PreActive") "}\n");
+        "Locate Success{" U("2") "}\nGetAttributes Success{" U("2") " " A1(
+            "State", ":Enumeration=Active") "}\n");
 }
 
 TEST(objects_of_other_groups_are_not_found)
