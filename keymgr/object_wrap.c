@@ -81,12 +81,12 @@ static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmi
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_WRAP_NO_KEY, uid);
     }
     KLM_TRY(km_object_usable(call, with));
-    if (md_object_state(with, klm_clock()) != KMIP_State_Active) { /* wrapping protects */
-        return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_STATE, uid, "Active");
-    }
     if (!(md_attr_number(&with->attrs, KMIP_TAG_CryptographicUsageMask, 0) &
           KMIP_CryptographicUsageMask_WrapKey)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_WRAP_MASK, uid);
+    }
+    if (md_object_state(with, klm_clock()) != KMIP_State_Active) { /* wrapping protects */
+        return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_STATE, uid, "Active");
     }
     return km_object_material(call, view, with, &wrap->with);
 }

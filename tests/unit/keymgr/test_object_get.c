@@ -7,6 +7,7 @@ static struct house house;
 static const uint8_t plain[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
                                   0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
 /* RFC 3394, 4.1: what the key of it wraps these 16 bytes to */
+#define IN_USE "ActivationDate=NOW-60"
 #define KEK "000102030405060708090A0B0C0D0E0F"
 static const uint8_t kek[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static const uint8_t rfc3394[24] = {0x1f, 0xa6, 0x8b, 0x0a, 0x81, 0x12, 0xb4, 0x47,
@@ -156,7 +157,7 @@ TEST(a_key_is_wrapped_as_rfc_3394_has_it)
     uint8_t out[32];
 
     opened();
-    const char *with = registered(KEK, "");
+    const char *with = registered(KEK, IN_USE);
     struct km_call *call =
         run_it(get_wrapped(registered(PLAIN, ""), with, "EncodingOption=NoEncoding"));
     said_why(call);
@@ -182,7 +183,7 @@ TEST(a_key_value_is_wrapped_as_ttlv_unless_it_is_asked_for_otherwise)
     uint8_t out[32];
 
     opened();
-    struct km_call *call = run_it(get_wrapped(registered(PLAIN, ""), registered(KEK, ""), ""));
+    struct km_call *call = run_it(get_wrapped(registered(PLAIN, ""), registered(KEK, IN_USE), ""));
     REQUIRE_OK(call->rc);
     const struct kmip_node *value = kmip_child(block_of(call), KMIP_TAG_KeyValue);
     REQUIRE(value && value->bytes.n == 40);
@@ -206,10 +207,12 @@ TEST(what_cannot_wrap_does_not)
 
     ENDS(get_wrapped(uid, "none", ""), KLM_E_NOTFOUND, KLM_MSG_WRAP_KEY);
     ENDS(get_wrapped(uid, other, ""), KLM_E_DENIED, KLM_MSG_WRAP_MASK);
+    ENDS(get_wrapped(uid, registered(KEK, ""), ""), KLM_E_STATE,
+         KLM_MSG_OBJECT_STATE); /* not in use yet */
     ENDS(get_wrapped(uid, opaque, ""), KLM_E_INVALID, KLM_MSG_WRAP_NO_KEY);
     WORKS(state_call(&house, KM_OBJECT_DESTROY, gone, 0));
     ENDS(get_wrapped(uid, gone, ""), KLM_E_STATE, KLM_MSG_OBJECT_DESTROYED);
-    ENDS(get_wrapped(uid, registered(KEK, ""), "AttributeName='State'"), KLM_E_UNSUPPORTED,
+    ENDS(get_wrapped(uid, registered(KEK, IN_USE), "AttributeName='State'"), KLM_E_UNSUPPORTED,
          KLM_MSG_WRAP_ENCODING);
     call = get(uid);
     ((struct km_object_get *)call->req)->wrapping =
@@ -225,8 +228,9 @@ TEST(a_wrapping_key_with_parameters_is_used_with_no_others)
 {
     opened();
     const char *uid = registered(PLAIN, "");
-    const char *gcm = registered(KEK, "CryptographicParameters{BlockCipherMode=GCM}");
-    const char *fits = registered(KEK, "CryptographicParameters{BlockCipherMode=NISTKeyWrap}");
+    const char *gcm = registered(KEK, IN_USE " CryptographicParameters{BlockCipherMode=GCM}");
+    const char *fits =
+        registered(KEK, IN_USE " CryptographicParameters{BlockCipherMode=NISTKeyWrap}");
 
     ENDS(get_wrapped(uid, gcm, ""), KLM_E_INVALID, KLM_MSG_WRAP_PARAMETERS);
     WORKS(get_wrapped(uid, fits, ""));
@@ -254,7 +258,7 @@ TEST(what_came_wrapped_leaves_so)
     call = get(uid);
     ((struct km_object_get *)call->req)->wrap_type = KMIP_KeyWrapType_NotWrapped;
     ENDS(call, KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
-    ENDS(get_wrapped(uid, registered(KEK, ""), ""), KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
+    ENDS(get_wrapped(uid, registered(KEK, IN_USE), ""), KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
     ENDS(get_as(uid, KMIP_KeyFormatType_TransparentSymmetricKey), KLM_E_UNSUPPORTED,
          KLM_MSG_KEY_FORMAT);
 }
@@ -264,7 +268,7 @@ TEST(what_came_wrapped_leaves_so)
 TEST(sensitive_keys_leave_wrapped_and_those_not_extractable_never)
 {
     opened();
-    const char *with = registered(KEK, "");
+    const char *with = registered(KEK, IN_USE);
     const char *sensitive = registered(PLAIN, "Sensitive=true");
     const char *kept = registered(PLAIN, "Extractable=false");
 

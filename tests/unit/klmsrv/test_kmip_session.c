@@ -611,6 +611,7 @@ TEST(what_all_messages_hold_together_is_bounded)
     struct client client[8], small;
     uint8_t *message = malloc(1u << 20);
     bool ended = false;
+    int answered = 0;
 
     (void)message_of(message, (1u << 20) - 8, 0x08);
     door_start(&door, "held",
@@ -629,9 +630,10 @@ TEST(what_all_messages_hold_together_is_bounded)
     for (size_t i = 0; i < KLM_COUNT(client); i++) {
         ended = client_send(&client[i], message + 900000, (1u << 20) - 900000) &&
                 client_read(&client[i], message, 1u << 20);
-        CHECK_INT(ended, i < 2);
+        answered += ended;
         hang_up(&client[i]);
     }
+    CHECK_INT(answered, 2);
     CHECK(STAYS(&small));
     hang_up(&small);
     door_close(&door);
