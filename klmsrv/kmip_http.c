@@ -353,7 +353,10 @@ klm_rc srv_http_read(struct klm_slice in, size_t body_max, struct srv_http_reque
     if (!request.status) {
         request.status = judge(&head, body_max, &request);
     }
-    *out = request.status ? (struct srv_http_request){.status = request.status} : request;
+    if (request.status) {
+        request = (struct srv_http_request){.status = request.status};
+    }
+    *out = request;
     return KLM_OK;
 }
 

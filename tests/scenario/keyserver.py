@@ -96,6 +96,7 @@ class Server:
         other = Server(home)
         write(other.config, read(other.config).replace(self.home, home))
         other.set("TransportListener.tcp.port=%d" % free_port(), "TransportListener.ssl.port=%d" % free_port())
+        other.set(*(f"{name}={free_port()}" for name in ("KMIPListener.ssl.port", "KMIPListener.https.port") if other.value(name)))
         return other
 
     def set(self, *properties):

@@ -137,6 +137,7 @@ def messages(server, since=0):
 @test
 def without_their_properties_there_are_no_ports():
     with SITE.server() as server:
+        server.unset("KMIPListener.ssl.port", "KMIPListener.https.port")
         expect("KLM1901I" not in server.start(), server.console())
         expect("KMIP" not in server.oper("status"), "status")
 
