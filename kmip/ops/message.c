@@ -182,6 +182,7 @@ static void let_go(struct kmop_message *msg)
     for (size_t i = 0; i < msg->n; i++) {
         km_call_free(&msg->item[i].call);
     }
+    dt_clients_free(&msg->clients);
     klm_pool_free(&pool);
 }
 
