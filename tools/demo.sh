@@ -28,7 +28,6 @@ at() { # SERVER COMMAND...: with that server's environment
     # shellcheck disable=SC1091
     (. "$server/env" && PATH=$KLM_BIN:$PATH && "$@")
 }
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 racf() { echo "$ racdcert $2"; at "$1" racdcert -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "racdcert failed"; }; }
 xfer() { echo "$ keyxfer $2"; at "$1" keyxfer -c "$1/etc/ISKLMConfig.properties.zos" "$2" >>"$work/log" 2>&1 || { tail -n 4 "$work/log" >&2; die "keyxfer failed"; }; }
 
@@ -50,7 +49,7 @@ third_server() {
 }
 
 step "A primary key server: key ring, authority, two key labels, a drive"
-admin_one=$(free_port) admin_two=$(free_port)
+read -r admin_one admin_two < <(tools/free-port 2)
 partner_ring=safkeyring://TAPEKMS/Partners
 "$here/testserver" start "$primary" server.id=PRIMARY partner.role=primary "drive.default.alias1=" "drive.default.alias2=" \
     "Admin.ssl.port=$admin_one" "Admin.ssl.host=127.0.0.1" "Admin.ssl.keystore.name=$partner_ring" || die "no primary"
