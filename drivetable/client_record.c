@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "base/utf8.h"
+#include "drivetable/record.h"
 
 #include <string.h>
 #include <strings.h>
@@ -120,35 +121,6 @@ static uint8_t get_flags(struct klm_cur *cur, uint8_t known)
     return flags;
 }
 
-/* A text field of cap bytes with its NUL. */
-static void get_text(struct klm_cur *cur, char *out, size_t cap)
-{
-    struct klm_slice s;
-
-    klm_cur_lp8(cur, cap - 1, &s);
-    if (s.n && memchr(s.p, 0, s.n)) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-        return;
-    }
-    if (s.n) {
-        memcpy(out, s.p, s.n);
-    }
-    out[s.n] = '\0';
-}
-
-static void put_text(struct klm_buf *out, const char *s)
-{
-    klm_buf_lp8(out, klm_slice_str(s));
-}
-
-static void get_time(struct klm_cur *cur, klm_time *out)
-{
-    uint64_t t;
-
-    klm_cur_u64(cur, &t);
-    *out = (klm_time)t;
-}
-
 static void get_fingerprint(struct klm_cur *cur, char *out)
 {
     uint8_t bytes[32];
@@ -179,12 +151,12 @@ void dt_client_encode(const struct dt_client *c, struct klm_buf *out)
     if (cert) {
         put_fingerprint(out, c->fingerprint);
     }
-    put_text(out, c->group);
-    put_text(out, c->user);
+    dt_text_put(out, c->group);
+    dt_text_put(out, c->user);
     if (c->has_password) {
         klm_buf_put(out, c->verifier, sizeof c->verifier);
     }
-    put_text(out, c->device);
+    dt_text_put(out, c->device);
     klm_buf_u64(out, (uint64_t)c->from);
     klm_buf_u64(out, (uint64_t)c->until);
     klm_buf_u64(out, (uint64_t)c->added);
@@ -207,16 +179,16 @@ klm_rc dt_client_decode(struct klm_slice record, struct dt_client *out)
     if (flags & HAS_CERT) {
         get_fingerprint(&cur, c.fingerprint);
     }
-    get_text(&cur, c.group, sizeof c.group);
-    get_text(&cur, c.user, sizeof c.user);
+    dt_text_get(&cur, c.group, sizeof c.group);
+    dt_text_get(&cur, c.user, sizeof c.user);
     if (c.has_password) {
         klm_cur_copy(&cur, c.verifier, sizeof c.verifier);
     }
-    get_text(&cur, c.device, sizeof c.device);
-    get_time(&cur, &c.from);
-    get_time(&cur, &c.until);
-    get_time(&cur, &c.added);
-    get_time(&cur, &c.last);
+    dt_text_get(&cur, c.device, sizeof c.device);
+    dt_time_get(&cur, &c.from);
+    dt_time_get(&cur, &c.until);
+    dt_time_get(&cur, &c.added);
+    dt_time_get(&cur, &c.last);
     klm_cur_lp16(&cur, DT_CLIENT_CERT_MAX, &c.cert);
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || (c.cert.n > 0) != (c.fingerprint[0] != '\0') ||
@@ -232,7 +204,7 @@ void dt_device_group_encode(const struct dt_device_group *group, struct klm_buf 
     klm_buf_u8(out, VERSION);
     klm_buf_u8(out, (uint8_t)((group->kmip_delete ? MAY_DESTROY : 0) |
                               (group->closed ? GROUP_CLOSED : 0)));
-    put_text(out, group->prefix);
+    dt_text_put(out, group->prefix);
     klm_buf_u64(out, (uint64_t)group->added);
 }
 
@@ -248,8 +220,8 @@ klm_rc dt_device_group_decode(struct klm_slice record, struct dt_device_group *o
     flags = get_flags(&cur, MAY_DESTROY | GROUP_CLOSED);
     g.kmip_delete = flags & MAY_DESTROY;
     g.closed = flags & GROUP_CLOSED;
-    get_text(&cur, g.prefix, sizeof g.prefix);
-    get_time(&cur, &g.added);
+    dt_text_get(&cur, g.prefix, sizeof g.prefix);
+    dt_time_get(&cur, &g.added);
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || dt_device_group_check(g.name) != KLM_OK ||
         dt_prefix_check(g.prefix) != KLM_OK || g.added < 0) {
@@ -262,8 +234,8 @@ klm_rc dt_device_group_decode(struct klm_slice record, struct dt_device_group *o
 void dt_client_pending_encode(const struct dt_client_pending *pending, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
-    put_text(out, pending->address);
-    put_text(out, pending->subject);
+    dt_text_put(out, pending->address);
+    dt_text_put(out, pending->subject);
     klm_buf_u64(out, (uint64_t)pending->first);
     klm_buf_u64(out, (uint64_t)pending->last);
     klm_buf_u32(out, pending->tries);
@@ -278,10 +250,10 @@ klm_rc dt_client_pending_decode(struct klm_slice record, struct dt_client_pendin
     memcpy(p.fingerprint, out->fingerprint, sizeof p.fingerprint);
     klm_cur_init(&cur, record);
     get_version(&cur);
-    get_text(&cur, p.address, sizeof p.address);
-    get_text(&cur, p.subject, sizeof p.subject);
-    get_time(&cur, &p.first);
-    get_time(&cur, &p.last);
+    dt_text_get(&cur, p.address, sizeof p.address);
+    dt_text_get(&cur, p.subject, sizeof p.subject);
+    dt_time_get(&cur, &p.first);
+    dt_time_get(&cur, &p.last);
     klm_cur_u32(&cur, &p.tries);
     klm_cur_lp16(&cur, DT_CLIENT_CERT_MAX, &p.cert);
     klm_cur_end(&cur);

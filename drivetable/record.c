@@ -41,8 +41,7 @@ static void get_version(struct klm_cur *cur)
     }
 }
 
-/* A string field of cap bytes with its NUL. */
-static void get_text(struct klm_cur *cur, char *out, size_t cap)
+void dt_text_get(struct klm_cur *cur, char *out, size_t cap)
 {
     struct klm_slice s;
 
@@ -57,12 +56,12 @@ static void get_text(struct klm_cur *cur, char *out, size_t cap)
     out[s.n] = '\0';
 }
 
-static void put_text(struct klm_buf *out, const char *s)
+void dt_text_put(struct klm_buf *out, const char *s)
 {
     klm_buf_lp8(out, klm_slice_str(s));
 }
 
-static void get_time(struct klm_cur *cur, klm_time *out)
+void dt_time_get(struct klm_cur *cur, klm_time *out)
 {
     uint64_t t;
 
@@ -78,14 +77,14 @@ void dt_record_encode(const struct dt_drive *drive, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
     put_kind(out, drive->kind);
-    put_text(out, drive->wwn);
-    put_text(out, drive->alias1);
-    put_text(out, drive->alias2);
-    put_text(out, drive->symalias);
-    put_text(out, drive->fingerprint);
+    dt_text_put(out, drive->wwn);
+    dt_text_put(out, drive->alias1);
+    dt_text_put(out, drive->alias2);
+    dt_text_put(out, drive->symalias);
+    dt_text_put(out, drive->fingerprint);
     klm_buf_u64(out, (uint64_t)drive->first_contact);
     klm_buf_u64(out, (uint64_t)drive->last_contact);
-    put_text(out, drive->last_volser);
+    dt_text_put(out, drive->last_volser);
 }
 
 klm_rc dt_record_decode(struct klm_slice record, struct dt_drive *out)
@@ -96,14 +95,14 @@ klm_rc dt_record_decode(struct klm_slice record, struct dt_drive *out)
     klm_cur_init(&cur, record);
     get_version(&cur);
     get_kind(&cur, &d.kind);
-    get_text(&cur, d.wwn, sizeof d.wwn);
-    get_text(&cur, d.alias1, sizeof d.alias1);
-    get_text(&cur, d.alias2, sizeof d.alias2);
-    get_text(&cur, d.symalias, sizeof d.symalias);
-    get_text(&cur, d.fingerprint, sizeof d.fingerprint);
-    get_time(&cur, &d.first_contact);
-    get_time(&cur, &d.last_contact);
-    get_text(&cur, d.last_volser, sizeof d.last_volser);
+    dt_text_get(&cur, d.wwn, sizeof d.wwn);
+    dt_text_get(&cur, d.alias1, sizeof d.alias1);
+    dt_text_get(&cur, d.alias2, sizeof d.alias2);
+    dt_text_get(&cur, d.symalias, sizeof d.symalias);
+    dt_text_get(&cur, d.fingerprint, sizeof d.fingerprint);
+    dt_time_get(&cur, &d.first_contact);
+    dt_time_get(&cur, &d.last_contact);
+    dt_text_get(&cur, d.last_volser, sizeof d.last_volser);
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || dt_drive_check(&d) != KLM_OK) {
         return KLM_E_CORRUPT;
@@ -116,9 +115,9 @@ void dt_pending_encode(const struct dt_pending *pending, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
     put_kind(out, pending->kind);
-    put_text(out, pending->wwn);
-    put_text(out, pending->fingerprint);
-    put_text(out, pending->address);
+    dt_text_put(out, pending->wwn);
+    dt_text_put(out, pending->fingerprint);
+    dt_text_put(out, pending->address);
     klm_buf_u64(out, (uint64_t)pending->first_contact);
     klm_buf_u64(out, (uint64_t)pending->last_contact);
     klm_buf_u64(out, pending->contacts);
@@ -133,11 +132,11 @@ klm_rc dt_pending_decode(struct klm_slice record, struct dt_pending *out)
     klm_cur_init(&cur, record);
     get_version(&cur);
     get_kind(&cur, &p.kind);
-    get_text(&cur, p.wwn, sizeof p.wwn);
-    get_text(&cur, p.fingerprint, sizeof p.fingerprint);
-    get_text(&cur, p.address, sizeof p.address);
-    get_time(&cur, &p.first_contact);
-    get_time(&cur, &p.last_contact);
+    dt_text_get(&cur, p.wwn, sizeof p.wwn);
+    dt_text_get(&cur, p.fingerprint, sizeof p.fingerprint);
+    dt_text_get(&cur, p.address, sizeof p.address);
+    dt_time_get(&cur, &p.first_contact);
+    dt_time_get(&cur, &p.last_contact);
     klm_cur_u64(&cur, &p.contacts);
     klm_cur_lp16(&cur, DT_CERT_MAX, &p.cert);
     klm_cur_end(&cur);

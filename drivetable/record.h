@@ -1,9 +1,7 @@
-/* Records of drives and pending drives, all numbers big-endian, s8 a length of one byte and that
- * many bytes:   drive, version 1:   1 version, 1 kind (1 3592, 2 LTO, 3 DS8000), s8 wwn, s8
- * alias1, s8 alias2, s8 symalias,                       s8 fingerprint, 8 first contact, 8 last
- * contact, s8 last volser   pending, version 1: 1 version, 1 kind, s8 wwn, s8 fingerprint, s8
- * address, 8 first contact, 8 last contact,                       8 contacts, 2 length of the
- * certificate, the certificate The serial number is the key. Times are microseconds since 1970. */
+/* Records of drives and pending drives, all numbers big-endian, s8 a length of one byte and that many bytes:
+ *   drive, version 1:   1 version, 1 kind (1 3592, 2 LTO, 3 DS8000), s8 wwn, s8 alias1, s8 alias2, s8 symalias, s8 fingerprint, 8 first contact, 8 last contact, s8 last volser
+ *   pending, version 1: 1 version, 1 kind, s8 wwn, s8 fingerprint, s8 address, 8 first contact, 8 last contact, 8 contacts, 2 length of the certificate, the certificate
+ * The serial number is the key. Times are microseconds since 1970. */
 #ifndef DRIVETABLE_RECORD_H
 #define DRIVETABLE_RECORD_H
 
@@ -18,5 +16,11 @@ klm_rc dt_record_decode(struct klm_slice record, struct dt_drive *out) KLM_MUST_
 void dt_pending_encode(const struct dt_pending *pending, struct klm_buf *out);
 /* cert is borrowed from the record. KLM_E_CORRUPT. */
 klm_rc dt_pending_decode(struct klm_slice record, struct dt_pending *out) KLM_MUST_USE;
+
+/* Fields of records. A text of cap bytes with its NUL, s8 in the record; one that is too long or has a zero byte in it fails cur with KLM_E_INVALID. */
+void dt_text_get(struct klm_cur *cur, char *out, size_t cap);
+void dt_text_put(struct klm_buf *out, const char *s);
+/* Microseconds since 1970, 8 in the record; what is beyond a klm_time fails cur with KLM_E_INVALID. */
+void dt_time_get(struct klm_cur *cur, klm_time *out);
 
 #endif

@@ -79,6 +79,9 @@ static bool same(struct klm_slice shown, const char *registered)
 static klm_rc check_names(const struct dt_client *client, const struct km_credential *shown,
                           struct klm_diag *diag)
 {
+    if (shown->other) {
+        return refuse(client, "it carries a credential of a type that is not kept here", diag);
+    }
     if (client->device[0] && !same(shown->device, client->device)) {
         return refuse(client,
                       shown->device.p ? "it names another device serial number"

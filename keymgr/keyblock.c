@@ -170,7 +170,7 @@ static klm_rc put_bytes(struct km_call *call, const struct kr_material *material
     return kmip_put_bytes(call->pool, item, tag, KMIP_BYTES, bytes) ? KLM_OK : KLM_E_NOMEM;
 }
 
-static uint32_t tag_of(uint32_t type)
+uint32_t km_object_tag(uint32_t type)
 {
     switch (type) {
     case KMIP_ObjectType_Certificate:
@@ -195,7 +195,7 @@ static uint32_t tag_of(uint32_t type)
 klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
                    const struct kr_material *material, const struct kmip_node **out)
 {
-    const uint32_t tag = tag_of(object->type);
+    const uint32_t tag = km_object_tag(object->type);
     struct kmip_node *item = kmip_root(call->pool, tag);
 
     if (!tag || !item) {

@@ -94,7 +94,9 @@ enum km_verb_flag {
     KM_WAITS =
         128, /* prepare waits for another server, on the caller's own thread: never from a loop or a worker */
     KM_ANYWAY =
-        32 /* not refused while audit cannot be written: an operator must be able to look and to stop */
+        32, /* not refused while audit cannot be written: an operator must be able to look and to stop */
+    KM_TOKENS =
+        256 /* prepare seals or opens a token: on a worker when the master key is asked for each one */
 };
 struct km_verb {
     const char *name;
@@ -549,9 +551,10 @@ klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint
                        struct km_actor *out) KLM_MUST_USE;
 /* It was served now. Any thread; never waits. */
 void km_client_seen(struct km_server *server, const char *fingerprint);
-/* Credentials that a message carried (p NULL: it carried none): of a user name and password, of a device. */
+/* Credentials that a message carried (p NULL: it carried none): of a user name and password, of a device; others cannot be checked and are never right. */
 struct km_credential {
     struct klm_slice user, password, device;
+    bool other;
 };
 /* Did it carry what the client was registered with? What was not asked for is not looked at. KLM_E_DENIED with a message: no. A password is found right by
  * scrypt, which takes a quarter of a second: on a worker. It is remembered for some minutes, as a hash under a key of this process. */

@@ -123,6 +123,7 @@ struct km_random { /* KM_RANDOM_GET, KM_RANDOM_SEED */
 /* KM_KMIP_QUERY, KM_KMIP_DISCOVER, KM_KMIP_PING, KM_KMIP_INTEROP: the door answers; a verb, so that rights and audit are those of all others. */
 struct km_kmip_query {
     int version;
+    bool known; /* answer of query: the caller is a client, who may learn of the server itself */
 };
 
 struct km_kmip_log { /* KM_KMIP_LOG */
@@ -184,7 +185,9 @@ klm_rc km_object_material(struct km_call *call, struct st_view *view,
  * attributes and never listed. *material is the caller's; NULL: the object came without its key value. KLM_E_INVALID with a message. */
 klm_rc km_keyblock_read(struct km_call *call, uint32_t type, const struct kmip_node *item,
                         struct md_attrs *extras, struct kr_material **material) KLM_MUST_USE;
-/* keyblock.c: the way back, with the material as it is; NULL: a key whose value is elsewhere. In the call's pool. */
+/* keyblock.c: the tag that an Object Type stands under; 0: none is kept here. */
+uint32_t km_object_tag(uint32_t type);
+/* The way back, with the material as it is; NULL: a key whose value is elsewhere. In the call's pool. */
 klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
                    const struct kr_material *material, const struct kmip_node **out) KLM_MUST_USE;
 /* Its Key Value structure alone (wrapping encodes it). */

@@ -4,7 +4,7 @@
 
 klm_rc km_kmip_query_prepare(struct km_call *call)
 {
-    (void)call;
+    ((struct km_kmip_query *)call->req)->known = km_may(call->actor.roles, KM_RIGHT_OBJECT);
     return KLM_OK;
 }
 

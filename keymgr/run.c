@@ -191,6 +191,15 @@ klm_rc km_admit(struct km_call *call)
     return km_access_check(call);
 }
 
+/* What a loop leaves to a worker. */
+static bool takes_long(const struct km_call *call)
+{
+    unsigned flags = km_verb(call->id)->flags;
+
+    return call->slow || (flags & KM_WORKER) ||
+           ((flags & KM_TOKENS) && kr_master_is_strict(call->server->master));
+}
+
 void km_run(struct km_call *call)
 {
     call->task.run = deliver_task;
@@ -199,7 +208,7 @@ void km_run(struct km_call *call)
         km_finish(call);
         return;
     }
-    if ((call->slow || (km_verb(call->id)->flags & KM_WORKER)) && !call->server->options.offline) {
+    if (takes_long(call) && !call->server->options.offline) {
         call->job = (struct klm_job){.run = prepare_job};
         if (klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
             call->rc = KM_REFUSE(call, KLM_E_LIMIT, 0xEE0F, KLM_MSG_BUSY);

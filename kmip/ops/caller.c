@@ -39,8 +39,8 @@ static klm_rc read_one(const struct kmip_node *in, struct km_credential *out, st
         KLM_TRY(text_in(value, KMIP_TAG_DeviceSerialNumber, &out->device, diag));
         return out->password.p ? KLM_OK : text_in(value, KMIP_TAG_Password, &out->password, diag);
     default:
-        return klm_fail(diag, KLM_E_DENIED, KLM_MSG_KMIP_AUTHENTICATION,
-                        "credentials of that type are not kept here");
+        out->other = true;
+        return KLM_OK;
     }
 }
 

@@ -90,28 +90,6 @@ klm_rc kmop_pair_answer(struct kmop_item *item, struct kmip_node *payload)
 
 /* ---- Register */
 
-static uint32_t tag_of(uint32_t type)
-{
-    switch (type) {
-    case KMIP_ObjectType_Certificate:
-        return KMIP_TAG_Certificate;
-    case KMIP_ObjectType_SymmetricKey:
-        return KMIP_TAG_SymmetricKey;
-    case KMIP_ObjectType_PublicKey:
-        return KMIP_TAG_PublicKey;
-    case KMIP_ObjectType_PrivateKey:
-        return KMIP_TAG_PrivateKey;
-    case KMIP_ObjectType_Template:
-        return KMIP_TAG_Template;
-    case KMIP_ObjectType_SecretData:
-        return KMIP_TAG_SecretData;
-    case KMIP_ObjectType_OpaqueObject:
-        return KMIP_TAG_OpaqueObject;
-    default:
-        return 0;
-    }
-}
-
 /* A template's attributes, in the one form that is kept. */
 static klm_rc template_in(struct kmop_item *item, const struct kmip_node *in,
                           const struct kmip_node **out)
@@ -136,7 +114,7 @@ klm_rc kmop_register_fill(struct kmop_item *item)
     uint32_t tag;
 
     KLM_TRY(one(item));
-    tag = tag_of(req->type);
+    tag = km_object_tag(req->type);
     if (!tag || (req->type == KMIP_ObjectType_Template && item->msg->version >= KMIP_V(2, 0))) {
         return KLM_OK; /* the verb refuses it */
     }

@@ -246,7 +246,9 @@ static const struct {
 /* Who is no client learns what is spoken here, and nothing of the server itself. */
 static bool may_know(const struct kmop_item *item, uint32_t function)
 {
-    return item->msg->registered || function == KMIP_QueryFunction_QueryOperations ||
+    const struct km_kmip_query *req = item->call->req;
+
+    return req->known || function == KMIP_QueryFunction_QueryOperations ||
            function == KMIP_QueryFunction_QueryObjects;
 }
 

@@ -1028,6 +1028,7 @@ TEST(a_closed_client_is_refused_and_changed_by_nobody)
 
 #define SLICE(text) klm_slice_str(text)
 static struct klm_diag why;
+static bool other_type; /* besides, a credential that cannot be checked */
 
 static klm_rc shows(const struct made *cert, const char *user, const char *password,
                     const char *device, bool known)
@@ -1036,7 +1037,8 @@ static klm_rc shows(const struct made *cert, const char *user, const char *passw
     const struct dt_client *client = dt_clients_find(clients, cert->fingerprint);
     const struct km_credential shown = {user ? SLICE(user) : (struct klm_slice){0},
                                         password ? SLICE(password) : (struct klm_slice){0},
-                                        device ? SLICE(device) : (struct klm_slice){0}};
+                                        device ? SLICE(device) : (struct klm_slice){0},
+                                        .other = other_type};
     klm_rc rc;
 
     REQUIRE(client != NULL);
@@ -1055,6 +1057,10 @@ TEST(a_client_shows_the_credentials_it_was_registered_with)
     ADD("c", NULL, &cert);
     CHECK_RC(shows(&cert, NULL, NULL, NULL, true), KLM_OK); /* none was asked for */
     CHECK_RC(shows(&cert, "any", "any", "any", true), KLM_OK);
+    other_type = true;
+    CHECK_RC(shows(&cert, NULL, NULL, NULL, true), KLM_E_DENIED);
+    CHECK_INT(why.msg, KLM_MSG_CLIENT_CREDENTIAL);
+    other_type = false;
     DO(&house, KM_CLIENT_MODIFY, &oper, "name", "c", "user", "backup", "password", "correct horse",
        "device", "SN-1");
     CHECK_RC(shows(&cert, "backup", "correct horse", "SN-1", true), KLM_E_AGAIN);
