@@ -182,6 +182,7 @@ struct km_server {
     struct km_drills drills;
     struct km_secondary secondary;
     struct km_streams *streams; /* KMIP operations in parts */
+    struct km_cache *cache;     /* of managed objects */
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;

@@ -1,4 +1,5 @@
 /* Get: the object itself, in the form it was registered in unless another is asked for (KMIP 2.1, 6.1.19; 1.4, 4.11). */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
@@ -138,6 +139,10 @@ klm_rc km_object_get_prepare(struct km_call *call)
     struct st_view *view;
     klm_rc rc;
 
+    if (km_cache_get(call, req)) {
+        call->no_apply = true;
+        return KLM_OK;
+    }
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
@@ -153,7 +158,14 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);
-    call->no_apply = !is_fresh(&req->object) || st_failed(call->server->store);
+    if (is_fresh(&req->object)) {
+        call->no_apply = st_failed(call->server->store);
+        return rc;
+    }
+    call->no_apply = true;
+    if (rc == KLM_OK) {
+        km_cache_keep(call, view, req);
+    }
     return rc;
 }
 

@@ -1,5 +1,6 @@
 /* Opening and closing the server behind the doors, in the order that makes each failure clear: configuration, master key (before the store, whose records are
  * checked with a key derived from it), store, journal, events left over from a crash, drive table, rings, threads. */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/streams.h"
 
@@ -162,6 +163,8 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     KLM_TRY(km_streams_new(&server->streams));
     KLM_TRY(dt_seen_new(&server->seen));
     KLM_TRY(km_credentials_new(&server->credentials));
+    KLM_TRY(km_cache_new(server, (size_t)parm_num(config, PARM_kmip_cache_megabytes) << 20,
+                         &server->cache));
     if (server->options.offline) {
         return km_writer_start(server);
     }
@@ -355,6 +358,7 @@ void km_close(struct km_server **server)
     dt_clients_free(&s->clients);
     pr_set_free(&s->profiles);
     km_state_put(&s->state);
+    km_cache_free(&s->cache);
     st_close(&s->store);
     kr_master_free(&s->master);
     p11_close(&s->p11);
