@@ -1,8 +1,9 @@
 /* The cache of managed objects. Two kinds of entries:
- *   'o', identifier        flags (1), type (4), device group (s8), names as TTLV (4, n), the object as it stands in the answer to a Get, as TTLV and sealed (the rest, may be empty)
+ *   'o', identifier        flags (1; 1: never served yet), type (4), device group (s8), names as TTLV (4, n), the object as it stands in the answer to a Get, as TTLV and sealed (the rest, may be empty)
  *   'r', key of index rows identifiers of the on-line objects with a name (s8 each): all there are
  * Only on-line objects are in it. What stands here of an object changes with its record or token alone, never with time. */
 #include "keymgr/cache.h"
+#include "keymgr/served.h"
 
 #include "base/cache.h"
 #include "keyring/guard.h"
@@ -14,6 +15,7 @@
 
 #define OF_OBJECT 'o'
 #define OF_ROWS 'r'
+#define FRESH 1 /* a flag */
 #define NAMESAKES 8 /* objects of one name that are remembered; there is hardly more than one */
 #define KEY_MAX (1 + MD_ROWS_MAX)
 
@@ -133,6 +135,7 @@ static struct km_cache *cache_for(const struct km_call *call)
 struct known {
     struct md_object object; /* identifier, type, group; its names, once they are asked for */
     struct klm_slice names, item;
+    bool fresh;
 };
 
 static bool read_known(struct klm_slice value, const char *uid, struct known *out)
@@ -151,6 +154,7 @@ static bool read_known(struct klm_slice value, const char *uid, struct known *ou
     if (klm_cur_rc(&cur) != KLM_OK) {
         return false;
     }
+    out->fresh = flags & FRESH;
     memcpy(out->object.group, group.p, group.n);
     memcpy(out->object.uid, uid, strnlen(uid, MD_UID_MAX - 1));
     return true;
@@ -183,13 +187,13 @@ static void put_names(const struct md_attrs *attrs, struct klm_buf *out)
 }
 
 /* item NULL: of it nothing is known but what it is called. */
-static klm_rc put_known(struct km_cache *cache, const struct md_object *object,
+static klm_rc put_known(const struct km_cache *cache, const struct md_object *object,
                         const struct kmip_node *item, struct klm_buf *out)
 {
     struct klm_buf clear;
     klm_rc rc;
 
-    klm_buf_u8(out, 0);
+    klm_buf_u8(out, md_attr_number(&object->attrs, KMIP_TAG_Fresh, false) ? FRESH : 0);
     klm_buf_u32(out, object->type);
     klm_buf_lp8(out, klm_slice_str(object->group));
     put_names(&object->attrs, out);
@@ -239,6 +243,7 @@ bool km_cache_get(struct km_call *call, struct km_object_get *req)
 
     if (!cache || !as_it_is(call, req) || !find_known(cache, req->uid, call->pool, &known) ||
         known.item.n == 0 || (group && strcmp(group, known.object.group) != 0) ||
+        (known.fresh && !km_served_note(call->server->served, req->uid)) ||
         kr_guard_open(cache->guard, klm_slice_str(req->uid), known.item, call->pool, &clear) !=
             KLM_OK ||
         kmip_ttlv_decode(clear, NULL, call->pool, &item) != KLM_OK) {
@@ -255,6 +260,108 @@ void km_cache_keep(struct km_call *call, struct st_view *view, const struct km_o
 
     if (cache && as_it_is(call, req) && md_object_online(&req->object)) {
         keep(cache, &req->object, req->item, st_view_number(view));
+    }
+}
+
+/* ---- New objects */
+
+/* As a Get would find it: neither refused nor written by it. */
+static bool can_leave(const struct md_object *object)
+{
+    return md_attr_number(&object->attrs, KMIP_TAG_Extractable, 1) &&
+           !md_attr_number(&object->attrs, KMIP_TAG_Sensitive, 0) && km_served_suits(object);
+}
+
+struct klm_slice km_cache_new_object(struct km_call *call, const struct md_object *object,
+                                     const struct kmip_node *item)
+{
+    struct km_cache *cache = cache_for(call);
+    struct klm_slice known = {NULL, 0};
+    struct klm_buf value;
+
+    if (!cache || kr_master_is_strict(call->server->master) || !md_object_online(object)) {
+        return known;
+    }
+    klm_buf_init(&value, KLM_CACHE_VALUE_MAX);
+    if (put_known(cache, object, can_leave(object) ? item : NULL, &value) != KLM_OK ||
+        klm_pool_slice(call->pool, klm_buf_as_slice(&value), &known) != KLM_OK) {
+        known = KLM_SLICE(NULL, 0);
+    }
+    klm_buf_done(&value);
+    return known;
+}
+
+static void made_name(const struct km_cache *cache, const struct md_object *object,
+                      const struct kmip_node *name, bool alone, uint64_t number)
+{
+    struct key key = {.p = {OF_ROWS}};
+    uint8_t row[1 + MD_UID_MAX];
+    const size_t n = strnlen(object->uid, MD_UID_MAX - 1);
+
+    if (!md_name_rows(name, object->group, KMIP_StorageStatusMask_OnLineStorage, key.p + 1,
+                      &key.n)) {
+        return;
+    }
+    key.n++;
+    row[0] = (uint8_t)n;
+    memcpy(row + 1, object->uid, n);
+    if (alone) {
+        klm_cache_put(cache->bytes, slice(&key), number, KLM_SLICE(row, 1 + n));
+    } else {
+        klm_cache_touch(cache->bytes, slice(&key), number);
+    }
+}
+
+void km_cache_made(struct km_call *call, const struct md_object *object, struct klm_slice known,
+                   bool alone)
+{
+    const struct km_cache *cache = call->server->cache;
+    const struct key key = key_of_object(object->uid);
+    const uint64_t number = st_number(call->server->store);
+
+    if (known.n == 0 || call->batched) {
+        return;
+    }
+    klm_cache_put(cache->bytes, slice(&key), number, known);
+    for (const struct md_attr *name = md_attr_find(&object->attrs, KMIP_TAG_Name); name;
+         name = md_attr_next(&object->attrs, name)) {
+        made_name(cache, object, name->value, alone, number);
+    }
+}
+
+/* ---- Objects that are fresh no longer */
+
+struct km_cache_again {
+    struct key key;
+    uint8_t *p; /* NULL: nothing is known of it */
+    size_t n;
+};
+
+struct km_cache_again *km_cache_again(struct km_cache *cache, char (*uid)[MD_UID_MAX], size_t n,
+                                      struct klm_pool *pool)
+{
+    struct km_cache_again *again = klm_pool_alloc(pool, n * sizeof *again);
+
+    for (size_t i = 0; i < n && again; i++) {
+        struct klm_slice value = {NULL, 0};
+
+        again[i].key = key_of_object(uid[i]);
+        if (klm_cache_get(cache->bytes, slice(&again[i].key), pool, &value)) {
+            again[i].p = klm_pool_copy(pool, value.p, value.n);
+            again[i].n = value.n;
+        }
+    }
+    return again;
+}
+
+void km_cache_put_again(struct km_cache *cache, const struct km_cache_again *again, size_t n)
+{
+    for (size_t i = 0; i < n && again; i++) {
+        if (again[i].p) {
+            again[i].p[0] &= (uint8_t)~FRESH;
+            klm_cache_put(cache->bytes, slice(&again[i].key), st_number(cache->server->store),
+                          KLM_SLICE(again[i].p, again[i].n));
+        }
     }
 }
 

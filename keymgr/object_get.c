@@ -2,6 +2,7 @@
 #include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/served.h"
 
 /* KMIP 1.4, 3.22: a destroyed object has no key material. */
 klm_rc km_object_usable(struct km_call *call, const struct md_object *object)
@@ -132,6 +133,16 @@ static bool is_fresh(const struct md_object *object)
     return md_attr_number(&object->attrs, KMIP_TAG_Fresh, false) != 0;
 }
 
+/* That it was served has to be written, by this call; false: it has not, or is noted for the writer. */
+static bool writes_served(struct km_call *call, const struct md_object *object)
+{
+    if (!is_fresh(object) || st_failed(call->server->store)) {
+        return false;
+    }
+    return call->draft || !km_served_suits(object) ||
+           !km_served_note(call->server->served, object->uid);
+}
+
 klm_rc km_object_get_prepare(struct km_call *call)
 {
     struct km_object_get *req = call->req;
@@ -158,15 +169,12 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);
-    if (is_fresh(&req->object)) {
-        call->no_apply = st_failed(call->server->store);
-        return rc;
-    }
-    call->no_apply = true;
-    if (rc == KLM_OK) {
+    KLM_TRY(rc);
+    call->no_apply = !writes_served(call, &req->object);
+    if (call->no_apply && !st_failed(call->server->store)) {
         km_cache_keep(call, view, req);
     }
-    return rc;
+    return KLM_OK;
 }
 
 /* The first Get is a change. It is none that clients would have to hear of: Last Change Date stays. */

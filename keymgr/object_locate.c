@@ -2,6 +2,7 @@
 #include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/served.h"
 
 #define ROOM_FIRST 16
 
@@ -51,6 +52,8 @@ klm_rc km_object_locate_prepare(struct km_call *call)
     (void)km_call_seconds(call);
     req->what.group = km_call_group(call);
     req->what.now = call->event.time;
+    req->what.served = km_served_has;
+    req->what.served_arg = call->server->served;
     if (req->what.max == 0 || req->what.max > most) {
         req->what.max = most;
     }

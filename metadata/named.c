@@ -8,8 +8,8 @@ bool md_object_online(const struct md_object *object)
     return md_object_storage(object) == KMIP_StorageStatusMask_OnLineStorage;
 }
 
-bool md_name_rows(const struct kmip_node *name, const char *group, uint8_t key[MD_ROWS_MAX],
-                  size_t *n)
+bool md_name_rows(const struct kmip_node *name, const char *group, uint8_t storage,
+                  uint8_t key[MD_ROWS_MAX], size_t *n)
 {
     struct md_term term;
     struct md_what what;
@@ -19,7 +19,7 @@ bool md_name_rows(const struct kmip_node *name, const char *group, uint8_t key[M
     if (!md_term_of(name, &term, &rank) || md_what_term(&term, &what) != KLM_OK) {
         return false;
     }
-    row = md_row_begin(&what, group, KMIP_StorageStatusMask_OnLineStorage);
+    row = md_row_begin(&what, group, storage);
     if (row.n > MD_ROWS_MAX) {
         return false;
     }
@@ -47,7 +47,7 @@ bool md_locate_rows(const struct md_locate *locate, uint8_t key[MD_ROWS_MAX], si
             return false;
         }
     }
-    return name && md_name_rows(name, locate->group, key, n);
+    return name && md_name_rows(name, locate->group, KMIP_StorageStatusMask_OnLineStorage, key, n);
 }
 
 struct reading {
