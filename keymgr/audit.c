@@ -133,6 +133,15 @@ void km_event_offset(klm_time time, char out[8])
     memcpy(out, last.text, sizeof last.text);
 }
 
+/* What is held came before, and stands before it. While the journal has no room for that, it has none for what came later, though that may be shorter. */
+klm_rc km_journal_append(struct km_server *server, struct smf_entry *entry, size_t n)
+{
+    if (server->held) {
+        KLM_TRY(smf_held_move(server->held));
+    }
+    return smf_journal_append(server->journal, entry, n);
+}
+
 /* The next events of a row, as many as one append takes. */
 static klm_rc append_some(struct km_server *server, struct klm_cur *cur, uint64_t *no,
                           uint64_t *seq)
@@ -146,7 +155,7 @@ static klm_rc append_some(struct km_server *server, struct klm_cur *cur, uint64_
         n++;
     }
     KLM_TRY(klm_cur_rc(cur));
-    KLM_TRY(smf_journal_append(server->journal, entry, n));
+    KLM_TRY(km_journal_append(server, entry, n));
     for (size_t i = 0; i < n; i++) {
         *seq = entry[i].seq ? entry[i].seq : *seq;
     }
@@ -181,7 +190,7 @@ klm_rc km_audit(struct km_server *server, const struct smf_event *event)
     rc = smf_event_encode(&stamped, &buf);
     if (rc == KLM_OK) {
         entry = (struct smf_entry){.event = klm_buf_as_slice(&buf)};
-        rc = smf_journal_append(server->journal, &entry, 1);
+        rc = km_journal_append(server, &entry, 1);
     }
     klm_buf_done(&buf);
     if (rc != KLM_OK) {
@@ -198,6 +207,31 @@ static bool wants_disk(const struct km_call *call)
 
     return call->server->audit_sync ||
            (call->rc == KLM_OK && (km_verb(call->id)->flags & outside) == outside);
+}
+
+/* The same thread, or the audit thread, would write to the journal and let the answer wait: only what must be on disk, or may be refused, does. */
+bool km_audit_hold(struct km_call *call)
+{
+    struct km_server *server = call->server;
+    struct klm_buf event;
+    klm_rc rc;
+
+    if (!server->held || server->options.offline || call->more.n > 0 || wants_disk(call) ||
+        smf_journal_failing(server->journal)) {
+        return false;
+    }
+    klm_buf_init(&event, SMF_EVENT_MAX);
+    km_event_complete(call);
+    rc = smf_event_encode(&call->event, &event);
+    if (rc == KLM_OK) {
+        rc = smf_held_put(server->held, klm_buf_as_slice(&event));
+    }
+    klm_buf_done(&event);
+    if (rc == KLM_OK) {
+        call->recorded = true;
+        km_auditor_wake(server);
+    }
+    return rc == KLM_OK;
 }
 
 klm_rc km_audit_call(struct km_call *call)

@@ -11,6 +11,8 @@
 #define ROUND 256 /* most events of one append */
 #define TICK_MS                                                                                    \
     1000 /* how often a journal that failed is tried again, and checkpoints are looked at */
+#define HELD_MS 3      /* how often held events are moved while there are some */
+#define HELD_ROUNDS 50 /* looks in vain before it sleeps until it is called */
 #define IN_RESERVE                                                                                 \
     1024 /* places of the queue that only calls may take, so that no flood of sessions refuses them */
 
@@ -60,7 +62,7 @@ static klm_rc append(struct km_server *server, struct km_round *round)
         round->entry[i] = (struct smf_entry){
             .event = KLM_SLICE(round->text.p + round->at[i], round->at[i + 1] - round->at[i])};
     }
-    KLM_TRY(smf_journal_append(server->journal, round->entry, round->n));
+    KLM_TRY(km_journal_append(server, round->entry, round->n));
     for (size_t i = 0; i < round->n; i++) {
         if (round->queued[i]->call) {
             round->queued[i]->call->recorded = true;
@@ -157,7 +159,7 @@ static klm_rc tell(struct km_server *server, klm_time since, klm_rc why, uint64_
     if (rc == KLM_OK) {
         entry[0] = (struct smf_entry){.event = KLM_SLICE(text.p, first)};
         entry[1] = (struct smf_entry){.event = KLM_SLICE(text.p + first, text.n - first)};
-        rc = smf_journal_append(server->journal, entry, 2);
+        rc = km_journal_append(server, entry, 2);
     }
     klm_buf_done(&text);
     return rc;
@@ -190,28 +192,71 @@ static void tell_trouble(struct km_server *server)
 
 /* ---- The thread */
 
-static void wait_tick(struct km_auditor *auditor)
+/* What the journal does not take stays held. */
+static void move_held(struct km_server *server)
+{
+    klm_rc rc = server->held ? smf_held_move(server->held) : KLM_OK;
+
+    if (rc != KLM_OK) {
+        km_audit_trouble(server, 0, rc);
+    }
+}
+
+/* Held events call it only when it sleeps; while they come it looks for them every few milliseconds. */
+static void wait_tick(struct km_auditor *auditor, unsigned ms)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += TICK_MS / 1000;
+    until.tv_nsec += (long)ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     auditor->idle = true;
     pthread_cond_timedwait(&auditor->wake, &auditor->lock, &until);
     auditor->idle = false;
 }
 
+/* Milliseconds until the next look. To sleep is said before the last look, so that what is put in between calls. */
+static unsigned next_look(struct km_server *server, unsigned *vain)
+{
+    struct km_auditor *auditor = &server->auditor;
+
+    if (!server->held || smf_journal_failing(server->journal)) {
+        return TICK_MS;
+    }
+    *vain = smf_held_any(server->held) ? 0 : *vain + 1;
+    if (*vain < HELD_ROUNDS) {
+        return HELD_MS;
+    }
+    atomic_store(&auditor->asleep, true);
+    return smf_held_any(server->held) ? HELD_MS : TICK_MS;
+}
+
+void km_auditor_wake(struct km_server *server)
+{
+    struct km_auditor *auditor = &server->auditor;
+
+    if (!atomic_load(&auditor->asleep) || !atomic_exchange(&auditor->asleep, false)) {
+        return;
+    }
+    pthread_mutex_lock(&auditor->lock);
+    auditor->called = true;
+    pthread_mutex_unlock(&auditor->lock);
+    pthread_cond_signal(&auditor->wake);
+}
+
 /* What waits, at most a round. False: nothing came for a tick, or the end. */
-static bool take(struct km_auditor *auditor, struct km_queued **list)
+static bool take(struct km_auditor *auditor, unsigned ms, struct km_queued **list)
 {
     struct km_queued **end = list;
     size_t n = 0;
 
     *list = NULL;
     pthread_mutex_lock(&auditor->lock);
-    if (!auditor->head && !auditor->stop) {
-        wait_tick(auditor);
+    if (!auditor->head && !auditor->stop && !auditor->called) {
+        wait_tick(auditor, ms);
     }
+    auditor->called = false;
     for (; auditor->head && n < ROUND; n++) {
         *end = auditor->head;
         end = &auditor->head->next;
@@ -241,11 +286,14 @@ static void *auditor_main(void *arg)
     struct km_server *server = arg;
     uint64_t ticked = klm_clock_mono_ms();
     struct km_queued *list;
+    unsigned vain = 0;
 
     klm_thread_prompt();
     while (!stopping(&server->auditor)) {
-        if (take(&server->auditor, &list)) {
+        if (take(&server->auditor, next_look(server, &vain), &list)) {
             carry_out(server, server->auditor.round, list);
+        } else if (!smf_journal_failing(server->journal)) {
+            move_held(server);
         }
         if (klm_clock_mono_ms() - ticked >= TICK_MS) {
             ticked = klm_clock_mono_ms();

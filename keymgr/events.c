@@ -106,12 +106,18 @@ klm_rc km_happened_now(struct km_server *server, const struct km_news *news)
     return km_audit(server, &event);
 }
 
-/* A copy for the audit thread. */
+/* Held, or a copy for the audit thread. */
 klm_rc km_audit_queue(struct km_server *server, struct klm_slice event)
 {
-    struct km_queued *queued = malloc(sizeof *queued + event.n);
+    struct km_queued *queued;
     klm_rc rc;
 
+    if (server->held && !server->options.offline && !smf_journal_failing(server->journal) &&
+        smf_held_put(server->held, event) == KLM_OK) {
+        km_auditor_wake(server);
+        return KLM_OK;
+    }
+    queued = malloc(sizeof *queued + event.n);
     if (!queued) {
         return KLM_E_NOMEM;
     }

@@ -9,6 +9,7 @@
 #include "metadata/object.h"
 
 #include "keyring/p11/p11.h"
+#include "smf/held.h"
 #include "smf/sign.h"
 
 #include <pthread.h>
@@ -57,7 +58,8 @@ struct km_auditor {
     pthread_cond_t wake;
     struct km_queued *head, **tail;
     size_t waiting;
-    bool idle, stop;
+    bool idle, stop, called;
+    atomic_bool asleep;     /* it does not look at held events by itself */
     struct km_round *round; /* the thread's own */
     /* Audit that could not be written: told when it works again. */
     bool trouble;
@@ -177,6 +179,7 @@ struct km_server {
     struct km_seen groups_seen; /* the same of keygroups.xml */
     bool audit_refuse;          /* Audit.failure.action=refuse */
     bool audit_sync;            /* Audit.sync=always */
+    struct smf_held *held;      /* NULL: every answer waits for the journal */
     km_task_info_fn *task_info;
     void *task_arg;
     km_refreshed_fn *refreshed;
@@ -341,6 +344,11 @@ void km_answer(struct km_call *call);
 const char *km_thread_text(enum km_actor_kind kind);
 /* Fill the parts of a call's event that are the same for all verbs. */
 void km_event_complete(struct km_call *call);
+/* Append to the journal, behind what is held. Blocks as smf_journal_append does, and answers the same. */
+klm_rc km_journal_append(struct km_server *server, struct smf_entry *entry, size_t n) KLM_MUST_USE;
+/* Put the event of a call that is over where a kill cannot lose it, without waiting (smf/held.h). False: it has to go to the journal before the answer leaves, or there is no room. Any
+ * thread. */
+bool km_audit_hold(struct km_call *call);
 /* Append a call's events to the journal and, by configuration, wait for the disk. */
 klm_rc km_audit_call(struct km_call *call) KLM_MUST_USE;
 /* "+hh:mm" at a moment. */
@@ -361,6 +369,8 @@ klm_rc km_auditor_start(struct km_server *server) KLM_MUST_USE;
 void km_auditor_stop(struct km_server *server);
 /* Hand a finished call or an event over. KLM_E_LIMIT: too many wait; KLM_E_STATE: there is no audit thread. */
 klm_rc km_auditor_put(struct km_server *server, struct km_queued *queued) KLM_MUST_USE;
+/* Events are held: the audit thread takes them soon. Any thread; waits for nothing. */
+void km_auditor_wake(struct km_server *server);
 /* The same for an encoded event that nobody waits for. */
 klm_rc km_audit_queue(struct km_server *server, struct klm_slice event) KLM_MUST_USE;
 

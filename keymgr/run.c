@@ -71,36 +71,18 @@ void km_settle(struct km_call *call, klm_rc rc)
     km_deliver(call);
 }
 
-/* A test exchange: nobody got anything, so its answer does not wait, unless every event is to be on disk or audit is in trouble.
- * Only a kill before the audit thread's next step, not a millisecond later, can lose such an event. */
-static bool queued(struct km_call *call)
-{
-    struct klm_buf event;
-    klm_rc rc;
-
-    if (!call->loop || call->rc != KLM_OK || call->device_code ||
-        !(km_verb(call->id)->flags & KM_QUEUED) || call->server->audit_sync ||
-        smf_journal_failing(call->server->journal)) {
-        return false;
-    }
-    klm_buf_init(&event, SMF_EVENT_MAX);
-    km_event_complete(call);
-    rc = smf_event_encode(&call->event, &event);
-    if (rc == KLM_OK) {
-        rc = km_audit_queue(call->server, klm_buf_as_slice(&event));
-    }
-    klm_buf_done(&event);
-    return rc == KLM_OK;
-}
-
 /* A write may stall behind a sync of the same file, so a loop leaves it to the audit thread. */
 void km_finish(struct km_call *call)
 {
     klm_rc rc = KLM_E_STATE;
 
     explain(call);
-    if ((call->quiet && call->rc == KLM_OK) || queued(call)) {
+    if (call->quiet && call->rc == KLM_OK) {
         km_deliver(call);
+        return;
+    }
+    if (km_audit_hold(call)) {
+        km_settle(call, KLM_OK);
         return;
     }
     if (call->loop && klm_loop_here(call->loop)) {

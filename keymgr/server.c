@@ -59,6 +59,7 @@ static klm_rc open_journal(struct km_server *server, const struct parm_config *c
                            struct klm_diag *diag)
 {
     char folder[PATH_LEN], id[KM_SERVER_ID_MAX];
+    const char *held = parm_str(config, PARM_Audit_held_directory);
     struct smf_journal_options options = {.folder = folder, .segment_bytes = SEGMENT_BYTES};
 
     KLM_TRY(parm_journal_dir(config, folder, sizeof folder));
@@ -68,6 +69,9 @@ static klm_rc open_journal(struct km_server *server, const struct parm_config *c
     server->audit_sync = parm_has(config, PARM_Audit_sync, "always");
     options.fail_closed = server->audit_refuse;
     KLM_TRY(smf_journal_open(&options, diag, &server->journal));
+    if (held && *held && !server->audit_sync) {
+        KLM_TRY(smf_held_open(held, folder, server->journal, diag, &server->held));
+    }
     smf_journal_filter(server->journal, parm_str(config, PARM_Audit_event_types),
                        parm_str(config, PARM_Audit_event_outcome));
     return km_tail_look(server, folder);
@@ -349,6 +353,7 @@ void km_close(struct km_server **server)
     }
     km_views_stop(s);
     km_auditor_stop(s);
+    smf_held_close(&s->held);
     if (s->journal) {
         km_tell_close(s);
         km_checkpoint_now(s);

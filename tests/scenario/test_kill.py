@@ -22,6 +22,7 @@ BUSY = KILLS * 4 // 5  # at least so many kills with requests in flight
 SESSIONS = 8
 OPENING_KILLS = 10  # of so many kills one comes at any time after the drive began to open its sessions
 START_KILLS = 5  # of so many restarts one is killed before it serves
+ROUND = 250000  # bytes that the list may grow by before a kill: some two hundred writes, however quick the machine is
 
 
 def in_flight(lines):
@@ -46,8 +47,10 @@ class Run:
                                     "--list", self.notes.path)
         self.operator.start()
         if number % OPENING_KILLS:
-            self.first_request(before)
-        time.sleep(self.dice.uniform(0.02, 0.4) * rig.SLOW)
+            self.grown_to(before + self.dice.randint(1000, ROUND))
+            time.sleep(self.dice.uniform(0, 0.01))
+        else:
+            time.sleep(self.dice.uniform(0.02, 0.2) * rig.SLOW)
         self.server.kill()
         said, _ = writer.communicate(timeout=120 * rig.SLOW)
         self.operator.stop()
@@ -58,11 +61,11 @@ class Run:
         self.busy += waiting > 0
         self.waiting += waiting
 
-    def first_request(self, before):
-        """Wait until the drive has begun: from then on the machine may be as slow as it likes."""
+    def grown_to(self, size):
+        """Wait for so much work of the drive, not for a time: the machine may be as slow or as quick as it likes."""
         deadline = time.monotonic() + 20 * rig.SLOW
-        while os.path.getsize(self.notes.path) < before + 1000 and time.monotonic() < deadline:
-            time.sleep(0.005)
+        while os.path.getsize(self.notes.path) < size and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def go(self):
         number = 0
