@@ -45,6 +45,8 @@ struct km_writer {
     uint64_t last_flush; /* monotonic ms of the last lazy flush */
     uint64_t last_idle;  /* and of the last work of quiet moments */
     bool index_left;     /* key usage events wait to be indexed */
+    uint64_t last_served; /* the last flush of objects that were served */
+    bool served_left;
     bool told;           /* the writer's own: that the store takes no more changes was said */
 };
 
@@ -185,6 +187,8 @@ struct km_server {
     struct km_drills drills;
     struct km_secondary secondary;
     struct km_streams *streams; /* KMIP operations in parts */
+    struct km_cache *cache;     /* of managed objects */
+    struct km_served *served;   /* those of them that are fresh no longer */
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;

@@ -43,6 +43,9 @@ klm_rc km_object_create_prepare(struct km_call *call)
     KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicLength, &bits));
     KLM_TRY(not_made(call, kr_material_generate(algorithm, bits, &material), algorithm, bits));
     rc = km_made(call, req->type, &req->attrs, material, 0);
+    if (rc == KLM_OK) {
+        km_made_known(call, material);
+    }
     kr_material_free(&material);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* What all verbs on managed objects do: see the store as the call is to see it, find the object and whose it is, open its material, put it back. */
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/served.h"
 #include "keymgr/streams.h"
 
 #include <stdio.h>
@@ -46,8 +47,10 @@ klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char
     if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && group && strcmp(group, out->group) != 0)) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
-    return rc == KLM_OK ? rc
-                        : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+    if (rc != KLM_OK) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+    }
+    return km_served_apply(call->server->served, out);
 }
 
 klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
@@ -89,7 +92,7 @@ klm_rc km_object_change(struct km_call *call, struct st_change *change, struct m
 
 void km_object_published(struct km_call *call)
 {
-    (void)call; /* nothing of objects is kept in memory */
+    (void)call; /* what is kept in memory was taken out before the commit (cache.c) */
 }
 
 void km_objects_sweep(struct km_server *server)
