@@ -6,15 +6,16 @@
 #include "smf/reader.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #define ENDED 42
 
-static int sync_error, rename_error, cut_error, write_error;
-static uint64_t lose_from =
+static atomic_int sync_error, rename_error, cut_error, write_error;
+static _Atomic uint64_t lose_from =
     UINT64_MAX; /* offset behind which a sync that fails loses a file's bytes */
 static unsigned slow_us;
-static int end_before, calls; /* the call before which the process ends, from 1; 0: never */
+static atomic_int end_before, calls; /* the call before which the process ends, from 1; 0: never */
 
 static const char *only; /* a piece of the names of files whose syncs fail; NULL: all */
 
