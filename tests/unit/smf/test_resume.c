@@ -224,7 +224,7 @@ TEST(a_failed_sync_over_several_segments_loses_none_and_the_first_record_of_all_
 
 TEST(each_step_of_writing_again_may_fail_and_is_done_over)
 {
-    int *const errors[] = {&rename_error, &cut_error, &write_error};
+    atomic_int *const errors[] = {&rename_error, &cut_error, &write_error};
 
     for (size_t i = 0; i < KLM_COUNT(errors); i++) {
         const char *folder = new_folder();
