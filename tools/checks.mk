@@ -55,7 +55,7 @@ NOSYNC_OBJS := $(B)/nosync/base/file.o $(B)/nosync/store/bdb_write.o
 TOOL_OBJS   += $(NOSYNC_OBJS)
 $(NOSYNC_OBJS): $(B)/nosync/%.o: %.c $(B)/flags | $(call deps,BUILD)
 	@mkdir -p $(@D)
-	$(call say,CC,$< without syncs)
+	$(call say,CC,'$< without syncs')
 	$(Q)$(CC) $(ALLC) -DKLM_NO_SYNC -MMD -MP -c -o $@ $<
 $(B)/nosync/bin/klmsrv: $(NOSYNC_OBJS) $(B)/$(klmsrv_MAIN:.c=.o) $(foreach f,$(klmsrv_USES),$(call libof,$(f)))
 	@mkdir -p $(@D)
