@@ -164,6 +164,8 @@ struct km_param {
 /* Rows of params.def; n is how many. */
 const struct km_param *km_params(size_t *n);
 const struct km_param *km_param_find(enum km_verb_id verb, const char *name);
+/* The first parameter of a verb (after NULL), and the next; NULL at the end. */
+const struct km_param *km_param_next(enum km_verb_id verb, const struct km_param *after);
 
 /* ---- Answers of listings: columns and rows of text, or named fields; the door lays them out */
 struct km_rows {
