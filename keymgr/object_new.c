@@ -231,6 +231,7 @@ static klm_rc put_one(struct km_call *call, struct st_change *change, const stru
         return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_LARGE, object->uid);
     }
     KLM_TRY(rc);
+    KLM_TRY(km_cartridge_made(call, change, object));
     if (!made->token[i].p) {
         return KLM_OK;
     }

@@ -46,7 +46,7 @@ klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char
     if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && group && strcmp(group, out->group) != 0)) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
-    return rc == KLM_OK ? rc
+    return rc == KLM_OK ? km_cartridge_note(call, out)
                         : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
 }
 
@@ -89,7 +89,9 @@ klm_rc km_object_change(struct km_call *call, struct st_change *change, struct m
 
 void km_object_published(struct km_call *call)
 {
-    (void)call; /* nothing of objects is kept in memory */
+    if (call->used > 0) { /* nothing else of objects is kept in memory */
+        km_views_usage(call->server, call->used);
+    }
 }
 
 void km_objects_sweep(struct km_server *server)
