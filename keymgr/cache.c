@@ -4,6 +4,7 @@
  * Only on-line objects are in it. What stands here of an object changes with its record or token alone, never with time. */
 #include "keymgr/cache.h"
 #include "keymgr/served.h"
+#include "metadata/cartridge.h"
 
 #include "base/cache.h"
 #include "keyring/guard.h"
@@ -15,7 +16,7 @@
 
 #define OF_OBJECT 'o'
 #define OF_ROWS 'r'
-#define FRESH 1 /* a flag */
+#define FRESH 1     /* a flag */
 #define NAMESAKES 8 /* objects of one name that are remembered; there is hardly more than one */
 #define KEY_MAX (1 + MD_ROWS_MAX)
 
@@ -114,10 +115,11 @@ klm_rc km_cache_rows(struct km_call *call)
     struct klm_cache_use use;
 
     klm_cache_usage(cache->bytes, &use);
-    KLM_TRY(km_rows_add(call, (const char *[]){"Objects and names in memory", KLM_NUM(use.entries)}));
-    KLM_TRY(km_rows_add(call, (const char *[]){"Bytes of them, and at most",
-                                               klm_pool_printf(call->pool, "%zu of %zu", use.bytes,
-                                                               use.limit)}));
+    KLM_TRY(
+        km_rows_add(call, (const char *[]){"Objects and names in memory", KLM_NUM(use.entries)}));
+    KLM_TRY(km_rows_add(
+        call, (const char *[]){"Bytes of them, and at most",
+                               klm_pool_printf(call->pool, "%zu of %zu", use.bytes, use.limit)}));
     return km_rows_add(call, (const char *[]){"Found there, and not",
                                               klm_pool_printf(call->pool, "%llu, %llu",
                                                               (unsigned long long)use.hits,
@@ -254,11 +256,20 @@ bool km_cache_get(struct km_call *call, struct km_object_get *req)
     return true;
 }
 
+/* The event of each Get of such a key names the cartridge: it is read from the object. */
+static bool names_cartridge(const struct md_object *object)
+{
+    struct md_cartridge cartridge;
+
+    return md_cartridge(object, &cartridge);
+}
+
 void km_cache_keep(struct km_call *call, struct st_view *view, const struct km_object_get *req)
 {
     struct km_cache *cache = cache_for(call);
 
-    if (cache && as_it_is(call, req) && md_object_online(&req->object)) {
+    if (cache && as_it_is(call, req) && md_object_online(&req->object) &&
+        !names_cartridge(&req->object)) {
         keep(cache, &req->object, req->item, st_view_number(view));
     }
 }
@@ -269,7 +280,8 @@ void km_cache_keep(struct km_call *call, struct st_view *view, const struct km_o
 static bool can_leave(const struct md_object *object)
 {
     return md_attr_number(&object->attrs, KMIP_TAG_Extractable, 1) &&
-           !md_attr_number(&object->attrs, KMIP_TAG_Sensitive, 0) && km_served_suits(object);
+           !md_attr_number(&object->attrs, KMIP_TAG_Sensitive, 0) && km_served_suits(object) &&
+           !names_cartridge(object);
 }
 
 struct klm_slice km_cache_new_object(struct km_call *call, const struct md_object *object,
@@ -413,8 +425,7 @@ static bool find_namesakes(struct km_call *call, struct klm_slice rows, struct n
             return false;
         }
         memcpy(uid, text.p, text.n);
-        if (!find_known(cache, uid, call->pool, known) ||
-            open_names(known, call->pool) != KLM_OK) {
+        if (!find_known(cache, uid, call->pool, known) || open_names(known, call->pool) != KLM_OK) {
             return false;
         }
     }
@@ -429,8 +440,7 @@ static klm_rc visit_namesakes(const struct km_locate *req, const struct namesake
     uint64_t place = 0, given = 0;
 
     for (size_t i = 0; i < found->n; i++) {
-        const struct md_object *object =
-            &found->at[what->newest ? found->n - 1 - i : i].object;
+        const struct md_object *object = &found->at[what->newest ? found->n - 1 - i : i].object;
 
         if (md_matches(object, what) && place++ >= what->offset &&
             (what->max == 0 || given < what->max)) {
