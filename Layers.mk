@@ -22,6 +22,6 @@ MAY_backup     := keymgr exchange keyring keyring/p11 profile drivetable metadat
 MAY_replication := keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store kmip/codec kmip/registry base
 MAY_console    := keymgr parmlib base exchange keyring keyring/p11 profile drivetable metadata smf kmip/codec kmip/registry store
 MAY_klmsrv     := kmip/ops backup console replication keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store kmip/codec kmip/registry base
-MAY_ios        := parmlib exchange base
+MAY_ios        := parmlib exchange kmip/codec kmip/registry base
 MAY_programs   := kmip/ops keyring/p11/helper kmip/codec kmip/registry klmsrv backup replication smf/dump ios console keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store base
 MAY_programs_lib := programs backup smf/dump console keymgr exchange keyring keyring/p11 profile drivetable metadata smf parmlib store kmip/codec kmip/registry base

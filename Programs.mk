@@ -22,7 +22,7 @@ klmp11_USES   := keyring/p11/helper keyring/p11 programs/lib base
 
 PROGRAMS += iosdrive
 iosdrive_MAIN := programs/iosdrive.c
-iosdrive_USES := ios parmlib exchange base
+iosdrive_USES := ios parmlib exchange kmip/codec kmip/registry base
 
 # Plug-ins: shared objects that are loaded when configured. Each is built only where its library is installed, and then the
 # programs' target builds it too.

@@ -177,14 +177,16 @@ static void print_commands(FILE *to)
     for (size_t i = 0; i < KLM_COUNT(commands); i++) {
         fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].help);
     }
+    fprintf(to, "  %-15s %s\n", "system",
+            "a storage system with KMIP key servers; iosdrive system --help tells its commands");
     fprintf(to, "\niosdrive COMMAND --help tells the options of a command. $KLM_DRIVE, "
                 "$KLM_ARRAY and\n$KLM_IECIOS name the drive, the array and the IECIOSxx member "
                 "when no option does.\n");
 }
 
-static klm_rc read_options(struct ios_run *run, const struct command *command)
+klm_rc ios_run_options(struct ios_run *run, int least, int most, const char *usage)
 {
-    char text[200];
+    char text[300];
     int rc = poptGetNextOpt(run->popt);
 
     if (rc < -1) {
@@ -196,15 +198,14 @@ static klm_rc read_options(struct ios_run *run, const struct command *command)
     while (run->args && run->args[run->args_n]) {
         run->args_n++;
     }
-    if (run->args_n < (size_t)command->least ||
-        (command->most >= 0 && run->args_n > (size_t)command->most)) {
-        snprintf(text, sizeof text, "usage: iosdrive %s %s", command->name, command->usage);
+    if (run->args_n < (size_t)least || (most >= 0 && run->args_n > (size_t)most)) {
+        snprintf(text, sizeof text, "usage: %s %s", run->name, usage);
         return ios_usage(run, text);
     }
     return KLM_OK;
 }
 
-static int finish(struct ios_run *run, klm_rc rc)
+int ios_run_end(struct ios_run *run, klm_rc rc)
 {
     if (rc == KLM_OK) {
         return IOS_EXIT_OK;
@@ -252,11 +253,11 @@ static int run_command(const struct command *command, int argc, const char **arg
     options_of(&run, command->options, table);
     run.popt = poptGetContext(name, argc, argv, table, 0);
     poptSetOtherOptionHelp(run.popt, command->usage);
-    rc = read_options(&run, command);
+    rc = ios_run_options(&run, command->least, command->most, command->usage);
     if (rc == KLM_OK) {
         rc = command->run(&run);
     }
-    status = finish(&run, rc);
+    status = ios_run_end(&run, rc);
     poptFreeContext(run.popt);
     free_texts(&run);
     return status;
@@ -271,6 +272,9 @@ int ios_command(int argc, const char **argv)
         if (strcmp(name, commands[i].name) == 0) {
             return run_command(&commands[i], argc - 1, argv + 1);
         }
+    }
+    if (strcmp(name, "system") == 0) {
+        return ios_system_command(argc - 1, argv + 1);
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-?") == 0 || strcmp(name, "help") == 0) {
         print_commands(stdout);

@@ -27,6 +27,12 @@ struct ios_run {
     int append, stored, ssl, tls12;
 };
 
+/* popt's options and arguments, of which there are least to most (-1: any number); usage is what a wrong number is told. KLM_E_USAGE. */
+klm_rc ios_run_options(struct ios_run *run, int least, int most, const char *usage) KLM_MUST_USE;
+/* Say why it failed; the exit code. */
+int ios_run_end(struct ios_run *run, klm_rc rc);
+/* "iosdrive system COMMAND ..." (command_system.c), argv[0] being "system". The exit code. */
+int ios_system_command(int argc, const char **argv);
 /* A usage error: said, and status is set. Returns KLM_E_USAGE. */
 klm_rc ios_usage(struct ios_run *run, const char *what) KLM_MUST_USE;
 /* Drive folder and member of the options, else of the environment. KLM_E_USAGE. */

@@ -2,7 +2,7 @@
 #include "ios/drive.h"
 
 #include "base/file.h"
-#include "base/tls.h"
+#include "ios/pem.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -79,89 +79,7 @@ static klm_rc load_conf(const char *dir, struct ios_drive *drive, struct klm_dia
                : klm_fail(diag, KLM_E_INVALID, KLM_MSG_IOS_CONF, path);
 }
 
-/* ---- drive.key */
-
-/* Like a password, a private key that others can read is not used. */
-static klm_rc check_mode(const char *path, struct klm_diag *diag)
-{
-    struct stat st;
-
-    if (stat(path, &st) == 0 && (st.st_mode & 077)) {
-        return klm_fail(diag, KLM_E_DENIED, KLM_MSG_IOS_KEY_MODE, path);
-    }
-    return KLM_OK; /* what is not there is told when it is opened */
-}
-
-static int no_password(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}
-
-static klm_rc load_key(const char *dir, struct ios_drive *drive, struct klm_diag *diag)
-{
-    KLM_AUTO(klm_buf_done) struct klm_buf text;
-    char path[IOS_DRIVE_PATH_MAX], why[160];
-    BIO *bio;
-
-    klm_buf_init_wiping(&text, IOS_DRIVE_FILE_MAX);
-    KLM_TRY(ios_drive_path(dir, "drive.key", path, diag));
-    KLM_TRY(check_mode(path, diag));
-    KLM_TRY(klm_file_read(path, IOS_DRIVE_FILE_MAX, &text, diag));
-    bio = BIO_new_mem_buf(text.p ? text.p : (const uint8_t *)"", (int)text.n);
-    drive->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
-    BIO_free(bio);
-    return drive->key ? KLM_OK
-                      : klm_fail(diag, KLM_E_INVALID, KLM_MSG_IOS_KEY, path,
-                                 klm_openssl_error(why, sizeof why));
-}
-
 /* ---- Certificates */
-
-static klm_rc not_certificate(const char *path, const char *why, struct klm_diag *diag)
-{
-    return klm_fail(diag, KLM_E_INVALID, KLM_MSG_IOS_CERT, path, why);
-}
-
-/* Up to cap certificates: one in DER, or PEM blocks one after the other. */
-static klm_rc parse_certs(struct klm_slice in, const char *path, X509 **out, size_t cap, size_t *n,
-                          struct klm_diag *diag)
-{
-    const unsigned char *p = in.p;
-    BIO *bio = BIO_new_mem_buf(in.p ? in.p : (const uint8_t *)"", (int)in.n);
-    X509 *one = in.p && in.n && in.p[0] == 0x30 ? d2i_X509(NULL, &p, (long)in.n) : NULL;
-    size_t found = 0;
-    bool more;
-
-    if (one && p == in.p + in.n) {
-        out[found++] = one;
-        one = NULL;
-    }
-    X509_free(one);
-    while (bio && found < cap && (one = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
-        out[found++] = one;
-    }
-    more = found == cap && bio && (one = PEM_read_bio_X509(bio, NULL, no_password, NULL));
-    if (more) {
-        X509_free(one);
-    }
-    BIO_free(bio);
-    ERR_clear_error();
-    *n = found;
-    if (more) {
-        return not_certificate(path, "it holds too many", diag);
-    }
-    return found ? KLM_OK : not_certificate(path, "it is neither DER nor PEM", diag);
-}
-
-static klm_rc load_certs(const char *path, X509 **out, size_t cap, size_t *n, struct klm_diag *diag)
-{
-    KLM_AUTO(klm_buf_done) struct klm_buf text;
-
-    klm_buf_init(&text, IOS_DRIVE_FILE_MAX);
-    KLM_TRY(klm_file_read(path, IOS_DRIVE_FILE_MAX, &text, diag));
-    return parse_certs(klm_buf_as_slice(&text), path, out, cap, n, diag);
-}
 
 static bool has_role(X509 *cert)
 {
@@ -218,38 +136,22 @@ static klm_rc check_cert(const struct ios_drive *drive, const char *path, struct
     return why ? klm_fail(diag, rc, KLM_MSG_IOS_CERT_OTHER, path, why) : KLM_OK;
 }
 
-static bool chains(const struct ios_drive *drive, const char **why)
-{
-    X509_STORE *store = X509_STORE_new();
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    bool good = store && ctx;
-
-    *why = "no memory";
-    for (size_t i = 0; good && i < drive->ca_n; i++) {
-        good = X509_STORE_add_cert(store, drive->ca[i]) == 1;
-    }
-    if (good && X509_STORE_CTX_init(ctx, store, drive->cert, NULL) == 1) {
-        good = X509_verify_cert(ctx) == 1;
-        *why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
-    }
-    X509_STORE_CTX_free(ctx);
-    X509_STORE_free(store);
-    ERR_clear_error();
-    return good;
-}
-
 static klm_rc check_chain(const struct ios_drive *drive, const char *path, struct klm_diag *diag)
 {
     const char *why;
 
-    return chains(drive, &why) ? KLM_OK
-                               : klm_fail(diag, KLM_E_DENIED, KLM_MSG_IOS_CERT_OTHER, path, why);
+    return ios_pem_chains(drive->cert, drive->ca, drive->ca_n, &why)
+               ? KLM_OK
+               : klm_fail(diag, KLM_E_DENIED, KLM_MSG_IOS_CERT_OTHER, path, why);
 }
 
 static klm_rc load_own(const char *dir, struct ios_drive *drive, struct klm_diag *diag)
 {
+    char path[IOS_DRIVE_PATH_MAX];
+
     KLM_TRY(load_conf(dir, drive, diag));
-    return load_key(dir, drive, diag);
+    KLM_TRY(ios_drive_path(dir, "drive.key", path, diag));
+    return ios_pem_key_load(path, diag, &drive->key);
 }
 
 static klm_rc load_both(const char *cert_path, const char *ca_path, struct ios_drive *drive,
@@ -257,28 +159,9 @@ static klm_rc load_both(const char *cert_path, const char *ca_path, struct ios_d
 {
     size_t n;
 
-    KLM_TRY(load_certs(cert_path, &drive->cert, 1, &n, diag));
+    KLM_TRY(ios_pem_certs_load(cert_path, &drive->cert, 1, &n, diag));
     KLM_TRY(check_cert(drive, cert_path, diag));
-    return load_certs(ca_path, drive->ca, IOS_DRIVE_CAS, &drive->ca_n, diag);
-}
-
-static klm_rc save_certs(const char *path, X509 *const *certs, size_t n, struct klm_diag *diag)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL;
-    bool good = bio != NULL;
-    klm_rc rc = KLM_E_NOMEM;
-
-    for (size_t i = 0; good && i < n; i++) {
-        good = PEM_write_bio_X509(bio, certs[i]) == 1;
-    }
-    if (good) {
-        long len = BIO_get_mem_data(bio, &text);
-
-        rc = klm_file_replace(path, KLM_SLICE(text, (size_t)len), 0644, diag);
-    }
-    BIO_free(bio);
-    return rc;
+    return ios_pem_certs_load(ca_path, drive->ca, IOS_DRIVE_CAS, &drive->ca_n, diag);
 }
 
 klm_rc ios_drive_install(const char *dir, const char *cert_file, const char *ca_file,
@@ -294,9 +177,9 @@ klm_rc ios_drive_install(const char *dir, const char *cert_file, const char *ca_
     KLM_TRY(load_both(cert_file, ca_file, drive, diag));
     KLM_TRY(check_chain(drive, cert_file, diag));
     KLM_TRY(ios_drive_path(dir, "ca.crt", path, diag));
-    KLM_TRY(save_certs(path, drive->ca, drive->ca_n, diag));
+    KLM_TRY(ios_pem_certs_save(path, drive->ca, drive->ca_n, diag));
     KLM_TRY(ios_drive_path(dir, "drive.crt", path, diag));
-    return save_certs(path, &drive->cert, 1, diag);
+    return ios_pem_certs_save(path, &drive->cert, 1, diag);
 }
 
 klm_rc ios_drive_load(const char *dir, struct klm_diag *diag, struct ios_drive **out)

@@ -2,7 +2,7 @@
 #include "ios/drive.h"
 
 #include "base/file.h"
-#include "base/tls.h"
+#include "ios/pem.h"
 
 #include <ctype.h>
 #include <openssl/ec.h>
@@ -81,41 +81,6 @@ klm_rc ios_drive_path(const char *dir, const char *name, char *out, struct klm_d
                : klm_fail(diag, KLM_E_LIMIT, KLM_MSG_FILE_OPEN, dir, "the name is too long");
 }
 
-/* ---- Key */
-
-static klm_rc crypto_failed(struct klm_diag *diag)
-{
-    char text[160];
-
-    return klm_fail(diag, KLM_E_CRYPTO, KLM_MSG_IOS_MAKE, klm_openssl_error(text, sizeof text));
-}
-
-static klm_rc make_key(const char *type, struct klm_diag *diag, EVP_PKEY **out)
-{
-    static const struct {
-        const char *name, *curve;
-        unsigned bits;
-    } types[] = {{"ec:P-256", "P-256", 0},
-                 {"ec:P-384", "P-384", 0},
-                 {"rsa:2048", NULL, 2048},
-                 {"rsa:3072", NULL, 3072},
-                 {"rsa:4096", NULL, 4096}};
-    size_t i = 0;
-
-    while (i < KLM_COUNT(types) && strcasecmp(type, types[i].name)) {
-        i++;
-    }
-    if (i == KLM_COUNT(types)) {
-        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_IOS_KEY_TYPE, type);
-    }
-    EVP_PKEY *key = types[i].curve ? EVP_EC_gen(types[i].curve) : EVP_RSA_gen(types[i].bits);
-    if (!key) {
-        return crypto_failed(diag);
-    }
-    *out = key;
-    return KLM_OK;
-}
-
 /* ---- Request: the subject names the serial number; drive role and WWN are extensions asked for (PKCS#9 extensionRequest). */
 
 static X509_NAME *subject_of(const char *serial)
@@ -187,39 +152,14 @@ static bool fill_request(X509_REQ *req, const struct ios_drive *drive)
 
 /* ---- Files */
 
-static klm_rc bio_to_buf(BIO *bio, struct klm_buf *out)
-{
-    char *text = NULL;
-    long n = BIO_get_mem_data(bio, &text);
-
-    klm_buf_put(out, text, (size_t)n);
-    return klm_buf_rc(out);
-}
-
 static klm_rc request_pem(const struct ios_drive *drive, struct klm_buf *out, struct klm_diag *diag)
 {
     X509_REQ *req = X509_REQ_new();
-    BIO *bio = BIO_new(BIO_s_mem());
-    klm_rc rc = KLM_E_CRYPTO;
+    klm_rc rc = req && fill_request(req, drive) ? ios_pem_request_text(req, out, diag)
+                                                : ios_pem_failed(diag);
 
-    if (req && bio && fill_request(req, drive) && PEM_write_bio_X509_REQ(bio, req) == 1) {
-        rc = bio_to_buf(bio, out);
-    }
     X509_REQ_free(req);
-    BIO_free(bio);
-    return rc == KLM_OK ? KLM_OK : crypto_failed(diag);
-}
-
-static klm_rc key_pem(const struct ios_drive *drive, struct klm_buf *out, struct klm_diag *diag)
-{
-    BIO *bio = BIO_new(BIO_s_secmem());
-    klm_rc rc = KLM_E_CRYPTO;
-
-    if (bio && PEM_write_bio_PKCS8PrivateKey(bio, drive->key, NULL, NULL, 0, NULL, NULL) == 1) {
-        rc = bio_to_buf(bio, out);
-    }
-    BIO_free(bio);
-    return rc == KLM_OK ? KLM_OK : crypto_failed(diag);
+    return rc;
 }
 
 static klm_rc save_conf(const char *dir, const struct ios_drive *drive, struct klm_diag *diag)
@@ -253,7 +193,7 @@ static klm_rc save_all(const char *dir, const char *key_path, const struct ios_d
     KLM_AUTO(klm_buf_done) struct klm_buf text;
 
     klm_buf_init_wiping(&text, IOS_DRIVE_FILE_MAX);
-    KLM_TRY(key_pem(drive, &text, diag));
+    KLM_TRY(ios_pem_key_text(drive->key, &text, diag));
     KLM_TRY(klm_folder_make(dir, 0700, diag));
     KLM_TRY(save_conf(dir, drive, diag));
     KLM_TRY(save_request(dir, drive, diag));
@@ -273,7 +213,7 @@ klm_rc ios_drive_init(const char *dir, const struct ios_drive_spec *spec, struct
     if (access(key_path, F_OK) == 0) {
         return klm_fail(diag, KLM_E_EXISTS, KLM_MSG_FILE_EXISTS, key_path);
     }
-    KLM_TRY(make_key(spec->key_type ? spec->key_type : "ec:P-256", diag, &drive.key));
+    KLM_TRY(ios_pem_key_make(spec->key_type ? spec->key_type : "ec:P-256", diag, &drive.key));
     rc = save_all(dir, key_path, &drive, diag);
     EVP_PKEY_free(drive.key);
     return rc;
