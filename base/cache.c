@@ -93,7 +93,8 @@ static void remove_entry(struct shard *shard, struct entry *e)
     }
     shard->entries--;
     shard->bytes -= cost(e);
-    klm_wipe(e->bytes, e->key_n + e->value_n); /* what was destroyed is not to be found in memory either */
+    klm_wipe(e->bytes,
+             e->key_n + e->value_n); /* what was destroyed is not to be found in memory either */
     free(e);
 }
 
@@ -145,8 +146,7 @@ static struct entry *find(const struct shard *shard, uint64_t hash, struct klm_s
 {
     struct entry *e = shard->places ? *place_of(shard, hash) : NULL;
 
-    while (e &&
-           (e->hash != hash || e->key_n != key.n || memcmp(e->bytes, key.p, key.n) != 0)) {
+    while (e && (e->hash != hash || e->key_n != key.n || memcmp(e->bytes, key.p, key.n) != 0)) {
         e = e->chain;
     }
     return e;

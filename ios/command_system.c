@@ -174,8 +174,8 @@ static klm_rc do_chkeyserver(struct system_run *s)
     }
     KLM_TRY(to_change(s, &work));
     KLM_TRY(named(s, &work, &id));
-    KLM_TRY(ios_keyserver_change(&work.edit.state, id, s->name, s->ip, port, s->primary,
-                                 &s->run.diag));
+    KLM_TRY(
+        ios_keyserver_change(&work.edit.state, id, s->name, s->ip, port, s->primary, &s->run.diag));
     return save(s, &work);
 }
 
@@ -248,9 +248,8 @@ static klm_rc do_lskey(struct system_run *s)
     KLM_TRY(to_look(s, &work));
     KLM_TRY(to_ask(s, &work));
     KLM_TRY(table_begin(s, &table));
-    return table_end(
-        s, &table, false,
-        ios_show_keys(work.dir, &work.edit.state, &work.ops, &s->run.diag, &table));
+    return table_end(s, &table, false,
+                     ios_show_keys(work.dir, &work.edit.state, &work.ops, &s->run.diag, &table));
 }
 
 static klm_rc do_lsvolume(struct system_run *s)
@@ -260,9 +259,8 @@ static klm_rc do_lsvolume(struct system_run *s)
 
     KLM_TRY(to_look(s, &work));
     KLM_TRY(table_begin(s, &table));
-    return table_end(
-        s, &table, false,
-        ios_show_system_volumes(work.dir, &work.edit.state, &s->run.diag, &table));
+    return table_end(s, &table, false,
+                     ios_show_system_volumes(work.dir, &work.edit.state, &s->run.diag, &table));
 }
 
 /* ---- chencryption */
@@ -328,8 +326,8 @@ static const struct change {
     const char *keyserver, *key; /* words of the command; key NULL: none */
     klm_rc (*run)(struct system_run *s, struct work *work);
 } changes[] = {
-    {"enable", NULL, enable},       {"disable", NULL, disable},   {"newkey", "prepare", prepare},
-    {"newkey", "commit", commit},   {"newkey", "cancel", cancel},
+    {"enable", NULL, enable},     {"disable", NULL, disable},   {"newkey", "prepare", prepare},
+    {"newkey", "commit", commit}, {"newkey", "cancel", cancel},
 };
 
 static const struct change *change_of(const struct system_run *s)
@@ -522,8 +520,9 @@ static void print_commands(FILE *to)
     for (size_t i = 0; i < KLM_COUNT(commands); i++) {
         fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].help);
     }
-    fprintf(to, "\niosdrive system COMMAND --help tells the options of a command. $KLM_SYSTEM names "
-                "the folder of\nthe storage system when -S does not.\n");
+    fprintf(to,
+            "\niosdrive system COMMAND --help tells the options of a command. $KLM_SYSTEM names "
+            "the folder of\nthe storage system when -S does not.\n");
 }
 
 static int run_command(const struct command *command, int argc, const char **argv)

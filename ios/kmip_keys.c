@@ -83,8 +83,8 @@ static struct kmip_node *item(struct ask *ask, uint32_t operation, const char *u
         static const uint8_t ids[BATCH_MAX] = {1, 2, 3, 4};
         unsigned at = 0;
 
-        for (const struct kmip_node *one = kmip_child(ask->message, KMIP_TAG_BatchItem); one != item;
-             one = kmip_next(one)) {
+        for (const struct kmip_node *one = kmip_child(ask->message, KMIP_TAG_BatchItem);
+             one != item; one = kmip_next(one)) {
             at++;
         }
         kmip_put_bytes(ask->pool, item, KMIP_TAG_UniqueBatchItemID, KMIP_BYTES,
@@ -108,8 +108,8 @@ static struct kmip_node *attribute(struct ask *ask, struct kmip_node *parent, co
 
 static void name_attribute(struct ask *ask, struct kmip_node *parent, const char *name)
 {
-    struct kmip_node *value = kmip_structure(ask->pool, attribute(ask, parent, "Name"),
-                                             KMIP_TAG_AttributeValue);
+    struct kmip_node *value =
+        kmip_structure(ask->pool, attribute(ask, parent, "Name"), KMIP_TAG_AttributeValue);
 
     text(ask, value, KMIP_TAG_NameValue, name);
     number(ask, value, KMIP_TAG_NameType, KMIP_ENUMERATION, KMIP_NameType_UninterpretedTextString);
@@ -127,7 +127,8 @@ static klm_rc refusal(const struct ask *ask, const struct kmip_node *result)
     char why[IOS_WHY_MAX];
 
     snprintf(why, sizeof why, "it refuses: %s%s%.*s", name ? name : "no reason is given",
-             message ? ": " : "", message ? (int)(message->bytes.n < 140 ? message->bytes.n : 140) : 0,
+             message ? ": " : "",
+             message ? (int)(message->bytes.n < 140 ? message->bytes.n : 140) : 0,
              message ? (const char *)message->bytes.p : "");
     return fail(ask, code == KMIP_ResultReason_ItemNotFound ? KLM_E_NOTFOUND : KLM_E_DENIED, why);
 }
@@ -200,8 +201,8 @@ static klm_rc take_text(const struct ask *ask, const struct kmip_node *item, cha
 static klm_rc find(void *arg, const struct ios_keyserver *server, const char *name,
                    char uid[IOS_KEY_UID + 1], struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done) struct ask ask = {
-        .link = arg, .server = server, .diag = diag, .again = true};
+    KLM_AUTO(ask_done)
+    struct ask ask = {.link = arg, .server = server, .diag = diag, .again = true};
     const struct kmip_node *payload = NULL;
 
     KLM_TRY(begin(&ask, 1));
@@ -246,8 +247,8 @@ static klm_rc make(void *arg, const struct ios_keyserver *server, const char *na
 static klm_rc get(void *arg, const struct ios_keyserver *server, const char *uid,
                   uint8_t key[IOS_SUBKEY], struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done) struct ask ask = {
-        .link = arg, .server = server, .diag = diag, .again = true};
+    KLM_AUTO(ask_done)
+    struct ask ask = {.link = arg, .server = server, .diag = diag, .again = true};
     const struct kmip_node *payload = NULL, *block, *algorithm, *format, *material;
 
     KLM_TRY(begin(&ask, 1));
@@ -270,7 +271,7 @@ static void take_link(const struct kmip_node *value, struct ios_key_look *out)
 {
     const struct kmip_node *type = kmip_child(value, KMIP_TAG_LinkType);
     const struct kmip_node *to = kmip_child(value, KMIP_TAG_LinkedObjectIdentifier);
-    char *at = !type || !to                                            ? NULL
+    char *at = !type || !to                                          ? NULL
                : type->number == KMIP_LinkType_ReplacedObjectLink    ? out->replaced
                : type->number == KMIP_LinkType_ReplacementObjectLink ? out->replacement
                                                                      : NULL;
@@ -285,8 +286,8 @@ static void take_link(const struct kmip_node *value, struct ios_key_look *out)
 static klm_rc look(void *arg, const struct ios_keyserver *server, const char *uid,
                    struct ios_key_look *out, struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done) struct ask ask = {
-        .link = arg, .server = server, .diag = diag, .again = true};
+    KLM_AUTO(ask_done)
+    struct ask ask = {.link = arg, .server = server, .diag = diag, .again = true};
     const struct kmip_node *payload = NULL;
     struct kmip_node *asked;
 
@@ -324,8 +325,7 @@ static void add_link(struct ask *ask, const char *uid, uint32_t type, const char
 static void add_revoke(struct ask *ask, const char *uid)
 {
     struct kmip_node *payload = item(ask, KMIP_Operation_Revoke, uid);
-    struct kmip_node *reason =
-        kmip_structure(ask->pool, payload, KMIP_TAG_RevocationReason);
+    struct kmip_node *reason = kmip_structure(ask->pool, payload, KMIP_TAG_RevocationReason);
 
     number(ask, reason, KMIP_TAG_RevocationReasonCode, KMIP_ENUMERATION,
            KMIP_RevocationReasonCode_Superseded);
@@ -336,8 +336,8 @@ static klm_rc turn(void *arg, const struct ios_keyserver *server, const struct i
 {
     KLM_AUTO(ask_done) struct ask ask = {.link = arg, .server = server, .diag = diag};
 
-    KLM_TRY(begin(&ask, (unsigned)steps->activate + steps->link_new + steps->link_old +
-                            steps->revoke));
+    KLM_TRY(
+        begin(&ask, (unsigned)steps->activate + steps->link_new + steps->link_old + steps->revoke));
     if (steps->activate) {
         item(&ask, KMIP_Operation_Activate, steps->new_uid);
     }

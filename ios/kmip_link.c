@@ -190,7 +190,8 @@ klm_rc ios_kmip_link_ask(struct ios_kmip_link *link, const struct ios_keyserver 
         rc = take_in(&peer->channel, &in, wiping, answer);
     }
     if (rc != KLM_OK) {
-        snprintf(why, IOS_WHY_MAX, "%s", peer->channel.why[0] ? peer->channel.why : klm_rc_text(rc));
+        snprintf(why, IOS_WHY_MAX, "%s",
+                 peer->channel.why[0] ? peer->channel.why : klm_rc_text(rc));
         ios_channel_close(&peer->channel);
         ios_channel_init(&peer->channel);
     }

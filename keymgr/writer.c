@@ -12,7 +12,8 @@
 #define CONTACTS_MAX 1000
 #define IDLE_MS 100   /* how long the queue is empty before other work is looked at */
 #define FLUSH_MS 5000 /* between two flushes of contacts */
-#define SERVED_MS 100 /* between two flushes of objects that were served, when there is other work */
+#define SERVED_MS                                                                                  \
+    100 /* between two flushes of objects that were served, when there is other work */
 #define SERVED_IDLE_MS 20
 #define CHECKPOINT_COMMITS 20000
 #define CHECKPOINT_SECONDS 30

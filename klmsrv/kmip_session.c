@@ -36,9 +36,9 @@ struct request {
     struct kmop_request ops;
     struct srv_kmip_session *session;
     struct srv_kmip_settings *settings;
-    struct klm_buf bytes;  /* the message and, of HTTP, what stands before it */
-    const char *type;      /* HTTP: of the answer */
-    bool last;             /* the connection ends behind the answer */
+    struct klm_buf bytes; /* the message and, of HTTP, what stands before it */
+    const char *type;     /* HTTP: of the answer */
+    bool last;            /* the connection ends behind the answer */
     bool running, answered;
 };
 
@@ -142,9 +142,8 @@ static klm_rc cert_of(void *arg, struct klm_pool *pool, struct klm_slice *der)
     const struct request *request = arg;
     struct srv_kmip_session *session = request->session;
 
-    return session->fingerprint[0]
-               ? klm_tls_peer_cert(klm_stream_ssl(session->stream), pool, der)
-               : KLM_E_NOTFOUND;
+    return session->fingerprint[0] ? klm_tls_peer_cert(klm_stream_ssl(session->stream), pool, der)
+                                   : KLM_E_NOTFOUND;
 }
 
 static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct request *request)

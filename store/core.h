@@ -27,7 +27,7 @@ struct st_store {
     struct st_overlay *hidden; /* of the commit that is on its way to the disk, or failed there */
     st_touch_fn *touched;      /* NULL: nobody listens */
     void *touched_arg;
-    atomic_uint commits;       /* since the last checkpoint */
+    atomic_uint commits; /* since the last checkpoint */
     _Atomic uint64_t checkpoint_ms;
 };
 

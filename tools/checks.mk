@@ -143,7 +143,7 @@ $(B)/tidy/%.ok: %.c .clang-tidy | $(call deps,LINT BUILD CHECK)
 lint-cppcheck: | $(call deps,LINT)
 	@mkdir -p $(B)/cppcheck
 	$(Q)cppcheck --quiet --std=c17 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	    --cppcheck-build-dir=$(B)/cppcheck --suppressions-list=tests/suppressions/cppcheck -D_GNU_SOURCE -D__linux__ \
+	    --cppcheck-build-dir=$(B)/cppcheck --suppressions-list=tests/suppressions/cppcheck -D_GNU_SOURCE -D__linux__ -D__x86_64__ \
 	    '-DKLM_VERSION="$(VERSION)"' -I. -Itests/unit -j 2 $(LINT_FILES)
 lint-scripts: | $(call deps,LINT)
 	$(Q)shellcheck -x -S warning $(SCRIPTS)

@@ -208,7 +208,7 @@ static klm_rc fill(void *arg, size_t i)
     struct script *script = arg;
     const struct km_object_make *made = script->item[0].call->req;
 
-    if (i > 0 && script->item[i].call->id == KM_OBJECT_DESTROY) {
+    if (i > 0 && i < KLM_COUNT(script->item) && script->item[i].call->id == KM_OBJECT_DESTROY) {
         struct km_object_state *req = script->item[i].call->req;
 
         req->uid = req->uid ? req->uid : made->made[0];
@@ -397,8 +397,8 @@ static bool says_fresh(const char *uid)
     bool fresh;
 
     REQUIRE_OK(call->rc);
-    fresh = md_attr_number(&((struct km_object_attrs *)call->req)->object.attrs, KMIP_TAG_Fresh,
-                           false);
+    fresh =
+        md_attr_number(&((struct km_object_attrs *)call->req)->object.attrs, KMIP_TAG_Fresh, false);
     km_call_free(&call);
     return fresh;
 }

@@ -479,7 +479,7 @@ static UNUSED size_t rig_create(struct rig *rig, const char *attributes)
         fprintf(stderr, "# %s\n", answer);
     }
     REQUIRE(uid != NULL);
-    return (size_t)atoi(uid + 1);
+    return uid ? (size_t)atoi(uid + 1) : 0;
 }
 
 #endif
