@@ -15,7 +15,7 @@
 
 #define OF_OBJECT 'o'
 #define OF_ROWS 'r'
-#define FRESH 1 /* a flag */
+#define FRESH 1     /* a flag */
 #define NAMESAKES 8 /* objects of one name that are remembered; there is hardly more than one */
 #define KEY_MAX (1 + MD_ROWS_MAX)
 
@@ -114,10 +114,11 @@ klm_rc km_cache_rows(struct km_call *call)
     struct klm_cache_use use;
 
     klm_cache_usage(cache->bytes, &use);
-    KLM_TRY(km_rows_add(call, (const char *[]){"Objects and names in memory", KLM_NUM(use.entries)}));
-    KLM_TRY(km_rows_add(call, (const char *[]){"Bytes of them, and at most",
-                                               klm_pool_printf(call->pool, "%zu of %zu", use.bytes,
-                                                               use.limit)}));
+    KLM_TRY(
+        km_rows_add(call, (const char *[]){"Objects and names in memory", KLM_NUM(use.entries)}));
+    KLM_TRY(km_rows_add(
+        call, (const char *[]){"Bytes of them, and at most",
+                               klm_pool_printf(call->pool, "%zu of %zu", use.bytes, use.limit)}));
     return km_rows_add(call, (const char *[]){"Found there, and not",
                                               klm_pool_printf(call->pool, "%llu, %llu",
                                                               (unsigned long long)use.hits,
@@ -413,8 +414,7 @@ static bool find_namesakes(struct km_call *call, struct klm_slice rows, struct n
             return false;
         }
         memcpy(uid, text.p, text.n);
-        if (!find_known(cache, uid, call->pool, known) ||
-            open_names(known, call->pool) != KLM_OK) {
+        if (!find_known(cache, uid, call->pool, known) || open_names(known, call->pool) != KLM_OK) {
             return false;
         }
     }
@@ -429,8 +429,7 @@ static klm_rc visit_namesakes(const struct km_locate *req, const struct namesake
     uint64_t place = 0, given = 0;
 
     for (size_t i = 0; i < found->n; i++) {
-        const struct md_object *object =
-            &found->at[what->newest ? found->n - 1 - i : i].object;
+        const struct md_object *object = &found->at[what->newest ? found->n - 1 - i : i].object;
 
         if (md_matches(object, what) && place++ >= what->offset &&
             (what->max == 0 || given < what->max)) {

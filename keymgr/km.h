@@ -82,9 +82,9 @@ enum km_verb_id {
     KM_VERBS
 };
 enum km_verb_flag {
-    KM_READ = 0,   /* no apply */
-    KM_CHANGE = 1, /* has an apply */
-    KM_WORKER = 2, /* prepare may block or compute for long: on a worker */
+    KM_READ = 0,    /* no apply */
+    KM_CHANGE = 1,  /* has an apply */
+    KM_WORKER = 2,  /* prepare may block or compute for long: on a worker */
     KM_CONFIG = 64, /* prepare changes configuration or rings: one at a time, on the newest state */
     KM_ACTS =
         16, /* prepare acts, or gives out a token: refused beforehand while audit cannot be written; on a

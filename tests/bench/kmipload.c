@@ -148,8 +148,8 @@ static void encode(const struct conn *conn)
     kmip_put_number(pool, item, KMIP_TAG_Operation, KMIP_ENUMERATION, operation[conn->op]);
     payload = kmip_structure(pool, item, KMIP_TAG_RequestPayload);
     if (conn->op == OP_CREATE) {
-        put_create(payload, filling ? name_of(conn->object, run_id)
-                                    : name_of(names++, run_id ^ 0xffffffff));
+        put_create(payload,
+                   filling ? name_of(conn->object, run_id) : name_of(names++, run_id ^ 0xffffffff));
     } else if (conn->op == OP_LOCATE) {
         put_name(payload, name_of(conn->object, run_id));
     } else {
@@ -220,11 +220,10 @@ static bool ask(struct conn *conn)
 static const char *check_key(const struct kmip_node *payload, struct object *object)
 {
     static const uint8_t zero[32];
-    const struct kmip_node *key =
-        kmip_child(kmip_child(kmip_child(kmip_child(payload, KMIP_TAG_SymmetricKey),
-                                         KMIP_TAG_KeyBlock),
-                              KMIP_TAG_KeyValue),
-                   KMIP_TAG_KeyMaterial);
+    const struct kmip_node *key = kmip_child(
+        kmip_child(kmip_child(kmip_child(payload, KMIP_TAG_SymmetricKey), KMIP_TAG_KeyBlock),
+                   KMIP_TAG_KeyValue),
+        KMIP_TAG_KeyMaterial);
 
     if (!key || key->type != KMIP_BYTES || key->bytes.n != 32 ||
         memcmp(key->bytes.p, zero, 32) == 0) {
@@ -570,7 +569,8 @@ static void set_up(void)
     tls = SSL_CTX_new(TLS_client_method());
     set = epoll_create1(EPOLL_CLOEXEC);
     conns = calloc(options.connections, sizeof *conns);
-    bench_need(tls && set >= 0 && conns && SSL_CTX_load_verify_locations(tls, options.ca, NULL) == 1 &&
+    bench_need(tls && set >= 0 && conns &&
+                   SSL_CTX_load_verify_locations(tls, options.ca, NULL) == 1 &&
                    SSL_CTX_use_certificate_chain_file(tls, options.cert) == 1 &&
                    SSL_CTX_use_PrivateKey_file(tls, options.key, SSL_FILETYPE_PEM) == 1 &&
                    klm_pool_new(1 << 20, &pool) == KLM_OK,
