@@ -4,6 +4,7 @@
  * Only on-line objects are in it. What stands here of an object changes with its record or token alone, never with time. */
 #include "keymgr/cache.h"
 #include "keymgr/served.h"
+#include "metadata/cartridge.h"
 
 #include "base/cache.h"
 #include "keyring/guard.h"
@@ -255,11 +256,20 @@ bool km_cache_get(struct km_call *call, struct km_object_get *req)
     return true;
 }
 
+/* The event of each Get of such a key names the cartridge: it is read from the object. */
+static bool names_cartridge(const struct md_object *object)
+{
+    struct md_cartridge cartridge;
+
+    return md_cartridge(object, &cartridge);
+}
+
 void km_cache_keep(struct km_call *call, struct st_view *view, const struct km_object_get *req)
 {
     struct km_cache *cache = cache_for(call);
 
-    if (cache && as_it_is(call, req) && md_object_online(&req->object)) {
+    if (cache && as_it_is(call, req) && md_object_online(&req->object) &&
+        !names_cartridge(&req->object)) {
         keep(cache, &req->object, req->item, st_view_number(view));
     }
 }
@@ -270,7 +280,8 @@ void km_cache_keep(struct km_call *call, struct st_view *view, const struct km_o
 static bool can_leave(const struct md_object *object)
 {
     return md_attr_number(&object->attrs, KMIP_TAG_Extractable, 1) &&
-           !md_attr_number(&object->attrs, KMIP_TAG_Sensitive, 0) && km_served_suits(object);
+           !md_attr_number(&object->attrs, KMIP_TAG_Sensitive, 0) && km_served_suits(object) &&
+           !names_cartridge(object);
 }
 
 struct klm_slice km_cache_new_object(struct km_call *call, const struct md_object *object,

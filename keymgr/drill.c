@@ -3,6 +3,7 @@
 #include "keymgr/internal.h"
 
 #include "base/clock.h"
+#include "keyring/material.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,13 +102,30 @@ klm_rc km_drill_stored(struct km_server *server, struct st_view *view, const cha
     return kr_drill_stored(key, transcript, proof);
 }
 
-/* An alias that is no name of a token is not here either. */
-static uint8_t answer_stored(struct km_call *call, const struct km_challenge *item,
-                             struct st_view *view, struct klm_slice transcript,
-                             uint8_t proof[KR_PROOF])
+klm_rc km_drill_object(struct km_server *server, struct st_view *view, const char *uid,
+                       struct klm_slice transcript, uint8_t proof[KR_PROOF])
 {
-    klm_rc rc = km_drill_stored(call->server, view, item->name, transcript, proof);
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    struct kr_material *material = NULL;
+    char label[KR_TOKEN_LABEL_MAX + 1];
+    struct klm_slice token;
+    klm_rc rc;
 
+    if (!md_uid_ok(uid)) {
+        return KLM_E_NOTFOUND;
+    }
+    md_material_label(uid, label);
+    KLM_TRY(klm_pool_new_wiping(0, &pool));
+    KLM_TRY(kr_token_get(view, label, pool, &token));
+    KLM_TRY(kr_material_open(server->master, label, token, &material));
+    rc = kr_drill_object(material, transcript, proof);
+    kr_material_free(&material);
+    return rc;
+}
+
+/* An alias that is no name of a token is not here either. */
+static uint8_t answer_key(klm_rc rc)
+{
     return rc == KLM_OK                                                       ? KM_PROVEN
            : rc == KLM_E_NOTFOUND || rc == KLM_E_INVALID || rc == KLM_E_LIMIT ? KM_MISSING
                                                                               : KM_CANNOT;
@@ -119,7 +137,9 @@ static uint8_t answer_one(struct km_call *call, const struct km_challenge *item,
 {
     switch (item->kind) {
     case KM_PROVE_STORED:
-        return answer_stored(call, item, view, transcript, proof);
+        return answer_key(km_drill_stored(call->server, view, item->name, transcript, proof));
+    case KM_PROVE_OBJECT:
+        return answer_key(km_drill_object(call->server, view, item->name, transcript, proof));
     case KM_PROVE_LABEL:
         return answer_label(call, item, transcript, proof);
     case KM_PROVE_MASTER:

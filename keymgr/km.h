@@ -276,7 +276,7 @@ struct km_list_req { /* KM_KEYSTORE_LIST: list, listcerts */
     bool cert, key, keysym, verbose;
 };
 struct km_usage_req { /* KM_USAGE_QUERY */
-    const char *volser, *alias, *drivename;
+    const char *volser, *alias, *drivename, *client;
     int64_t limit;
 };
 struct km_ring_req { /* KM_RING_ADD, _DELETE, _LIST, _CONNECT, _REMOVE */
@@ -338,8 +338,13 @@ struct
 struct km_drill_req { /* KM_DRILL */
     const char *partner;
 };
-/* What a drill asks (replication/PROTOCOL.md): a key label with its challenge, a stored key by its alias, or the master key. */
-enum km_prove_kind { KM_PROVE_LABEL = 1, KM_PROVE_STORED = 2, KM_PROVE_MASTER = 3 };
+/* What a drill asks (replication/PROTOCOL.md): a key label with its challenge, a stored key by its alias, the master key, or a managed object. */
+enum km_prove_kind {
+    KM_PROVE_LABEL = 1,
+    KM_PROVE_STORED = 2,
+    KM_PROVE_MASTER = 3,
+    KM_PROVE_OBJECT = 4 /* key of a tape library over KMIP, by its Unique Identifier */
+};
 struct km_challenge {
     uint8_t kind; /* enum km_prove_kind, or what a later release knows */
     const char *name;
@@ -425,6 +430,7 @@ struct km_call {
     klm_rc (*answer)(
         struct km_call *
             call); /* a last step, on a worker: after the change is on disk, before the answer leaves. Set by apply */
+    size_t used;   /* key usage events that apply added, of keys of KMIP */
     bool no_apply; /* prepare found that nothing needs to change */
     bool
         quiet; /* this was told a moment ago: no event, so that nobody fills the audit. With no_apply */
@@ -582,6 +588,9 @@ void km_on_partner(struct km_server *server, const struct km_partner_ops *ops, v
 /* The proof that a stored AES-256 key is here. KLM_E_NOTFOUND: there is none of that alias; otherwise fails as kr_token_open and
  * kr_drill_stored. May wait for the disk. */
 klm_rc km_drill_stored(struct km_server *server, struct st_view *view, const char *alias,
+                       struct klm_slice transcript, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+/* The same for a managed object by its Unique Identifier; otherwise fails as kr_material_open and kr_drill_object. */
+klm_rc km_drill_object(struct km_server *server, struct st_view *view, const char *uid,
                        struct klm_slice transcript, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
 /* What a proof of a drill is bound to: binding of the TLS session, nonce, and what is to be proved; both sides make it. out is emptied
  * first. */

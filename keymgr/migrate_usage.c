@@ -13,8 +13,8 @@ struct reading {
 /* By time, then by all else; not by number. */
 static int order(const struct md_usage *a, const struct md_usage *b)
 {
-    const char *const x[] = {a->volser, a->drive, a->wwn, a->alias1, a->alias2, a->dki};
-    const char *const y[] = {b->volser, b->drive, b->wwn, b->alias1, b->alias2, b->dki};
+    const char *const x[] = {a->volser, a->drive, a->wwn, a->alias1, a->alias2, a->dki, a->client};
+    const char *const y[] = {b->volser, b->drive, b->wwn, b->alias1, b->alias2, b->dki, b->client};
     int found = (a->time > b->time) - (a->time < b->time);
 
     for (size_t i = 0; found == 0 && i < KLM_COUNT(x); i++) {
@@ -60,7 +60,7 @@ static klm_rc read_one(void *arg, const struct md_usage *usage)
     struct km_migrate_event event = {.usage = *usage};
 
     r->at++;
-    if (dt_serial(usage->drive, event.usage.drive, NULL) != KLM_OK) {
+    if (usage->drive[0] && dt_serial(usage->drive, event.usage.drive, NULL) != KLM_OK) {
         return refuse(r, usage, "the serial number of its drive is none");
     }
     if (usage->volser[0] && md_volser(usage->volser, event.usage.volser, NULL) != KLM_OK) {

@@ -254,6 +254,17 @@ klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
 klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
 /* What was made last, as it will be asked for: the cache learns of it in km_made_published, when it is in the store. Not for objects that are changed between. */
 void km_made_known(struct km_call *call, const struct kr_material *material);
+/* cartridge.c, for keys of tape libraries; nothing happens with other objects. Put volume serial, key identifier and Unique Identifier into the call's event, of the first object that it is
+ * asked for. */
+struct md_cartridge;
+klm_rc km_cartridge_note(struct km_call *call, const struct md_object *object) KLM_MUST_USE;
+/* In apply: a client's new key was put; and one whose attributes changed, which named before what is in before. Usage metadata gets an event when the key names a cartridge now, by
+ * the second only when it is another one than before. */
+klm_rc km_cartridge_made(struct km_call *call, struct st_change *change,
+                         const struct md_object *object) KLM_MUST_USE;
+klm_rc km_cartridge_changed(struct km_call *call, struct st_change *change,
+                            const struct md_cartridge *before, const struct md_object *object)
+    KLM_MUST_USE;
 /* In apply: put all that was made. */
 klm_rc km_made_put(struct km_call *call, struct st_change *change) KLM_MUST_USE;
 /* Put an object back after a change: Last Change Date is set. */

@@ -2,6 +2,7 @@
  * tell them apart. */
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "metadata/cartridge.h"
 
 /* One change under way. */
 struct edit {
@@ -9,6 +10,7 @@ struct edit {
     struct km_attr_change *req;
     struct st_change *change;
     struct md_object object;
+    struct md_cartridge cartridge;   /* that it named before */
     const struct kmip_attr_row *row; /* a vendor's attribute: that of its kind */
     const char *name;                /* of the attribute, for messages */
     bool vendors; /* KMIP 1.4, 3.39; 2.1, 4.60: one of vendor y, which is the server's */
@@ -33,6 +35,7 @@ static klm_rc begin(struct edit *edit, struct km_call *call, struct st_change *c
 
     *edit = (struct edit){.call = call, .req = req, .change = change};
     KLM_TRY(km_object_find(call, st_change_view(change), req->uid, &edit->object));
+    (void)md_cartridge(&edit->object, &edit->cartridge); /* empty when it names none */
     edit->row = kmip_attr(req->value->tag == KMIP_TAG_Attribute ? KMIP_TAG_CustomAttribute
                                                                 : req->value->tag);
     edit->name = km_attr_name(call, req->value);
@@ -143,7 +146,8 @@ static klm_rc note_date(struct edit *edit)
 
 static klm_rc put(struct edit *edit)
 {
-    return km_object_change(edit->call, edit->change, &edit->object);
+    KLM_TRY(km_object_change(edit->call, edit->change, &edit->object));
+    return km_cartridge_changed(edit->call, edit->change, &edit->cartridge, &edit->object);
 }
 
 /* A new value is in the list: the rest of the object follows, and the answer is it. */

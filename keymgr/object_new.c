@@ -238,6 +238,7 @@ void km_made_published(struct km_call *call)
     for (size_t i = 0; i < made->n; i++) {
         km_cache_made(call, &made->object[i], made->known[i], made->alone[i]);
     }
+    km_object_published(call);
 }
 
 static klm_rc put_one(struct km_call *call, struct st_change *change, struct made *made, size_t i)
@@ -252,6 +253,7 @@ static klm_rc put_one(struct km_call *call, struct st_change *change, struct mad
         return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_LARGE, object->uid);
     }
     KLM_TRY(rc);
+    KLM_TRY(km_cartridge_made(call, change, object));
     if (!made->token[i].p) {
         return KLM_OK;
     }

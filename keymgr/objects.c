@@ -50,7 +50,8 @@ klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char
     if (rc != KLM_OK) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
     }
-    return km_served_apply(call->server->served, out);
+    KLM_TRY(km_served_apply(call->server->served, out));
+    return km_cartridge_note(call, out);
 }
 
 klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
@@ -92,7 +93,9 @@ klm_rc km_object_change(struct km_call *call, struct st_change *change, struct m
 
 void km_object_published(struct km_call *call)
 {
-    (void)call; /* what is kept in memory was taken out before the commit (cache.c) */
+    if (call->used > 0) { /* what is kept in memory was taken out before the commit (cache.c) */
+        km_views_usage(call->server, call->used);
+    }
 }
 
 void km_objects_sweep(struct km_server *server)

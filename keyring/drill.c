@@ -3,6 +3,8 @@
  * transcript, so a challenge opens in its own session only. The answer is an HMAC keyed by the secret: nothing that was wrapped is ever
  * given out. */
 #include "keyring/internal.h"
+#include "keyring/material.h"
+#include "keyring/material_int.h"
 
 #include "base/digest.h"
 #include "base/secret.h"
@@ -16,6 +18,7 @@ static const char context_mark[] = "klmsrv drill 1";
 static const char proof_mark[] = "klmsrv drill proof 1";
 static const char master_purpose[] = "klmsrv drill master 1";
 static const char stored_purpose[] = "klmsrv drill stored key 1";
+static const char object_purpose[] = "klmsrv drill object 1";
 
 struct context {
     uint8_t p[sizeof context_mark + HASH];
@@ -104,4 +107,17 @@ klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,
         return KLM_E_UNSUPPORTED;
     }
     return prove_derived(key->aes.p, stored_purpose, transcript, proof);
+}
+
+klm_rc kr_drill_object(const struct kr_material *material, struct klm_slice transcript,
+                       uint8_t proof[KR_PROOF])
+{
+    const struct kr_material_spec *spec = kr_material_spec(material);
+    struct klm_slice raw = {0};
+
+    if (spec->object != KMIP_ObjectType_SymmetricKey || spec->format != KMIP_KeyFormatType_Raw ||
+        spec->wrapped || kr_material_raw(material, &raw) != KLM_OK || raw.n != 32) {
+        return KLM_E_UNSUPPORTED;
+    }
+    return prove_derived(raw.p, object_purpose, transcript, proof);
 }

@@ -430,6 +430,10 @@ klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcri
                        uint8_t proof[KR_PROOF]) KLM_MUST_USE;
 klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,
                        uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+/* The same for a managed object that is an AES-256 key (format Raw). */
+struct kr_material;
+klm_rc kr_drill_object(const struct kr_material *material, struct klm_slice transcript,
+                       uint8_t proof[KR_PROOF]) KLM_MUST_USE;
 
 /* ---- KEYXFER file (keyring/KEYXFER.md): text header, token, verification pattern of the master
  * key, SHA-256 checksum. */

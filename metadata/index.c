@@ -17,7 +17,9 @@ struct index_key {
 
 static const enum st_table tables[] = {[MD_BY_VOLSER] = ST_USAGE_VOLSER,
                                        [MD_BY_ALIAS] = ST_USAGE_ALIAS,
-                                       [MD_BY_DRIVE] = ST_USAGE_DRIVE};
+                                       [MD_BY_DRIVE] = ST_USAGE_DRIVE,
+                                       /* Clients stand among the drives: the event tells which it is. */
+                                       [MD_BY_CLIENT] = ST_USAGE_DRIVE};
 
 bool md_index_has(enum st_table table, struct klm_slice key)
 {
@@ -80,6 +82,7 @@ static klm_rc index_event(void *arg, const struct md_usage *u)
     KLM_TRY(entry_put(run->change, MD_BY_ALIAS, u->alias1, u->number));
     KLM_TRY(entry_put(run->change, MD_BY_ALIAS, u->alias2, u->number));
     KLM_TRY(entry_put(run->change, MD_BY_DRIVE, u->drive, u->number));
+    KLM_TRY(entry_put(run->change, MD_BY_CLIENT, u->client, u->number));
     run->last = u->number;
     run->n++;
     return KLM_OK;
@@ -126,6 +129,8 @@ static bool matches(const struct query *q, const struct md_usage *u)
         return strcmp(u->alias1, q->what) == 0 || strcmp(u->alias2, q->what) == 0;
     case MD_BY_DRIVE:
         return strcmp(u->drive, q->what) == 0;
+    case MD_BY_CLIENT:
+        return strcmp(u->client, q->what) == 0;
     }
     return false;
 }

@@ -10,14 +10,16 @@
 #include "base/msg.h"
 #include "store/st.h"
 
+#define MD_DKI_MAX 184 /* hexadecimal digits of the key identifier of LTO 5 and later (KMIP Tape Library Profile) */
 struct md_usage {
     uint64_t number; /* set by md_usage_add */
     klm_time time;
-    char drive[13];
+    char drive[13]; /* "": the key is a managed object of KMIP, and client is who has it */
     char wwn[17];
     char volser[7];              /* up to 6 characters */
-    char alias1[65], alias2[65]; /* alias2 "" when none */
-    char dki[65];                /* LTO: key identifier in hex, "" none */
+    char alias1[65], alias2[65]; /* alias2 "" when none; alias1 of a managed object is its Unique Identifier */
+    char dki[MD_DKI_MAX + 1];    /* LTO: key identifier in hex, "" none */
+    char client[65];             /* client of KMIP (a tape library), by its name; "" none */
 };
 /* Volume serial: 1 to 6 of A-Z, 0-9, @ # $ -; letters become upper case. */
 klm_rc md_volser(const char *typed, char out[7], struct klm_diag *diag) KLM_MUST_USE;
@@ -26,7 +28,7 @@ klm_rc md_volser(const char *typed, char out[7], struct klm_diag *diag) KLM_MUST
 klm_rc md_usage_last(struct st_view *view, uint64_t *out) KLM_MUST_USE;
 /* Add under usage->number (the caller numbers; must be new, and above all that are committed:
  * readers and the index go on from the last number they saw). One put, no read. KLM_E_INVALID:
- * number 0, no drive, or a text that is not printable UTF-8. */
+ * number 0, neither drive nor client, or a text that is not printable UTF-8. */
 klm_rc md_usage_add(struct st_change *change, const struct md_usage *usage) KLM_MUST_USE;
 klm_rc md_usage_get(struct st_view *view, uint64_t number, struct md_usage *out) KLM_MUST_USE;
 typedef klm_rc md_usage_fn(void *arg, const struct md_usage *usage);
@@ -40,8 +42,8 @@ klm_rc md_index(struct st_change *change, size_t max, uint64_t *left) KLM_MUST_U
 /* Is this record part of an index, or the mark up to where indexes are made? Left out of a copy of the store, all of them together are
  * made again by md_index. */
 bool md_index_has(enum st_table table, struct klm_slice key);
-enum md_by { MD_BY_VOLSER, MD_BY_ALIAS, MD_BY_DRIVE };
-/* Events of a volume, alias or drive, newest first, at most limit. Events not indexed yet are
+enum md_by { MD_BY_VOLSER, MD_BY_ALIAS, MD_BY_DRIVE, MD_BY_CLIENT };
+/* Events of a volume, alias, drive or client, newest first, at most limit. Events not indexed yet are
  * found too, by reading them (correct at any time). */
 klm_rc md_query(struct st_view *view, enum md_by by, const char *what, size_t limit,
                 md_usage_fn *fn, void *arg) KLM_MUST_USE;

@@ -11,7 +11,7 @@
 struct klm_slice md_number_key(uint64_t number, uint8_t out[MD_NUMBER]);
 klm_rc md_number_of(struct klm_slice key, uint64_t *out) KLM_MUST_USE;
 
-/* Every field ends and is printable UTF-8 (so it can stand in XML), and there is a drive. */
+/* Every field ends and is printable UTF-8 (so it can stand in XML), and there is a drive or a client. */
 bool md_usage_ok(const struct md_usage *usage);
 
 /* Up to which number events are indexed. */

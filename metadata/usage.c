@@ -1,13 +1,17 @@
 /* Key usage events as records of the store, in the order of their numbers. A record, all numbers
- * big-endian, s8 a length of one byte and that many bytes: 1 version (1), 8 time in microseconds
- * since 1970, s8 drive, s8 wwn, s8 volser, s8 alias1, s8 alias2, s8 dki. */
+ * big-endian, s8 a length of one byte and that many bytes: 1 version, 8 time in microseconds
+ * since 1970, s8 drive, s8 wwn, s8 volser, s8 alias1, s8 alias2, s8 dki, and in version 2 s8
+ * client. What version 1 can say is written in it (no client, a dki of at most 64 characters), so
+ * that events of drives are what they always were. */
 #include "metadata/parts.h"
 
 #include "base/utf8.h"
 
 #include <string.h>
 
-#define VERSION 1
+#define VERSION_DRIVE 1
+#define VERSION_CLIENT 2
+#define DKI_DRIVE 64 /* in version 1 */
 #define RECORD_MAX 512
 #define POOL_MAX 8192
 
@@ -37,10 +41,10 @@ static bool text_ok(const char *s, size_t cap)
 
 bool md_usage_ok(const struct md_usage *u)
 {
-    return u->drive[0] && u->time >= 0 && text_ok(u->drive, sizeof u->drive) &&
+    return (u->drive[0] || u->client[0]) && u->time >= 0 && text_ok(u->drive, sizeof u->drive) &&
            text_ok(u->wwn, sizeof u->wwn) && text_ok(u->volser, sizeof u->volser) &&
            text_ok(u->alias1, sizeof u->alias1) && text_ok(u->alias2, sizeof u->alias2) &&
-           text_ok(u->dki, sizeof u->dki);
+           text_ok(u->dki, sizeof u->dki) && text_ok(u->client, sizeof u->client);
 }
 
 struct klm_slice md_number_key(uint64_t number, uint8_t out[MD_NUMBER])
@@ -66,7 +70,9 @@ klm_rc md_number_of(struct klm_slice key, uint64_t *out)
 
 void md_usage_encode(const struct md_usage *u, struct klm_buf *out)
 {
-    klm_buf_u8(out, VERSION);
+    const bool client = u->client[0] || strlen(u->dki) > DKI_DRIVE;
+
+    klm_buf_u8(out, client ? VERSION_CLIENT : VERSION_DRIVE);
     klm_buf_u64(out, (uint64_t)u->time);
     klm_buf_lp8(out, klm_slice_str(u->drive));
     klm_buf_lp8(out, klm_slice_str(u->wwn));
@@ -74,6 +80,9 @@ void md_usage_encode(const struct md_usage *u, struct klm_buf *out)
     klm_buf_lp8(out, klm_slice_str(u->alias1));
     klm_buf_lp8(out, klm_slice_str(u->alias2));
     klm_buf_lp8(out, klm_slice_str(u->dki));
+    if (client) {
+        klm_buf_lp8(out, klm_slice_str(u->client));
+    }
 }
 
 static void get_text(struct klm_cur *cur, char *out, size_t cap)
@@ -94,7 +103,7 @@ klm_rc md_usage_decode(struct klm_slice record, uint64_t number, struct md_usage
 {
     struct klm_cur cur;
     struct md_usage u = {.number = number};
-    uint8_t version;
+    uint8_t version = 0;
     uint64_t time;
 
     klm_cur_init(&cur, record);
@@ -105,10 +114,14 @@ klm_rc md_usage_decode(struct klm_slice record, uint64_t number, struct md_usage
     get_text(&cur, u.volser, sizeof u.volser);
     get_text(&cur, u.alias1, sizeof u.alias1);
     get_text(&cur, u.alias2, sizeof u.alias2);
-    get_text(&cur, u.dki, sizeof u.dki);
+    get_text(&cur, u.dki, version == VERSION_DRIVE ? DKI_DRIVE + 1 : sizeof u.dki);
+    if (version == VERSION_CLIENT) {
+        get_text(&cur, u.client, sizeof u.client);
+    }
     klm_cur_end(&cur);
     u.time = time <= INT64_MAX ? (klm_time)time : -1;
-    if (klm_cur_rc(&cur) != KLM_OK || version != VERSION || !md_usage_ok(&u)) {
+    if (klm_cur_rc(&cur) != KLM_OK || (version != VERSION_DRIVE && version != VERSION_CLIENT) ||
+        !md_usage_ok(&u)) {
         return KLM_E_CORRUPT;
     }
     *out = u;

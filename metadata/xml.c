@@ -54,6 +54,9 @@ klm_rc md_xml_event(const struct md_usage *usage, struct klm_buf *out)
     if (usage->dki[0]) {
         put_child(out, "dki", usage->dki);
     }
+    if (usage->client[0]) {
+        put_child(out, "client", usage->client);
+    }
     klm_buf_text(out, "</KeyUsageEvent>");
     return klm_buf_rc(out);
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DATE_FIELD 6
+#define DATE_FIELD 7
 
 /* Children of an event. keyAlias2 may come before keyAlias1, in fact any order will do. */
 static const struct field {
@@ -20,6 +20,7 @@ static const struct field {
     {"keyAlias2", offsetof(struct md_usage, alias2), sizeof(((struct md_usage *)0)->alias2)},
     {"keyAlias1", offsetof(struct md_usage, alias1), sizeof(((struct md_usage *)0)->alias1)},
     {"dki", offsetof(struct md_usage, dki), sizeof(((struct md_usage *)0)->dki)},
+    {"client", offsetof(struct md_usage, client), sizeof(((struct md_usage *)0)->client)},
     [DATE_FIELD] = {"dateTime", 0, KLM_JAVA_DATE_MAX},
 };
 
@@ -29,7 +30,7 @@ struct reader {
     const struct field *field; /* the child that is open, NULL: one that is not ours */
     unsigned seen;             /* bit per field */
     struct md_usage usage;
-    char text[128]; /* of the open child */
+    char text[MD_DKI_MAX + 1]; /* of the open child: room for the longest */
     size_t n;
 };
 
@@ -91,8 +92,8 @@ static void close_child(struct md_sax *sax, struct reader *r)
 
 static void close_event(struct md_sax *sax, struct reader *r)
 {
-    if (!(r->seen & (1u << DATE_FIELD)) || !r->usage.drive[0]) {
-        md_sax_refuse(sax, "an event without driveSSN or dateTime");
+    if (!(r->seen & (1u << DATE_FIELD)) || (!r->usage.drive[0] && !r->usage.client[0])) {
+        md_sax_refuse(sax, "an event without driveSSN (or client) or dateTime");
     } else if (!md_usage_ok(&r->usage)) {
         md_sax_refuse(sax, "an event with control characters");
     } else {

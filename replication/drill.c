@@ -23,7 +23,7 @@ struct tested {
     uint64_t volumes;
 };
 
-/* A volume of a stored key, until its page is answered. */
+/* A volume of a stored key or of a managed object, until its page is answered. */
 struct waiting {
     struct md_usage usage;
     uint8_t outcome;
@@ -162,6 +162,19 @@ static klm_rc ask_stored(struct drill *drill, const char *alias, uint8_t *outcom
 
     KLM_TRY(place(drill, KM_PROVE_STORED, alias, NULL, &item));
     KLM_TRY(km_drill_stored(drill->call->server, drill->view, alias,
+                            klm_buf_as_slice(&drill->transcript), drill->page->expected[asked->n]));
+    drill->page->outcome[asked->n++] = outcome;
+    return KLM_OK;
+}
+
+/* The same for the key that a tape library has over KMIP. */
+static klm_rc ask_object(struct drill *drill, const char *uid, uint8_t *outcome)
+{
+    struct repl_drill *asked = &drill->page->message.u.drill;
+    struct km_challenge item;
+
+    KLM_TRY(place(drill, KM_PROVE_OBJECT, uid, NULL, &item));
+    KLM_TRY(km_drill_object(drill->call->server, drill->view, uid,
                             klm_buf_as_slice(&drill->transcript), drill->page->expected[asked->n]));
     drill->page->outcome[asked->n++] = outcome;
     return KLM_OK;
@@ -368,7 +381,7 @@ static klm_rc pronounce(struct drill *drill, const struct md_usage *usage,
              verdict->readable ? "readable"
              : verdict->known  ? "EXPOSED"
                                : "unknown",
-             when, usage->drive, verdict->why);
+             when, usage->drive[0] ? usage->drive : usage->client, verdict->why);
     repl_report_line(drill->report, line);
     return verdict->readable ? KLM_OK : show(drill, usage, verdict);
 }
@@ -382,7 +395,8 @@ static klm_rc judge_waiting(struct drill *drill)
         struct verdict verdict = {.readable = waiting->outcome == KM_PROVEN,
                                   .known = waiting->outcome != NOT_ASKED};
 
-        snprintf(verdict.why, sizeof verdict.why, "stored key %.64s: %.80s", waiting->usage.alias1,
+        snprintf(verdict.why, sizeof verdict.why, "%s %.64s: %.80s",
+                 waiting->usage.client[0] ? "managed object" : "stored key", waiting->usage.alias1,
                  verdict.known ? words_of(waiting->outcome) : "not here: not asked");
         KLM_TRY(pronounce(drill, &waiting->usage, &verdict));
     }
@@ -396,7 +410,8 @@ static klm_rc judge_stored(struct drill *drill, const struct md_usage *usage)
     klm_rc rc;
 
     *waiting = (struct waiting){*usage, NOT_ASKED};
-    rc = ask_stored(drill, usage->alias1, &waiting->outcome);
+    rc = usage->client[0] ? ask_object(drill, usage->alias1, &waiting->outcome)
+                          : ask_stored(drill, usage->alias1, &waiting->outcome);
     if (rc != KLM_OK && !unasked(rc)) {
         return rc;
     }
@@ -408,7 +423,7 @@ static klm_rc judge(void *arg, const struct md_usage *usage)
     struct drill *drill = arg;
     struct verdict verdict = {0};
 
-    if (usage->dki[0]) {
+    if (usage->dki[0] || usage->client[0]) {
         return judge_stored(drill, usage);
     }
     weigh(drill, usage->alias1, &verdict);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct smf_served rows[] = {
-#define SMF_SERVED(verb, reads, what) {verb, reads, what},
+#define SMF_SERVED(verb, reads, labelled, what) {verb, reads, labelled, what},
 #include "smf/served.def"
 #undef SMF_SERVED
 };

@@ -7,6 +7,7 @@
 struct smf_served {
     const char *verb;
     bool reads;       /* a key that existed, as it is; else a new one, or one wrapped for others */
+    bool labelled;    /* counted only in events that name a key label: the verb has other uses */
     const char *what; /* in words */
 };
 /* The row of a verb; NULL: it serves no key. */

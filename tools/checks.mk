@@ -83,7 +83,7 @@ check-scenarios: all $(TEST_TOOLS) | $(call deps,CHECK) ## run the scenario test
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:verify_asan_link_order=0
 export LSAN_OPTIONS  ?= suppressions=$(abspath tests/suppressions/lsan):print_suppressions=0
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1:suppressions=$(abspath tests/suppressions/tsan)
+export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0:second_deadlock_stack=1:suppressions=$(abspath tests/suppressions/tsan)
 SANFLAGS := -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 # What the checks below repeat; CHECK=check-built UNIT_CHECK=check-built while parts of the tree do not build.

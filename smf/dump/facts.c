@@ -93,7 +93,10 @@ static bool ends_in(const char *text, const char *end)
 /* The row of a verb by which a data key went, or was to go, to someone; NULL: another event. */
 static const struct smf_served *serves_key(const struct smfd_event *event)
 {
-    return event->e.event.kind == SMF_RUNTIME ? smf_served(field(event, SMF_F_VERB)) : NULL;
+    const struct smf_served *row =
+        event->e.event.kind == SMF_RUNTIME ? smf_served(field(event, SMF_F_VERB)) : NULL;
+
+    return row && row->labelled && !*field(event, SMF_F_ALIAS1) ? NULL : row;
 }
 
 static bool only_looks(const char *verb)

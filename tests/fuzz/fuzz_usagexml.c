@@ -26,7 +26,7 @@ static klm_rc compare(void *arg, const struct md_usage *got)
     must(got->time == want->time && !strcmp(got->drive, want->drive) &&
          !strcmp(got->wwn, want->wwn) && !strcmp(got->volser, want->volser) &&
          !strcmp(got->alias1, want->alias1) && !strcmp(got->alias2, want->alias2) &&
-         !strcmp(got->dki, want->dki));
+         !strcmp(got->dki, want->dki) && !strcmp(got->client, want->client));
     again->n++;
     return KLM_OK;
 }

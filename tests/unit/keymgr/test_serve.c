@@ -333,7 +333,7 @@ TEST(each_write_is_one_usage_event_and_one_audit_event)
     CHECK_INT(rows->rows.n, 5);
     CHECK_STR(cell(rows, 0, "Key Alias 1"), "L1");
     CHECK_STR(cell(rows, 0, "Key Alias 2"), "L2");
-    CHECK_STR(cell(rows, 0, "Drive"), SERIAL);
+    CHECK_STR(cell(rows, 0, "Drive or Client"), SERIAL);
     CHECK_STR(cell(rows, 0, "WWN"), WWN);
     km_call_free(&rows);
     struct km_call *limited =

@@ -2,6 +2,8 @@
  * challenge. */
 #include "site.h"
 
+#include "keyring/material.h"
+
 static const struct kr_spec kinds[] = {{KR_RSA, 2048}, {KR_EC, 256}, {KR_EC, 384}};
 
 struct asked {
@@ -168,4 +170,41 @@ TEST(a_stored_key_is_proved_without_being_shown)
     kr_key_free(&a);
     kr_key_free(&b);
     kr_key_free(&small);
+}
+
+static struct kr_material *material_of(uint32_t algorithm, uint32_t bits, const uint8_t *bytes,
+                                       size_t n)
+{
+    const struct kr_material_spec spec = {.object = KMIP_ObjectType_SymmetricKey,
+                                          .format = KMIP_KeyFormatType_Raw,
+                                          .algorithm = algorithm,
+                                          .bits = bits};
+    struct kr_material *material = NULL;
+
+    REQUIRE_OK(kr_material_new(&spec, KLM_SLICE(bytes, n), &material));
+    return material;
+}
+
+TEST(a_managed_object_is_proved_without_being_shown)
+{
+    /* Made with Python's hmac and hashlib by the description in replication/PROTOCOL.md, for a key of 32 times 2A and transcript "transcript". */
+    static const uint8_t golden[KR_PROOF] = {0xBB, 0x68, 0xAE, 0x0A, 0x04, 0x85, 0x7B, 0xFF, 0x99, 0xE5, 0x2E, 0xCF, 0xE2, 0xC2, 0x14, 0x7E, 0xF1, 0xFD, 0x23, 0x37, 0x9A, 0x02, 0x87, 0x64, 0x6D, 0x7D, 0x81, 0xA9, 0x93, 0x62, 0x6B, 0xBC};
+    struct kr_material *a, *b, *small;
+    uint8_t key[32], one[KR_PROOF], two[KR_PROOF];
+
+    memset(key, 0x2A, sizeof key);
+    a = material_of(KMIP_CryptographicAlgorithm_AES, 256, key, 32);
+    small = material_of(KMIP_CryptographicAlgorithm_AES, 128, key, 16);
+    key[31] ^= 1;
+    b = material_of(KMIP_CryptographicAlgorithm_AES, 256, key, 32);
+    REQUIRE_OK(kr_drill_object(a, klm_slice_str("transcript"), one));
+    CHECK_MEM(one, golden, sizeof golden);
+    REQUIRE_OK(kr_drill_object(b, klm_slice_str("transcript"), two));
+    CHECK(memcmp(one, two, sizeof one) != 0);
+    REQUIRE_OK(kr_drill_object(a, klm_slice_str("transcripu"), two));
+    CHECK(memcmp(one, two, sizeof one) != 0);
+    CHECK_RC(kr_drill_object(small, klm_slice_str("transcript"), two), KLM_E_UNSUPPORTED);
+    kr_material_free(&a);
+    kr_material_free(&b);
+    kr_material_free(&small);
 }

@@ -58,7 +58,8 @@ static inline bool help_same(const struct md_usage *a, const struct md_usage *b)
 {
     return a->time == b->time && !strcmp(a->drive, b->drive) && !strcmp(a->wwn, b->wwn) &&
            !strcmp(a->volser, b->volser) && !strcmp(a->alias1, b->alias1) &&
-           !strcmp(a->alias2, b->alias2) && !strcmp(a->dki, b->dki);
+           !strcmp(a->alias2, b->alias2) && !strcmp(a->dki, b->dki) &&
+           !strcmp(a->client, b->client);
 }
 
 /* Add events from to (and with) last, as the sample, their volume named after the number. */

@@ -7,6 +7,27 @@ static const char usage_hex[] =
     "4c4142454c3230"
     "074c4142454c323118363436353733303030303030303030303030303030303166";
 
+/* The same of the key of a tape library, version 2. */
+static const char client_hex[] =
+    "020004af97d22e13000000065858413031322430313961396432662d376331652d376530322d386136622d3031"
+    "3233343536373839616200b8303132333435363738394142434445463031323334353637383941424344454630"
+    "313233343536373839414243444546303132333435363738394142434445463031323334353637383941424344"
+    "454630313233343536373839414243444546303132333435363738394142434445463031323334353637383941"
+    "424344454630313233343536373839414243444546303132333435363738394142434445463031323334353637"
+    "38394142434445463031323334353637094c6962726172792031";
+
+#define HEX16 "0123456789ABCDEF"
+static struct md_usage client_usage(uint64_t number)
+{
+    struct md_usage u = {.number = number, .time = T0};
+
+    SET(u.volser, "XXA012");
+    SET(u.alias1, "019a9d2f-7c1e-7e02-8a6b-0123456789ab");
+    SET(u.dki, HEX16 HEX16 HEX16 HEX16 HEX16 HEX16 HEX16 HEX16 HEX16 HEX16 HEX16 "01234567");
+    SET(u.client, "Library 1");
+    return u;
+}
+
 static struct md_usage vector_usage(uint64_t number)
 {
     struct md_usage u = help_usage(number);
@@ -101,29 +122,43 @@ TEST(malformed_events_are_refused)
 
 static const uint8_t key5[8] = {0, 0, 0, 0, 0, 0, 0, 5};
 
-TEST(a_record_made_by_other_means_is_read_and_written_alike)
+static void check_vector(const char *hex, const struct md_usage *want)
 {
     struct st_store *store = help_store();
     struct st_change *c = help_begin(store);
     struct klm_pool *pool = NULL;
     struct klm_slice record;
-    struct md_usage want = vector_usage(5), got;
-    uint8_t raw[300];
+    struct md_usage got;
+    uint8_t raw[400];
     size_t n = 0;
 
-    REQUIRE_OK(klm_unhex(usage_hex, raw, sizeof raw, &n));
+    REQUIRE_OK(klm_unhex(hex, raw, sizeof raw, &n));
     REQUIRE_OK(st_put(c, ST_USAGE, KLM_SLICE(key5, 8), KLM_SLICE(raw, n)));
     REQUIRE_OK(md_usage_get(st_change_view(c), 5, &got));
-    CHECK(help_same(&want, &got));
+    CHECK(help_same(want, &got));
     REQUIRE_OK(st_delete(c, ST_USAGE, KLM_SLICE(key5, 8)));
-    REQUIRE_OK(md_usage_add(c, &want));
+    REQUIRE_OK(md_usage_add(c, want));
     REQUIRE_OK(klm_pool_new(0, &pool));
     REQUIRE_OK(st_get(st_change_view(c), ST_USAGE, KLM_SLICE(key5, 8), pool, &record));
     CHECK_INT(record.n, n);
     CHECK_MEM(record.p, raw, n);
+    /* Cut anywhere, or with a byte more, it is damaged. */
+    for (size_t cut = 0; cut <= n + 1; cut++) {
+        raw[n] = 0;
+        REQUIRE_OK(st_put(c, ST_USAGE, KLM_SLICE(key5, 8), KLM_SLICE(raw, cut)));
+        CHECK_RC(md_usage_get(st_change_view(c), 5, &got), cut == n ? KLM_OK : KLM_E_CORRUPT);
+    }
     klm_pool_free(&pool);
     st_change_drop(&c);
     st_close(&store);
+}
+
+TEST(a_record_made_by_other_means_is_read_and_written_alike)
+{
+    const struct md_usage drive = vector_usage(5), client = client_usage(5);
+
+    check_vector(usage_hex, &drive);
+    check_vector(client_hex, &client);
 }
 
 TEST(a_record_cut_short_or_too_long_is_damaged)
@@ -279,6 +314,41 @@ TEST(the_cursor_is_kept_in_the_store)
                       pool, &record));
     CHECK_INT(record.n, 0);
     klm_pool_free(&pool);
+    st_change_drop(&c);
+    st_close(&store);
+}
+
+TEST(events_of_a_client_are_found_by_its_name_and_no_others)
+{
+    struct st_store *store = help_store();
+    struct st_change *c = help_begin(store);
+    static struct seen got;
+    uint64_t left;
+
+    for (uint64_t number = 1; number <= 6; number++) {
+        struct md_usage u = number % 2 ? client_usage(number) : help_usage(number);
+
+        if (number == 5) {
+            SET(u.client, "000007888422"); /* named as a drive is */
+        }
+        REQUIRE_OK(md_usage_add(c, &u));
+    }
+    for (int indexed = 0; indexed < 2; indexed++) {
+        got.n = 0;
+        REQUIRE_OK(
+            md_query(st_change_view(c), MD_BY_CLIENT, "Library 1", 0, see, &got));
+        check_seen(&got, (uint64_t[]){3, 1}, 2);
+        got.n = 0;
+        REQUIRE_OK(md_query(st_change_view(c), MD_BY_CLIENT, "000007888422", 0, see, &got));
+        check_seen(&got, (uint64_t[]){5}, 1);
+        got.n = 0;
+        REQUIRE_OK(md_query(st_change_view(c), MD_BY_DRIVE, "000007888422", 0, see, &got));
+        check_seen(&got, (uint64_t[]){6, 4, 2}, 3);
+        got.n = 0;
+        REQUIRE_OK(md_query(st_change_view(c), MD_BY_VOLSER, "xxa012", 0, see, &got));
+        check_seen(&got, (uint64_t[]){5, 3, 1}, 3);
+        REQUIRE_OK(md_index(c, 100, &left));
+    }
     st_change_drop(&c);
     st_close(&store);
 }

@@ -93,6 +93,27 @@ TEST(a_file_of_the_product_is_read)
     CHECK_INT(list.n, 0);
 }
 
+TEST(the_key_of_a_tape_library_has_no_drive_and_names_its_client)
+{
+    struct md_usage u = {.time = T0}, want;
+    struct list list;
+    char text[5000];
+
+    SET(u.volser, "XXA012");
+    SET(u.alias1, "019a9d2f-7c1e-7e02-8a6b-0123456789ab");
+    SET(u.client, "Lib <1>");
+    memset(u.dki, 'A', MD_DKI_MAX);
+    want = u;
+    CHECK(strstr(event(&u), "<driveSSN></driveSSN>\n<volSer>XXA012</volSer>") != NULL);
+    CHECK(strstr(event(&u), "AA</dki>\n<client>Lib &lt;1&gt;</client>\n</KeyUsageEvent>") != NULL);
+    snprintf(text, sizeof text, "<KeyUsageEvents>%s</KeyUsageEvents>", event(&u));
+    REQUIRE_OK(parse(text, &list, NULL));
+    CHECK(list.n == 1 && help_same(&list.usage[0], &want));
+    u.client[0] = '\0';
+    snprintf(text, sizeof text, "<KeyUsageEvents>%s</KeyUsageEvents>", event(&u));
+    CHECK_RC(parse(text, &list, NULL), KLM_E_INVALID);
+}
+
 TEST(what_was_written_is_read_back_with_every_character)
 {
     struct md_usage u = help_usage(0);

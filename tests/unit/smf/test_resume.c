@@ -6,15 +6,16 @@
 #include "smf/reader.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #define ENDED 42
 
-static int sync_error, rename_error, cut_error, write_error;
-static uint64_t lose_from =
+static atomic_int sync_error, rename_error, cut_error, write_error;
+static _Atomic uint64_t lose_from =
     UINT64_MAX; /* offset behind which a sync that fails loses a file's bytes */
 static unsigned slow_us;
-static int end_before, calls; /* the call before which the process ends, from 1; 0: never */
+static atomic_int end_before, calls; /* the call before which the process ends, from 1; 0: never */
 
 static const char *only; /* a piece of the names of files whose syncs fail; NULL: all */
 
@@ -223,7 +224,7 @@ TEST(a_failed_sync_over_several_segments_loses_none_and_the_first_record_of_all_
 
 TEST(each_step_of_writing_again_may_fail_and_is_done_over)
 {
-    int *const errors[] = {&rename_error, &cut_error, &write_error};
+    atomic_int *const errors[] = {&rename_error, &cut_error, &write_error};
 
     for (size_t i = 0; i < KLM_COUNT(errors); i++) {
         const char *folder = new_folder();
