@@ -97,7 +97,7 @@ check-ubsan: ## run every test under UndefinedBehaviorSanitizer
 check-tsan: ## run every test under ThreadSanitizer
 	$(Q)+$(call build_in,tsan) SAN='-fsanitize=thread $(SANFLAGS)' RUN_FLAGS='--slow 5' $(CHECK)
 check-valgrind: | $(call deps,VALGRIND) ## run the unit tests under valgrind
-	$(Q)+$(call build_in,valgrind) CFLAGS='-O1 -g' RUN_FLAGS='--slow 20 --wrapper "valgrind -q --error-exitcode=99 \
+	$(Q)+$(call build_in,valgrind) CFLAGS='-O1 -g -Wno-format-truncation' RUN_FLAGS='--slow 20 --wrapper "valgrind -q --error-exitcode=99 \
 	    --leak-check=full --errors-for-leak-kinds=definite --vgdb=no --suppressions=tests/suppressions/valgrind"' $(UNIT_CHECK)
 
 # Every folder and unit test for s390x, against Debian's s390x packages in a folder of their own, run under qemu-user.
