@@ -2,7 +2,7 @@
 #include "ios/command_inside.h"
 
 #include "base/clock.h"
-#include "ios/kmip_keys.h"
+#include "ios/kmip_link.h"
 #include "ios/system_show.h"
 
 #include <errno.h>
@@ -28,6 +28,7 @@ struct work {
     struct ios_system_edit edit; /* locked when it is to be changed; only its state counts else */
     struct ios_system_identity *identity;
     struct ios_kmip_link *link;
+    struct ios_kmip_way way;
     struct ios_keys_ops ops;
 };
 
@@ -73,7 +74,8 @@ static klm_rc to_ask(struct system_run *s, struct work *work)
     KLM_TRY(ios_system_identity(work->dir, &s->run.diag, &work->identity));
     config = (struct ios_kmip_config){.identity = work->identity, .timeout_ms = seconds * 1000};
     KLM_TRY(ios_kmip_link_new(&config, &s->run.diag, &work->link));
-    work->ops = ios_kmip_keys(work->link);
+    work->way = ios_kmip_link_way(work->link);
+    work->ops = ios_kmip_keys(&work->way);
     return KLM_OK;
 }
 
@@ -174,8 +176,8 @@ static klm_rc do_chkeyserver(struct system_run *s)
     }
     KLM_TRY(to_change(s, &work));
     KLM_TRY(named(s, &work, &id));
-    KLM_TRY(ios_keyserver_change(&work.edit.state, id, s->name, s->ip, port, s->primary,
-                                 &s->run.diag));
+    KLM_TRY(
+        ios_keyserver_change(&work.edit.state, id, s->name, s->ip, port, s->primary, &s->run.diag));
     return save(s, &work);
 }
 
@@ -248,9 +250,8 @@ static klm_rc do_lskey(struct system_run *s)
     KLM_TRY(to_look(s, &work));
     KLM_TRY(to_ask(s, &work));
     KLM_TRY(table_begin(s, &table));
-    return table_end(
-        s, &table, false,
-        ios_show_keys(work.dir, &work.edit.state, &work.ops, &s->run.diag, &table));
+    return table_end(s, &table, false,
+                     ios_show_keys(work.dir, &work.edit.state, &work.ops, &s->run.diag, &table));
 }
 
 static klm_rc do_lsvolume(struct system_run *s)
@@ -260,9 +261,8 @@ static klm_rc do_lsvolume(struct system_run *s)
 
     KLM_TRY(to_look(s, &work));
     KLM_TRY(table_begin(s, &table));
-    return table_end(
-        s, &table, false,
-        ios_show_system_volumes(work.dir, &work.edit.state, &s->run.diag, &table));
+    return table_end(s, &table, false,
+                     ios_show_system_volumes(work.dir, &work.edit.state, &s->run.diag, &table));
 }
 
 /* ---- chencryption */
@@ -328,8 +328,8 @@ static const struct change {
     const char *keyserver, *key; /* words of the command; key NULL: none */
     klm_rc (*run)(struct system_run *s, struct work *work);
 } changes[] = {
-    {"enable", NULL, enable},       {"disable", NULL, disable},   {"newkey", "prepare", prepare},
-    {"newkey", "commit", commit},   {"newkey", "cancel", cancel},
+    {"enable", NULL, enable},     {"disable", NULL, disable},   {"newkey", "prepare", prepare},
+    {"newkey", "commit", commit}, {"newkey", "cancel", cancel},
 };
 
 static const struct change *change_of(const struct system_run *s)
@@ -522,8 +522,9 @@ static void print_commands(FILE *to)
     for (size_t i = 0; i < KLM_COUNT(commands); i++) {
         fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].help);
     }
-    fprintf(to, "\niosdrive system COMMAND --help tells the options of a command. $KLM_SYSTEM names "
-                "the folder of\nthe storage system when -S does not.\n");
+    fprintf(to,
+            "\niosdrive system COMMAND --help tells the options of a command. $KLM_SYSTEM names "
+            "the folder of\nthe storage system when -S does not.\n");
 }
 
 static int run_command(const struct command *command, int argc, const char **argv)

@@ -190,9 +190,21 @@ klm_rc ios_kmip_link_ask(struct ios_kmip_link *link, const struct ios_keyserver 
         rc = take_in(&peer->channel, &in, wiping, answer);
     }
     if (rc != KLM_OK) {
-        snprintf(why, IOS_WHY_MAX, "%s", peer->channel.why[0] ? peer->channel.why : klm_rc_text(rc));
+        snprintf(why, IOS_WHY_MAX, "%s",
+                 peer->channel.why[0] ? peer->channel.why : klm_rc_text(rc));
         ios_channel_close(&peer->channel);
         ios_channel_init(&peer->channel);
     }
     return rc;
+}
+
+static klm_rc ask(void *arg, const struct ios_keyserver *server, const struct kmip_node *request,
+                  bool again, struct klm_pool *wiping, const struct kmip_node **answer, char *why)
+{
+    return ios_kmip_link_ask(arg, server, request, again, wiping, answer, why);
+}
+
+struct ios_kmip_way ios_kmip_link_way(struct ios_kmip_link *link)
+{
+    return (struct ios_kmip_way){link, ask};
 }

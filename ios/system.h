@@ -69,10 +69,11 @@ struct ios_system_state {
     char name[IOS_SYSTEM_NAME + 1];
     struct ios_keyserver server[IOS_KEYSERVERS]; /* by id */
     uint8_t servers_n;
-    uint8_t primary;                 /* id; of no meaning without servers */
-    bool enabled;                    /* encryption */
-    uint8_t rekey;                   /* ios_rekey */
-    char request[IOS_KEY_NAME + 1];  /* Name of the key of a rekey, unique in the world; "" without one */
+    uint8_t primary; /* id; of no meaning without servers */
+    bool enabled;    /* encryption */
+    uint8_t rekey;   /* ios_rekey */
+    char request[IOS_KEY_NAME +
+                 1]; /* Name of the key of a rekey, unique in the world; "" without one */
     struct ios_system_key key[IOS_SYSTEM_KEYS]; /* by number */
     uint16_t keys_n;
 };
@@ -83,8 +84,8 @@ klm_rc ios_system_encode(const struct ios_system_state *state, struct klm_buf *o
 /* KLM_E_INVALID: no state, or one that contradicts itself; KLM_E_CORRUPT: its digest does not fit; KLM_E_UNSUPPORTED: of a later version. */
 klm_rc ios_system_decode(struct klm_slice in, struct ios_system_state *out) KLM_MUST_USE;
 /* KLM_E_NOTFOUND: no storage system there. */
-klm_rc ios_system_load(const char *dir, struct klm_diag *diag,
-                       struct ios_system_state *out) KLM_MUST_USE;
+klm_rc ios_system_load(const char *dir, struct klm_diag *diag, struct ios_system_state *out)
+    KLM_MUST_USE;
 /* What may be called so: 1 to 16, and 1 to 32, letters, digits, . _ - */
 bool ios_system_name_ok(const char *name);
 bool ios_keyserver_name_ok(const char *name);
@@ -107,8 +108,8 @@ struct ios_system_edit {
     struct ios_system_state state;
 };
 /* Lock and read. KLM_E_BUSY: another process changes it. */
-klm_rc ios_system_edit_begin(const char *dir, struct klm_diag *diag,
-                             struct ios_system_edit *out) KLM_MUST_USE;
+klm_rc ios_system_edit_begin(const char *dir, struct klm_diag *diag, struct ios_system_edit *out)
+    KLM_MUST_USE;
 /* Write edit->state: temporary name, sync, rename. May be done more than once. */
 klm_rc ios_system_edit_save(struct ios_system_edit *edit, struct klm_diag *diag) KLM_MUST_USE;
 void ios_system_edit_end(struct ios_system_edit *edit);
@@ -126,22 +127,23 @@ klm_rc ios_system_init(const char *dir, const char *name, const char *serial, co
 /* Check a certificate for the request, and the authorities of the key servers (which may be other ones than that which signed the certificate), and copy them into the folder. */
 klm_rc ios_system_install(const char *dir, const char *cert_file, const char *ca_file,
                           struct klm_diag *diag) KLM_MUST_USE;
-klm_rc ios_system_identity(const char *dir, struct klm_diag *diag,
-                           struct ios_system_identity **out) KLM_MUST_USE;
+klm_rc ios_system_identity(const char *dir, struct klm_diag *diag, struct ios_system_identity **out)
+    KLM_MUST_USE;
 void ios_system_identity_free(struct ios_system_identity **identity);
 
 /* ---- What is asked of a key server. The real one is ios_kmip (ios/kmip_keys.h); tests have others. Each failure has a message in diag that names the key server. KLM_E_NOTFOUND: it answers that it
  * has no such key; KLM_E_DENIED: it refuses; others: it cannot be reached, or what it says makes no sense. */
 struct ios_key_look {
-    uint32_t state; /* KMIP_State_... */
+    uint32_t state;                                               /* KMIP_State_... */
     char replaced[IOS_KEY_UID + 1], replacement[IOS_KEY_UID + 1]; /* Links, or "" */
 };
 /* What becomes of keys when a new one is the current one; each step only when it is set, all or nothing. */
 struct ios_key_turn {
     const char *new_uid, *old_uid; /* NULL where no step needs it */
     bool activate;                 /* the new one becomes Active */
-    bool link_new, link_old;       /* it gets a Replaced Object Link, the old one a Replacement Object Link */
-    bool revoke;                   /* the old one becomes Deactivated */
+    bool link_new,
+        link_old; /* it gets a Replaced Object Link, the old one a Replacement Object Link */
+    bool revoke;  /* the old one becomes Deactivated */
 };
 struct ios_keys_ops {
     void *arg;
@@ -169,11 +171,11 @@ klm_rc ios_keyserver_add(struct ios_system_state *state, const struct ios_keyser
                          bool primary, struct klm_diag *diag) KLM_MUST_USE;
 /* Change what is given: name or host NULL, port 0: stay. */
 klm_rc ios_keyserver_change(struct ios_system_state *state, uint8_t id, const char *name,
-                            const char *host, uint16_t port, bool primary,
-                            struct klm_diag *diag) KLM_MUST_USE;
+                            const char *host, uint16_t port, bool primary, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* The primary stays while there are others, and the last one while encryption is enabled. */
-klm_rc ios_keyserver_remove(struct ios_system_state *state, uint8_t id,
-                            struct klm_diag *diag) KLM_MUST_USE;
+klm_rc ios_keyserver_remove(struct ios_system_state *state, uint8_t id, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* By name, or by id as text. KLM_E_NOTFOUND with a message. */
 klm_rc ios_keyserver_find(const struct ios_system_state *state, const char *which,
                           struct klm_diag *diag, const struct ios_keyserver **out) KLM_MUST_USE;
@@ -214,8 +216,8 @@ klm_rc ios_system_disable(struct ios_system_edit *edit, const struct ios_keys_op
 /* ---- Volumes (system_volume.c) */
 /* Under the current key. */
 klm_rc ios_system_write(struct ios_system_edit *edit, const struct ios_keys_ops *ops,
-                        const char *name, int fd, uint64_t *bytes,
-                        struct klm_diag *diag) KLM_MUST_USE;
+                        const char *name, int fd, uint64_t *bytes, struct klm_diag *diag)
+    KLM_MUST_USE;
 /* Under whichever key it was written. */
 klm_rc ios_system_read(const char *dir, const struct ios_system_state *state,
                        const struct ios_keys_ops *ops, const char *name, int fd, uint64_t *bytes,

@@ -59,8 +59,9 @@ static bool fill_request(X509_REQ *req, EVP_PKEY *key, const struct ios_system_s
     bool done = subject && add_text(subject, NID_serialNumber, state->serial) &&
                 add_text(subject, NID_commonName, state->name) &&
                 X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
-                X509_REQ_set_subject_name(req, subject) == 1 && X509_REQ_set_pubkey(req, key) == 1 &&
-                add_usage(req) && X509_REQ_sign(req, key, EVP_sha256()) > 0;
+                X509_REQ_set_subject_name(req, subject) == 1 &&
+                X509_REQ_set_pubkey(req, key) == 1 && add_usage(req) &&
+                X509_REQ_sign(req, key, EVP_sha256()) > 0;
 
     X509_NAME_free(subject);
     return done;
@@ -185,8 +186,7 @@ klm_rc ios_system_install(const char *dir, const char *cert_file, const char *ca
     return ios_pem_certs_save(path, &id->cert, 1, diag);
 }
 
-klm_rc ios_system_identity(const char *dir, struct klm_diag *diag,
-                           struct ios_system_identity **out)
+klm_rc ios_system_identity(const char *dir, struct klm_diag *diag, struct ios_system_identity **out)
 {
     KLM_AUTO(ios_system_identity_free) struct ios_system_identity *id = calloc(1, sizeof *id);
     char cert[IOS_DRIVE_PATH_MAX], ca[IOS_DRIVE_PATH_MAX];

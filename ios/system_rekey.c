@@ -48,8 +48,7 @@ static klm_rc make_room(struct ios_system_edit *edit, struct klm_diag *diag)
     for (size_t i = 0; state->keys_n == IOS_SYSTEM_KEYS && i < state->keys_n; i++) {
         if (state->key[i].place == IOS_KEY_CANCELLED) {
             state->keys_n--;
-            memmove(&state->key[i], &state->key[i + 1],
-                    (state->keys_n - i) * sizeof state->key[0]);
+            memmove(&state->key[i], &state->key[i + 1], (state->keys_n - i) * sizeof state->key[0]);
         }
     }
     return state->keys_n < IOS_SYSTEM_KEYS ? KLM_OK
@@ -106,7 +105,8 @@ static klm_rc note_check(const struct ios_system_edit *edit, const struct ios_ke
     klm_rc rc = bytes ? ops->get(ops->arg, ios_keyserver_primary(state), key->uid, bytes, diag)
                       : klm_fail(diag, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, state->name);
 
-    if (rc == KLM_OK && ios_system_key_check(state->serial, key->uid, bytes, key->check) != KLM_OK) {
+    if (rc == KLM_OK &&
+        ios_system_key_check(state->serial, key->uid, bytes, key->check) != KLM_OK) {
         rc = klm_fail(diag, KLM_E_CRYPTO, KLM_MSG_ARRAY_CRYPTO, klm_rc_text(KLM_E_CRYPTO));
     }
     klm_secret_free(bytes, IOS_SUBKEY);

@@ -26,10 +26,9 @@ static klm_rc one_keyserver(const struct ios_system_state *state,
 
     snprintf(id, sizeof id, "%u", (unsigned)server->id);
     snprintf(port, sizeof port, "%u", (unsigned)server->port);
-    return ios_table_add(
-        out, (const char *[]){id, server->name, online ? "online" : "offline",
-                              server->id == state->primary ? "yes" : "no", server->host, port,
-                              online ? "" : why.text});
+    return ios_table_add(out, (const char *[]){id, server->name, online ? "online" : "offline",
+                                               server->id == state->primary ? "yes" : "no",
+                                               server->host, port, online ? "" : why.text});
 }
 
 klm_rc ios_show_keyservers(const struct ios_system_state *state, const struct ios_keyserver *only,
@@ -127,8 +126,8 @@ static klm_rc one_key(const struct ios_system_state *state, const struct ios_sys
 klm_rc ios_show_keys(const char *dir, const struct ios_system_state *state,
                      const struct ios_keys_ops *ops, struct klm_diag *diag, struct ios_table *out)
 {
-    static const char *const headings[] = {"number", "state", "made", "volumes",
-                                           "uid", "server_state", "replaced", "replacement"};
+    static const char *const headings[] = {"number", "state",        "made",     "volumes",
+                                           "uid",    "server_state", "replaced", "replacement"};
     struct counting counting = {.state = state};
     bool answers = true;
 

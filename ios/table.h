@@ -17,7 +17,7 @@ struct ios_table {
     struct ios_table_row {
         struct ios_table_row *next;
         const char *cell[IOS_TABLE_COLUMNS];
-    } *first, *last; /* the first row is that of the headings */
+    } * first, *last; /* the first row is that of the headings */
 };
 
 /* Append a row of table->columns texts, which are copied; NULL is "". KLM_E_NOMEM. */
