@@ -14,6 +14,7 @@ struct bk_options {
     /* here: hears how far the work is, a few times a second; any outcome but KLM_OK cancels. May be NULL. */
     klm_rc (*progress)(void *arg, const char *line);
     void *arg;
+    const struct kr_scrypt *cost; /* of the passwords of new backups; NULL: KR_SCRYPT_DEFAULT */
 };
 /* Serve the server's verbs; in the task, a thread of low priority does the work, one backup at a time, and makes those of the schedule. */
 klm_rc bk_open(struct km_server *server, const struct bk_options *options, struct klm_diag *diag,

@@ -151,7 +151,8 @@ static klm_rc run_backup(struct bk_service *service, struct klm_diag *diag)
     const struct bk_order order = {.server = service->server,
                                    .path = job->path,
                                    .password = klm_buf_as_slice(&job->password),
-                                   .cost = KR_SCRYPT_DEFAULT,
+                                   .cost = service->options.cost ? *service->options.cost
+                                                                 : KR_SCRYPT_DEFAULT,
                                    .watch = {go_on, service}};
     struct bk_made made;
 

@@ -117,46 +117,13 @@ void klm_buf_put_growing(struct klm_buf *buf, const void *p, size_t n)
     }
 }
 
-/* The lowest n bytes of v, most significant first. */
-static void put_number(struct klm_buf *buf, uint64_t v, size_t n)
-{
-    uint8_t *to = klm_buf_room(buf, n);
-
-    if (to) {
-        for (size_t i = 0; i < n; i++) {
-            to[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
-        }
-        buf->n += n;
-    }
-}
-
-void klm_buf_u8(struct klm_buf *buf, uint8_t v)
-{
-    put_number(buf, v, 1);
-}
-
-void klm_buf_u16(struct klm_buf *buf, uint16_t v)
-{
-    put_number(buf, v, 2);
-}
-
 void klm_buf_u24(struct klm_buf *buf, uint32_t v)
 {
     if (v > 0xffffff) {
         fail(buf, KLM_E_LIMIT);
         return;
     }
-    put_number(buf, v, 3);
-}
-
-void klm_buf_u32(struct klm_buf *buf, uint32_t v)
-{
-    put_number(buf, v, 4);
-}
-
-void klm_buf_u64(struct klm_buf *buf, uint64_t v)
-{
-    put_number(buf, v, 8);
+    klm_buf_number_(buf, v, 3);
 }
 
 static void put_prefixed(struct klm_buf *buf, struct klm_slice s, size_t width)
@@ -165,7 +132,7 @@ static void put_prefixed(struct klm_buf *buf, struct klm_slice s, size_t width)
         fail(buf, KLM_E_LIMIT);
         return;
     }
-    put_number(buf, s.n, width);
+    klm_buf_number_(buf, s.n, width);
     klm_buf_put(buf, s.p, s.n);
 }
 

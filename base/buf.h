@@ -45,11 +45,32 @@ static inline void klm_buf_put(struct klm_buf *buf, const void *p, size_t n)
         klm_buf_put_growing(buf, p, n);
     }
 }
-void klm_buf_u8(struct klm_buf *buf, uint8_t v);
-void klm_buf_u16(struct klm_buf *buf, uint16_t v);
+static inline void klm_buf_number_(struct klm_buf *buf, uint64_t v, size_t n)
+{
+    uint8_t be[8];
+
+    for (size_t i = 0; i < n; i++) { /* n is a constant where this is put: a swap and a store */
+        be[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
+    }
+    klm_buf_put(buf, be, n);
+}
+static inline void klm_buf_u8(struct klm_buf *buf, uint8_t v)
+{
+    klm_buf_number_(buf, v, 1);
+}
+static inline void klm_buf_u16(struct klm_buf *buf, uint16_t v)
+{
+    klm_buf_number_(buf, v, 2);
+}
 void klm_buf_u24(struct klm_buf *buf, uint32_t v);
-void klm_buf_u32(struct klm_buf *buf, uint32_t v);
-void klm_buf_u64(struct klm_buf *buf, uint64_t v);
+static inline void klm_buf_u32(struct klm_buf *buf, uint32_t v)
+{
+    klm_buf_number_(buf, v, 4);
+}
+static inline void klm_buf_u64(struct klm_buf *buf, uint64_t v)
+{
+    klm_buf_number_(buf, v, 8);
+}
 static inline void klm_buf_slice(struct klm_buf *buf, struct klm_slice s)
 {
     klm_buf_put(buf, s.p, s.n);
@@ -81,15 +102,60 @@ struct klm_cur {
 /* Read in, which must outlive the cursor, from its first byte. */
 void klm_cur_init(struct klm_cur *cur, struct klm_slice in);
 /* Bytes not read yet. */
-size_t klm_cur_left(const struct klm_cur *cur);
+static inline size_t klm_cur_left(const struct klm_cur *cur)
+{
+    return (size_t)(cur->end - cur->p);
+}
+/* The next n bytes, or NULL with the failure remembered. */
+static inline const uint8_t *klm_cur_take_(struct klm_cur *cur, size_t n)
+{
+    const uint8_t *p = cur->p;
+
+    if (cur->rc != KLM_OK || n > klm_cur_left(cur)) {
+        cur->rc = cur->rc == KLM_OK ? KLM_E_SHORT : cur->rc;
+        return NULL;
+    }
+    cur->p += n;
+    return p;
+}
+static inline uint64_t klm_cur_number_(struct klm_cur *cur, size_t n)
+{
+    const uint8_t *p = klm_cur_take_(cur, n);
+    uint64_t v = 0;
+
+    for (size_t i = 0; p && i < n; i++) { /* n is a constant where this is put */
+        v = v << 8 | p[i];
+    }
+    return v;
+}
 /* Each sets *out to zero when it fails. */
-void klm_cur_u8(struct klm_cur *cur, uint8_t *out);
-void klm_cur_u16(struct klm_cur *cur, uint16_t *out);
-void klm_cur_u24(struct klm_cur *cur, uint32_t *out);
-void klm_cur_u32(struct klm_cur *cur, uint32_t *out);
-void klm_cur_u64(struct klm_cur *cur, uint64_t *out);
+static inline void klm_cur_u8(struct klm_cur *cur, uint8_t *out)
+{
+    *out = (uint8_t)klm_cur_number_(cur, 1);
+}
+static inline void klm_cur_u16(struct klm_cur *cur, uint16_t *out)
+{
+    *out = (uint16_t)klm_cur_number_(cur, 2);
+}
+static inline void klm_cur_u24(struct klm_cur *cur, uint32_t *out)
+{
+    *out = (uint32_t)klm_cur_number_(cur, 3);
+}
+static inline void klm_cur_u32(struct klm_cur *cur, uint32_t *out)
+{
+    *out = (uint32_t)klm_cur_number_(cur, 4);
+}
+static inline void klm_cur_u64(struct klm_cur *cur, uint64_t *out)
+{
+    *out = klm_cur_number_(cur, 8);
+}
 /* The next n bytes, borrowed from the input. */
-void klm_cur_bytes(struct klm_cur *cur, size_t n, struct klm_slice *out);
+static inline void klm_cur_bytes(struct klm_cur *cur, size_t n, struct klm_slice *out)
+{
+    const uint8_t *p = klm_cur_take_(cur, n);
+
+    *out = p ? KLM_SLICE(p, n) : KLM_SLICE(NULL, 0);
+}
 /* Copies exactly n bytes to out (zeroed when it fails). */
 void klm_cur_copy(struct klm_cur *cur, void *out, size_t n);
 /* Length-prefixed bytes of at most max bytes (KLM_E_LIMIT), borrowed. */
@@ -102,7 +168,10 @@ void klm_cur_str16(struct klm_cur *cur, struct klm_pool *pool, size_t max, const
 void klm_cur_end(struct klm_cur *cur);
 /* Remember a failure found by the caller, unless there was one. */
 void klm_cur_fail(struct klm_cur *cur, klm_rc rc);
-klm_rc klm_cur_rc(const struct klm_cur *cur) KLM_MUST_USE;
+KLM_MUST_USE static inline klm_rc klm_cur_rc(const struct klm_cur *cur)
+{
+    return cur->rc;
+}
 
 /* A number as decimal digits and a NUL; how many digits. */
 #define KLM_DECIMAL_MAX 21

@@ -11,11 +11,6 @@ void klm_cur_init(struct klm_cur *cur, struct klm_slice in)
     *cur = (struct klm_cur){.p = p, .end = p + (in.p ? in.n : 0)};
 }
 
-size_t klm_cur_left(const struct klm_cur *cur)
-{
-    return (size_t)(cur->end - cur->p);
-}
-
 void klm_cur_fail(struct klm_cur *cur, klm_rc rc)
 {
     if (cur->rc == KLM_OK) {
@@ -23,73 +18,9 @@ void klm_cur_fail(struct klm_cur *cur, klm_rc rc)
     }
 }
 
-klm_rc klm_cur_rc(const struct klm_cur *cur)
-{
-    return cur->rc;
-}
-
-/* The next n bytes, or NULL with the failure remembered. */
-static const uint8_t *take(struct klm_cur *cur, size_t n)
-{
-    const uint8_t *p = cur->p;
-
-    if (cur->rc != KLM_OK) {
-        return NULL;
-    }
-    if (n > klm_cur_left(cur)) {
-        klm_cur_fail(cur, KLM_E_SHORT);
-        return NULL;
-    }
-    cur->p += n;
-    return p;
-}
-
-static uint64_t take_number(struct klm_cur *cur, size_t n)
-{
-    const uint8_t *p = take(cur, n);
-    uint64_t v = 0;
-
-    for (size_t i = 0; p && i < n; i++) {
-        v = v << 8 | p[i];
-    }
-    return v;
-}
-
-void klm_cur_u8(struct klm_cur *cur, uint8_t *out)
-{
-    *out = (uint8_t)take_number(cur, 1);
-}
-
-void klm_cur_u16(struct klm_cur *cur, uint16_t *out)
-{
-    *out = (uint16_t)take_number(cur, 2);
-}
-
-void klm_cur_u24(struct klm_cur *cur, uint32_t *out)
-{
-    *out = (uint32_t)take_number(cur, 3);
-}
-
-void klm_cur_u32(struct klm_cur *cur, uint32_t *out)
-{
-    *out = (uint32_t)take_number(cur, 4);
-}
-
-void klm_cur_u64(struct klm_cur *cur, uint64_t *out)
-{
-    *out = take_number(cur, 8);
-}
-
-void klm_cur_bytes(struct klm_cur *cur, size_t n, struct klm_slice *out)
-{
-    const uint8_t *p = take(cur, n);
-
-    *out = p ? KLM_SLICE(p, n) : KLM_SLICE(NULL, 0);
-}
-
 void klm_cur_copy(struct klm_cur *cur, void *out, size_t n)
 {
-    const uint8_t *p = take(cur, n);
+    const uint8_t *p = klm_cur_take_(cur, n);
 
     if (n == 0) {
         return;
@@ -103,7 +34,9 @@ void klm_cur_copy(struct klm_cur *cur, void *out, size_t n)
 
 static void take_prefixed(struct klm_cur *cur, size_t width, size_t max, struct klm_slice *out)
 {
-    uint64_t n = take_number(cur, width);
+    uint64_t n = width == 1   ? klm_cur_number_(cur, 1)
+                 : width == 2 ? klm_cur_number_(cur, 2)
+                              : klm_cur_number_(cur, 4);
 
     if (n > max) {
         klm_cur_fail(cur, KLM_E_LIMIT);

@@ -37,7 +37,8 @@ struct klm_stream {
     bool posted;
     struct klm_task task;
     struct klm_job job;
-    int handshake;        /* what SSL_get_error said after the worker's step */
+    bool handed;          /* the handshake needs a private key: workers do what is left of it */
+    int handshake;        /* what SSL_get_error said after the last step */
     char step_words[120]; /* and OpenSSL's words on it */
 
     bool begun;          /* a message is under way */

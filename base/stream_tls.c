@@ -1,6 +1,7 @@
-/* How a stream becomes one under TLS. The handshake's steps run on a worker, since they sign and
- * verify; meanwhile the loop leaves descriptor and SSL object alone. Between steps the loop waits
- * for the peer. */
+/* How a stream becomes one under TLS. Steps of a handshake that sign or verify run on a worker;
+ * meanwhile the loop leaves descriptor and SSL object alone. Between steps the loop waits
+ * for the peer. A server's loop begins by itself: a session that is resumed needs no private key, and going to a worker and back costs as much as all
+ * the rest of it. Where OpenSSL would take the certificate, it finds out that it is none, and a worker goes on (klm_tls_on_loop). */
 #include "base/stream_int.h"
 
 #include "base/clock.h"
@@ -24,11 +25,9 @@ static void say_step(struct klm_stream *s)
     }
 }
 
-/* On a worker: one step, as far as the peer's bytes reach. */
-static void handshake_run(struct klm_job *job)
+/* One step, as far as the peer's bytes reach. */
+static void step(struct klm_stream *s)
 {
-    struct klm_stream *s =
-        (struct klm_stream *)(void *)((char *)job - offsetof(struct klm_stream, job));
     int ret;
 
     ERR_clear_error();
@@ -41,6 +40,11 @@ static void handshake_run(struct klm_job *job)
     }
     /* Not yet where the owner may read it: the stream may have ended on the loop meanwhile. */
     say_step(s);
+}
+
+static void handshake_run(struct klm_job *job)
+{
+    step((struct klm_stream *)(void *)((char *)job - offsetof(struct klm_stream, job)));
 }
 
 static void handshake_failed(struct klm_stream *s, klm_rc why, const char *words)
@@ -88,11 +92,28 @@ static void handshake_done(struct klm_job *job)
     klm_stream_unref_(s);
 }
 
+/* On a server's loop. False: a worker is needed from here on. */
+static bool step_here(struct klm_stream *s)
+{
+    if (s->handed || !s->cfg.workers || !SSL_is_server(s->ssl)) {
+        return false;
+    }
+    klm_tls_on_loop(true);
+    step(s);
+    klm_tls_on_loop(false);
+    s->handed = s->handshake == SSL_ERROR_WANT_X509_LOOKUP;
+    return !s->handed;
+}
+
 void klm_stream_handshake_(struct klm_stream *s)
 {
     klm_rc rc;
 
     if (s->busy || s->phase != KLM_PHASE_HANDSHAKE) {
+        return;
+    }
+    if (step_here(s)) {
+        handshake_end(s);
         return;
     }
     s->job = (struct klm_job){.run = handshake_run, .done = handshake_done, .loop = s->cfg.loop};

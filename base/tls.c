@@ -170,6 +170,20 @@ klm_rc klm_tls_recheck(const struct klm_tls_ctx *ctx, struct ssl_st *ssl, const 
     return KLM_OK;
 }
 
+static _Thread_local bool on_loop;
+
+void klm_tls_on_loop(bool here)
+{
+    on_loop = here;
+}
+
+/* Asked when a handshake is a full one, before the certificate is used. */
+static int on_cert(SSL *ssl, void *arg)
+{
+    (void)ssl, (void)arg;
+    return on_loop ? -1 : 1;
+}
+
 /* Security levels in bits, as SSL_CTX_set_security_level(3) has them. */
 static int bits_of_level(int level)
 {
@@ -236,6 +250,9 @@ static klm_rc set_behaviour(SSL_CTX *ssl, const struct klm_tls_config *cfg, stru
         SSL_CTX_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
     }
     SSL_CTX_set_timeout(ssl, TICKET_SECONDS);
+    if (cfg->server) {
+        SSL_CTX_set_cert_cb(ssl, on_cert, NULL);
+    }
     if (SSL_CTX_set_num_tickets(ssl, 1) != 1 || SSL_CTX_set_max_early_data(ssl, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl, 0) != 1 ||
         SSL_CTX_set_session_id_context(ssl, context, sizeof context - 1) != 1) {

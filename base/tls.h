@@ -68,4 +68,7 @@ klm_rc klm_tls_recheck(const struct klm_tls_ctx *ctx, struct ssl_st *ssl, const 
 /* OpenSSL's own words on its last failure, its queue emptied; for inserts. out of cap bytes, returned. */
 const char *klm_openssl_error(char *out, size_t cap);
 
+/* Around a step of a server's handshake on this thread, which must not use the private key: the step ends with SSL_ERROR_WANT_X509_LOOKUP where it would need it. */
+void klm_tls_on_loop(bool here);
+
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define SOURCE "klmsrv.keymgr"
+#define EVENT_FIRST 900 /* bytes that most events fit in */
 
 static const char *kind_name(enum km_actor_kind kind)
 {
@@ -51,17 +52,15 @@ static void keep(struct smf_event *event, enum smf_field field, const char *valu
 /* What the call was about: the parameters that name its object, as "name=value". */
 static const char *object_of(struct km_call *call)
 {
-    size_t n;
-    const struct km_param *param = km_params(&n);
     const char *out = NULL;
 
-    for (size_t i = 0; i < n; i++) {
-        const char *value;
+    for (const struct km_param *p = km_param_next(call->id, NULL); p;
+         p = km_param_next(call->id, p)) {
+        const char *value =
+            p->flags & KM_P_OBJECT
+                ? *(const char *const *)(const void *)((const char *)call->req + p->offset)
+                : NULL;
 
-        if (param[i].verb != call->id || !(param[i].flags & KM_P_OBJECT)) {
-            continue;
-        }
-        value = *(const char *const *)(const void *)((const char *)call->req + param[i].offset);
         if (value) {
             out = out ? klm_pool_printf(call->pool, "%s %s", out, value) : value;
         }
@@ -73,8 +72,16 @@ static const char *object_of(struct km_call *call)
 static const char *verb_and_object(struct km_call *call, const char *object)
 {
     const char *name = km_verb(call->id)->name;
+    const size_t n = strlen(name), object_n = object ? strlen(object) : 0;
+    char *out = object ? klm_pool_alloc(call->pool, n + 1 + object_n + 1) : NULL;
 
-    return object ? klm_pool_printf(call->pool, "%s %s", name, object) : name;
+    if (!out) {
+        return name;
+    }
+    memcpy(out, name, n);
+    out[n] = ' ';
+    memcpy(out + n + 1, object, object_n); /* a pool's memory is zeroed */
+    return out;
 }
 
 void km_event_complete(struct km_call *call)
@@ -221,6 +228,7 @@ bool km_audit_hold(struct km_call *call)
         return false;
     }
     klm_buf_init(&event, SMF_EVENT_MAX);
+    (void)klm_buf_room(&event, EVENT_FIRST); /* the buffer remembers failures */
     km_event_complete(call);
     rc = smf_event_encode(&call->event, &event);
     if (rc == KLM_OK) {

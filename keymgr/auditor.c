@@ -293,6 +293,7 @@ static void *auditor_main(void *arg)
         if (take(&server->auditor, next_look(server, &vain), &list)) {
             carry_out(server, server->auditor.round, list);
         } else if (!smf_journal_failing(server->journal)) {
+            vain = server->held && smf_held_any(server->held) ? 0 : vain; /* more may follow */
             move_held(server);
         }
         if (klm_clock_mono_ms() - ticked >= TICK_MS) {

@@ -1,8 +1,8 @@
 /* Keys that tape libraries have over KMIP: the audit event names the cartridge, and usage metadata gets an event with the change that makes the key or first names its cartridge, as it does when a
  * drive is given one. */
+#include "metadata/cartridge.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
-#include "metadata/cartridge.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +11,9 @@
 static const char *resource(struct km_call *call, const struct md_object *object,
                             const struct md_cartridge *cartridge)
 {
-    return klm_pool_printf(
-        call->pool, "%s Client: %s VolSer: %s Key Alias/Label[0]: %s DKi: %s",
-        km_verb(call->id)->name, call->actor.name ? call->actor.name : "", cartridge->volser,
-        object->uid, cartridge->dki);
+    return klm_pool_printf(call->pool, "%s Client: %s VolSer: %s Key Alias/Label[0]: %s DKi: %s",
+                           km_verb(call->id)->name, call->actor.name ? call->actor.name : "",
+                           cartridge->volser, object->uid, cartridge->dki);
 }
 
 static klm_rc put_field(struct km_call *call, enum smf_field which, const char *value)

@@ -226,7 +226,9 @@ struct km_news km_drive_news(const struct dt_drive *before, const struct dt_driv
     return (struct km_news){.what = !before  ? KM_HAP_DRIVE_ADDED
                                     : !after ? KM_HAP_DRIVE_REMOVED
                                              : KM_HAP_DRIVE_CHANGED,
-                            .object = after ? after->serial : before->serial,
+                            .object = after    ? after->serial
+                                      : before ? before->serial
+                                               : NULL,
                             .old = before ? km_drive_text(before, old) : NULL,
                             .now = after ? km_drive_text(after, now) : NULL};
 }

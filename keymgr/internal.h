@@ -42,10 +42,12 @@ struct km_writer {
     size_t outbox_first, outbox_n;
     uint64_t outbox_gone; /* events up to here have no row any more; 0: the journal knows */
     bool behind; /* the journal refused events: rows are found by a scan until it takes them */
-    uint64_t last_flush; /* monotonic ms of the last lazy flush */
-    uint64_t last_idle;  /* and of the last work of quiet moments */
-    bool index_left;     /* key usage events wait to be indexed */
-    bool told;           /* the writer's own: that the store takes no more changes was said */
+    uint64_t last_flush;  /* monotonic ms of the last lazy flush */
+    uint64_t last_idle;   /* and of the last work of quiet moments */
+    bool index_left;      /* key usage events wait to be indexed */
+    uint64_t last_served; /* the last flush of objects that were served */
+    bool served_left;
+    bool told; /* the writer's own: that the store takes no more changes was said */
 };
 
 /* The audit thread (auditor.c): finished calls that may not write on their loop, and events that are no verb. */
@@ -185,6 +187,8 @@ struct km_server {
     struct km_drills drills;
     struct km_secondary secondary;
     struct km_streams *streams; /* KMIP operations in parts */
+    struct km_cache *cache;     /* of managed objects */
+    struct km_served *served;   /* those of them that are fresh no longer */
     struct km_partner_ops partner;
     void *partner_arg;
     km_control_fn *control;

@@ -10,7 +10,7 @@ klm_rc km_key_there(struct st_view *view, const char *alias)
 {
     KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct klm_slice token;
-    struct kr_spec spec;
+    struct kr_spec spec = {0};
     klm_rc rc;
 
     KLM_TRY(klm_pool_new(0, &pool));

@@ -82,9 +82,9 @@ enum km_verb_id {
     KM_VERBS
 };
 enum km_verb_flag {
-    KM_READ = 0,   /* no apply */
-    KM_CHANGE = 1, /* has an apply */
-    KM_WORKER = 2, /* prepare may block or compute for long: on a worker */
+    KM_READ = 0,    /* no apply */
+    KM_CHANGE = 1,  /* has an apply */
+    KM_WORKER = 2,  /* prepare may block or compute for long: on a worker */
     KM_CONFIG = 64, /* prepare changes configuration or rings: one at a time, on the newest state */
     KM_ACTS =
         16, /* prepare acts, or gives out a token: refused beforehand while audit cannot be written; on a
@@ -164,6 +164,8 @@ struct km_param {
 /* Rows of params.def; n is how many. */
 const struct km_param *km_params(size_t *n);
 const struct km_param *km_param_find(enum km_verb_id verb, const char *name);
+/* The first parameter of a verb (after NULL), and the next; NULL at the end. */
+const struct km_param *km_param_next(enum km_verb_id verb, const struct km_param *after);
 
 /* ---- Answers of listings: columns and rows of text, or named fields; the door lays them out */
 struct km_rows {

@@ -208,9 +208,10 @@ klm_rc km_usage_limits(struct klm_pool *pool, const struct kmip_node *given,
                        const struct kmip_node **out) KLM_MUST_USE;
 /* The attribute's name for messages ("Cryptographic Length", "x-ID"). In the call's pool, or NULL. */
 const char *km_attr_name(struct km_call *call, const struct kmip_node *value);
-/* In apply: is a name of the object another one's, in its device group (KMIP 1.4, 3.2; 2.1, 4.32)? Names of destroyed objects are free. KLM_E_EXISTS with a message. */
-klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object)
-    KLM_MUST_USE;
+/* In apply: is a name of the object another one's, in its device group (KMIP 1.4, 3.2; 2.1, 4.32)? Names of destroyed objects are free. KLM_E_EXISTS with a message. *alone: no
+ * on-line object has the value of any of its names. */
+klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object,
+                      bool *alone) KLM_MUST_USE;
 /* Add a Link of a type to an object, or replace the one there is. */
 klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t type, const char *uid)
     KLM_MUST_USE;
@@ -251,6 +252,8 @@ klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
                       const struct kr_material *material) KLM_MUST_USE;
 /* The Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
 klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
+/* What was made last, as it will be asked for: the cache learns of it in km_made_published, when it is in the store. Not for objects that are changed between. */
+void km_made_known(struct km_call *call, const struct kr_material *material);
 /* cartridge.c, for keys of tape libraries; nothing happens with other objects. Put volume serial, key identifier and Unique Identifier into the call's event, of the first object that it is
  * asked for. */
 struct md_cartridge;

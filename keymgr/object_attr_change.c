@@ -101,6 +101,7 @@ static klm_rc in_time(const struct edit *edit, enum kmip_attr_when when, enum kl
 /* The name is another object's, or this one's already. */
 static klm_rc check_name(struct edit *edit, const struct md_attr *attr)
 {
+    bool alone;
     klm_rc rc;
 
     for (const struct md_attr *name = md_attr_find(&edit->object.attrs, KMIP_TAG_Name); name;
@@ -109,7 +110,7 @@ static klm_rc check_name(struct edit *edit, const struct md_attr *attr)
             return KM_REFUSE(edit->call, KLM_E_EXISTS, 0, KLM_MSG_ATTR_NAME, edit->object.uid);
         }
     }
-    rc = km_names_check(edit->call, st_change_view(edit->change), &edit->object);
+    rc = km_names_check(edit->call, st_change_view(edit->change), &edit->object, &alone);
     return rc == KLM_E_EXISTS ? KM_REFUSE(edit->call, rc, 0, KLM_MSG_ATTR_NAME, edit->object.uid)
                               : rc;
 }

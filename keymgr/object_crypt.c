@@ -10,7 +10,8 @@ struct use {
     enum kr_stream_op op;
     uint32_t mask;    /* Cryptographic Usage Mask */
     unsigned objects; /* KMIP_FOR: which types of objects can do it */
-    bool protects;    /* Active keys only, before Protect Stop Date; and it counts against Usage Limits */
+    bool
+        protects; /* Active keys only, before Protect Stop Date; and it counts against Usage Limits */
 };
 
 #define SYMMETRIC KMIP_FOR(KMIP_ObjectType_SymmetricKey)

@@ -1,6 +1,8 @@
 /* Get: the object itself, in the form it was registered in unless another is asked for (KMIP 2.1, 6.1.19; 1.4, 4.11). */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/served.h"
 
 /* KMIP 1.4, 3.22: a destroyed object has no key material. */
 klm_rc km_object_usable(struct km_call *call, const struct md_object *object)
@@ -131,6 +133,16 @@ static bool is_fresh(const struct md_object *object)
     return md_attr_number(&object->attrs, KMIP_TAG_Fresh, false) != 0;
 }
 
+/* That it was served has to be written, by this call; false: it has not, or is noted for the writer. */
+static bool writes_served(struct km_call *call, const struct md_object *object)
+{
+    if (!is_fresh(object) || st_failed(call->server->store)) {
+        return false;
+    }
+    return call->draft || !km_served_suits(object) ||
+           !km_served_note(call->server->served, object->uid);
+}
+
 klm_rc km_object_get_prepare(struct km_call *call)
 {
     struct km_object_get *req = call->req;
@@ -138,6 +150,10 @@ klm_rc km_object_get_prepare(struct km_call *call)
     struct st_view *view;
     klm_rc rc;
 
+    if (km_cache_get(call, req)) {
+        call->no_apply = true;
+        return KLM_OK;
+    }
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
@@ -153,8 +169,12 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_object_material(call, view, &req->object, &material));
     rc = give(call, req, &material);
     kr_material_free(&material);
-    call->no_apply = !is_fresh(&req->object) || st_failed(call->server->store);
-    return rc;
+    KLM_TRY(rc);
+    call->no_apply = !writes_served(call, &req->object);
+    if (call->no_apply && !st_failed(call->server->store)) {
+        km_cache_keep(call, view, req);
+    }
+    return KLM_OK;
 }
 
 /* The first Get is a change. It is none that clients would have to hear of: Last Change Date stays. */

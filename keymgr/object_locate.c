@@ -1,6 +1,8 @@
 /* Locate (KMIP 2.1, 6.1.28; 1.4, 4.9): identifiers of the objects of the asker's device group that match. */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/served.h"
 
 #define ROOM_FIRST 16
 
@@ -45,15 +47,24 @@ klm_rc km_object_locate_prepare(struct km_call *call)
     const uint64_t most = (uint64_t)parm_num(call->state->config, PARM_kmip_locate_max);
     struct located located = {.call = call};
     struct st_view *view;
+    bool answered;
 
-    KLM_TRY(km_view(call, &view));
     (void)km_call_seconds(call);
     req->what.group = km_call_group(call);
     req->what.now = call->event.time;
+    req->what.served = km_served_has;
+    req->what.served_arg = call->server->served;
     if (req->what.max == 0 || req->what.max > most) {
         req->what.max = most;
     }
-    return md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL);
+    KLM_TRY(km_cache_locate(call, req, visit, &located, &answered));
+    if (answered) {
+        return KLM_OK;
+    }
+    KLM_TRY(km_view(call, &view));
+    KLM_TRY(md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL));
+    km_cache_located(call, view, req);
+    return KLM_OK;
 }
 
 /* A name or an identifier is one object's; what else may match many, or looks through all. */

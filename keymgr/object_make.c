@@ -43,6 +43,9 @@ klm_rc km_object_create_prepare(struct km_call *call)
     KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicLength, &bits));
     KLM_TRY(not_made(call, kr_material_generate(algorithm, bits, &material), algorithm, bits));
     rc = km_made(call, req->type, &req->attrs, material, 0);
+    if (rc == KLM_OK) {
+        km_made_known(call, material);
+    }
     kr_material_free(&material);
     return rc;
 }
@@ -162,6 +165,20 @@ static klm_rc agree(struct km_call *call, const struct md_attrs *attrs, uint32_t
                : KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_ATTR_VALUE, kmip_attr(tag)->name);
 }
 
+/* Of DES keys the bits of parity may be counted or not (KMIP 1.4, 3.5). */
+static klm_rc agree_length(struct km_call *call, const struct md_attrs *attrs,
+                           const struct kr_material_spec *spec)
+{
+    const int64_t said = md_attr_number(attrs, KMIP_TAG_CryptographicLength, spec->bits);
+    const bool parity = spec->algorithm == KMIP_CryptographicAlgorithm_DES ||
+                        spec->algorithm == KMIP_CryptographicAlgorithm_DES3;
+
+    if (parity && (said * 8 == (int64_t)spec->bits * 7 || said * 7 == (int64_t)spec->bits * 8)) {
+        return KLM_OK;
+    }
+    return agree(call, attrs, KMIP_TAG_CryptographicLength, spec->bits);
+}
+
 static klm_rc put_extras(struct km_call *call, const struct md_attrs *extras)
 {
     struct md_object *object = km_made_object(call, 0);
@@ -191,6 +208,7 @@ static klm_rc register_material(struct km_call *call, const struct md_attrs *ext
 
     if (spec && req->type != KMIP_ObjectType_SecretData) {
         KLM_TRY(agree(call, &req->attrs, KMIP_TAG_CryptographicAlgorithm, spec->algorithm));
+        KLM_TRY(agree_length(call, &req->attrs, spec));
     }
     KLM_TRY(spec ? KLM_OK : without_value(call));
     KLM_TRY(km_made(call, req->type, &req->attrs, material, 0));

@@ -1,4 +1,5 @@
 /* New objects: the attributes that the server sets (kmip/registry says which), their identifiers, and their material as a key token. Used by all verbs that make objects. */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
@@ -10,6 +11,8 @@
 struct made {
     struct md_object object[2];
     struct klm_slice token[2]; /* p NULL: no material */
+    struct klm_slice known[2]; /* for the cache; empty: nothing */
+    bool alone[2];             /* no other object has one of its names */
     size_t n;
 };
 
@@ -218,14 +221,33 @@ struct md_object *km_made_object(struct km_call *call, size_t place)
     return &made_of(call)->object[place];
 }
 
-static klm_rc put_one(struct km_call *call, struct st_change *change, const struct made *made,
-                      size_t i)
+void km_made_known(struct km_call *call, const struct kr_material *material)
+{
+    struct made *made = made_of(call);
+    const struct kmip_node *item = NULL;
+
+    if (km_keyblock(call, &made->object[0], material, &item) == KLM_OK) {
+        made->known[0] = km_cache_new_object(call, &made->object[0], item);
+    }
+}
+
+void km_made_published(struct km_call *call)
+{
+    const struct made *made = call->work;
+
+    for (size_t i = 0; i < made->n; i++) {
+        km_cache_made(call, &made->object[i], made->known[i], made->alone[i]);
+    }
+    km_object_published(call);
+}
+
+static klm_rc put_one(struct km_call *call, struct st_change *change, struct made *made, size_t i)
 {
     const struct md_object *object = &made->object[i];
     char label[KR_TOKEN_LABEL_MAX + 1];
     klm_rc rc;
 
-    KLM_TRY(km_names_check(call, st_change_view(change), object));
+    KLM_TRY(km_names_check(call, st_change_view(change), object, &made->alone[i]));
     rc = md_object_add(change, object);
     if (rc == KLM_E_LIMIT) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_LARGE, object->uid);
@@ -241,7 +263,7 @@ static klm_rc put_one(struct km_call *call, struct st_change *change, const stru
 
 klm_rc km_made_put(struct km_call *call, struct st_change *change)
 {
-    const struct made *made = call->work;
+    struct made *made = call->work;
 
     for (size_t i = 0; i < made->n; i++) {
         KLM_TRY(put_one(call, change, made, i));

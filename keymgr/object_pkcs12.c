@@ -33,7 +33,7 @@ static klm_rc read_password(struct p12 *p12, const struct md_object *key)
 {
     struct kr_material *secret = NULL;
     struct md_object object;
-    struct klm_slice bytes;
+    struct klm_slice bytes = {0};
     klm_rc rc = follow(p12, key, KMIP_LinkType_PKCS_12PasswordLink, KMIP_ObjectType_SecretData,
                        &object, &secret);
 

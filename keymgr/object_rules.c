@@ -118,25 +118,61 @@ static klm_rc visit(void *arg, const struct md_object *object)
     return KLM_OK;
 }
 
-klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object)
+/* Mostly there is nobody, and the rows of the name tell. */
+static klm_rc is_free(struct st_view *view, const struct kmip_node *name, const char *group,
+                      uint8_t storage, bool *free)
 {
+    uint8_t key[MD_ROWS_MAX];
+    char uid[2][MD_UID_MAX];
+    size_t n = 1, key_n;
+    klm_rc rc;
+
+    *free = false;
+    if (!md_name_rows(name, group, storage, key, &key_n)) {
+        return KLM_OK;
+    }
+    rc = md_rows_read(view, KLM_SLICE(key, key_n), uid, 1, &n);
+    *free = rc == KLM_OK && n == 0;
+    return rc == KLM_E_LIMIT ? KLM_OK : rc;
+}
+
+static klm_rc check_name(struct km_call *call, struct st_view *view, const struct md_object *object,
+                         const struct kmip_node *name)
+{
+    const struct kmip_node *text;
+    const struct md_locate what = {.group = object->group,
+                                   .filter = &name,
+                                   .filters = 1,
+                                   .storage = KMIP_StorageStatusMask_OnLineStorage |
+                                              KMIP_StorageStatusMask_ArchivalStorage,
+                                   .now = klm_clock()};
+    struct name_check check = {object->uid, false};
+
+    KLM_TRY(md_locate(view, &what, visit, &check, NULL));
+    if (!check.taken) {
+        return KLM_OK;
+    }
+    text = kmip_child(name, KMIP_TAG_NameValue);
+    return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
+                     text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n)
+                          : "");
+}
+
+klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object,
+                      bool *alone)
+{
+    *alone = true;
     for (struct md_attr *name = md_attr_find(&object->attrs, KMIP_TAG_Name); name;
          name = md_attr_next(&object->attrs, name)) {
-        const struct kmip_node *filter = name->value, *text;
-        const struct md_locate what = {.group = object->group,
-                                       .filter = &filter,
-                                       .filters = 1,
-                                       .storage = KMIP_StorageStatusMask_OnLineStorage |
-                                                  KMIP_StorageStatusMask_ArchivalStorage,
-                                       .now = klm_clock()};
-        struct name_check check = {object->uid, false};
+        bool online, archived;
 
-        KLM_TRY(md_locate(view, &what, visit, &check, NULL));
-        if (check.taken) {
-            text = kmip_child(name->value, KMIP_TAG_NameValue);
-            return KM_REFUSE(
-                call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
-                text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n) : "");
+        KLM_TRY(is_free(view, name->value, object->group, KMIP_StorageStatusMask_OnLineStorage,
+                        &online));
+        KLM_TRY(is_free(view, name->value, object->group, KMIP_StorageStatusMask_ArchivalStorage,
+                        &archived));
+        *alone = *alone && online;
+        if (!online || !archived) {
+            KLM_TRY(check_name(call, view, object, name->value));
         }
     }
     return KLM_OK;

@@ -1,6 +1,7 @@
 /* What all verbs on managed objects do: see the store as the call is to see it, find the object and whose it is, open its material, put it back. */
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
+#include "keymgr/served.h"
 #include "keymgr/streams.h"
 
 #include <stdio.h>
@@ -46,8 +47,11 @@ klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char
     if (rc == KLM_E_NOTFOUND || (rc == KLM_OK && group && strcmp(group, out->group) != 0)) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
-    return rc == KLM_OK ? km_cartridge_note(call, out)
-                        : KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+    if (rc != KLM_OK) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+    }
+    KLM_TRY(km_served_apply(call->server->served, out));
+    return km_cartridge_note(call, out);
 }
 
 klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *uid,
@@ -89,7 +93,7 @@ klm_rc km_object_change(struct km_call *call, struct st_change *change, struct m
 
 void km_object_published(struct km_call *call)
 {
-    if (call->used > 0) { /* nothing else of objects is kept in memory */
+    if (call->used > 0) { /* what is kept in memory was taken out before the commit (cache.c) */
         km_views_usage(call->server, call->used);
     }
 }

@@ -1,6 +1,8 @@
 /* Opening and closing the server behind the doors, in the order that makes each failure clear: configuration, master key (before the store, whose records are
  * checked with a key derived from it), store, journal, events left over from a crash, drive table, rings, threads. */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
+#include "keymgr/served.h"
 #include "keymgr/streams.h"
 
 #include <stdio.h>
@@ -166,6 +168,9 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     KLM_TRY(km_streams_new(&server->streams));
     KLM_TRY(dt_seen_new(&server->seen));
     KLM_TRY(km_credentials_new(&server->credentials));
+    KLM_TRY(km_served_new(&server->served));
+    KLM_TRY(km_cache_new(server, (size_t)parm_num(config, PARM_kmip_cache_megabytes) << 20,
+                         &server->cache));
     if (server->options.offline) {
         return km_writer_start(server);
     }
@@ -325,6 +330,9 @@ static void flush(struct km_server *server)
         }
         st_change_drop(&change);
     }
+    while (server->served && km_served_count(server->served) > 0 &&
+           km_served_flush(server) == KLM_OK) {
+    }
     KLM_IGNORE(st_checkpoint(server->store, 0, 0));
 }
 
@@ -360,6 +368,8 @@ void km_close(struct km_server **server)
     dt_clients_free(&s->clients);
     pr_set_free(&s->profiles);
     km_state_put(&s->state);
+    km_cache_free(&s->cache);
+    km_served_free(&s->served);
     st_close(&s->store);
     kr_master_free(&s->master);
     p11_close(&s->p11);

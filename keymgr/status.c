@@ -1,4 +1,5 @@
 /* Verbs about the server itself: status, version, start and stop of serving, end of the task. */
+#include "keymgr/cache.h"
 #include "keymgr/internal.h"
 
 #include <stdio.h>
@@ -46,7 +47,7 @@ static klm_rc store_rows(struct km_call *call)
     KLM_TRY(km_master_rows(call));
     KLM_TRY(pair(call, "Store", st_failed(server->store) ? "NO MORE CHANGES" : "ready"));
     KLM_TRY(pair(call, "Changes in the store", KLM_NUM(st_number(server->store))));
-    return KLM_OK;
+    return km_cache_rows(call);
 }
 
 static klm_rc kmip_rows(struct km_call *call, const struct km_kmip_info *kmip)

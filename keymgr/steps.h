@@ -184,6 +184,7 @@ klm_rc km_kmip_query_prepare(struct km_call *call);
 klm_rc km_kmip_interop_prepare(struct km_call *call);
 klm_rc km_kmip_log_prepare(struct km_call *call);
 void km_object_published(struct km_call *call);
+void km_made_published(struct km_call *call);
 klm_rc km_client_contact_prepare(struct km_call *call);
 klm_rc km_client_contact_apply(struct km_call *call, struct st_change *change);
 klm_rc km_client_list_prepare(struct km_call *call);

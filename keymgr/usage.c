@@ -11,10 +11,9 @@ static klm_rc add_row(void *arg, const struct md_usage *usage)
     char date[KLM_JAVA_DATE_MAX];
 
     klm_java_date(usage->time, date);
-    return km_rows_add(call, (const char *[]){usage->volser,
-                                              usage->drive[0] ? usage->drive : usage->client,
-                                              usage->wwn, usage->alias1, usage->alias2, usage->dki,
-                                              date});
+    return km_rows_add(
+        call, (const char *[]){usage->volser, usage->drive[0] ? usage->drive : usage->client,
+                               usage->wwn, usage->alias1, usage->alias2, usage->dki, date});
 }
 
 static klm_rc run_query(struct km_call *call, struct st_view *view, const struct km_usage_req *req)
@@ -40,8 +39,8 @@ static klm_rc run_query(struct km_call *call, struct st_view *view, const struct
 
 klm_rc km_usage_query_prepare(struct km_call *call)
 {
-    static const char *const columns[] = {"VolSer",      "Drive or Client", "WWN", "Key Alias 1",
-                                          "Key Alias 2", "DKi", "Date", NULL};
+    static const char *const columns[] = {
+        "VolSer", "Drive or Client", "WWN", "Key Alias 1", "Key Alias 2", "DKi", "Date", NULL};
     const struct km_usage_req *req = call->req;
     struct st_view *view;
     klm_rc rc;

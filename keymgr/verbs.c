@@ -69,11 +69,40 @@ const struct km_param *km_params(size_t *n)
     return params;
 }
 
+/* Where the rows of each verb begin and end: they stand together, or nearly. Made once. */
+static struct {
+    uint16_t first, end;
+} rows_of[KM_VERBS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void find_rows(void)
+{
+    for (size_t i = KLM_COUNT(params); i-- > 0;) {
+        const enum km_verb_id verb = params[i].verb;
+
+        rows_of[verb].first = (uint16_t)i;
+        rows_of[verb].end = rows_of[verb].end ? rows_of[verb].end : (uint16_t)(i + 1);
+    }
+}
+
+const struct km_param *km_param_next(enum km_verb_id verb, const struct km_param *after)
+{
+    (void)pthread_once(&once, find_rows); /* cannot fail with a valid control */
+    for (const struct km_param *p = after ? after + 1 : &params[rows_of[verb].first],
+                               *end = &params[rows_of[verb].end];
+         p < end; p++) {
+        if (p->verb == verb) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
 const struct km_param *km_param_find(enum km_verb_id verb, const char *name)
 {
-    for (size_t i = 0; i < KLM_COUNT(params); i++) {
-        if (params[i].verb == verb && strcmp(params[i].name, name) == 0) {
-            return &params[i];
+    for (const struct km_param *p = km_param_next(verb, NULL); p; p = km_param_next(verb, p)) {
+        if (strcmp(p->name, name) == 0) {
+            return p;
         }
     }
     return NULL;
@@ -245,10 +274,9 @@ static klm_rc check_param(const struct km_call *call, const struct km_param *par
 
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag)
 {
-    for (size_t i = 0; i < KLM_COUNT(params); i++) {
-        if (params[i].verb == call->id) {
-            KLM_TRY(check_param(call, &params[i], diag));
-        }
+    for (const struct km_param *p = km_param_next(call->id, NULL); p;
+         p = km_param_next(call->id, p)) {
+        KLM_TRY(check_param(call, p, diag));
     }
     return KLM_OK;
 }

@@ -1,6 +1,7 @@
 /* The writer: the only thread that changes the store. It drains the queue into one synchronous transaction a batch; a call whose step fails is undone alone.
  * When there is nothing to do it indexes key usage, flushes contacts, deletes outbox rows and checkpoints. */
 #include "keymgr/internal.h"
+#include "keymgr/served.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 #define CONTACTS_MAX 1000
 #define IDLE_MS 100   /* how long the queue is empty before other work is looked at */
 #define FLUSH_MS 5000 /* between two flushes of contacts */
+#define SERVED_MS                                                                                  \
+    100 /* between two flushes of objects that were served, when there is other work */
+#define SERVED_IDLE_MS 20
 #define CHECKPOINT_COMMITS 20000
 #define CHECKPOINT_SECONDS 30
 
@@ -263,6 +267,18 @@ static void idle_work(struct km_server *server)
     KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS));
 }
 
+/* Objects that were served for the first time; what fails is tried again. */
+static void flush_served(struct km_server *server)
+{
+    struct km_writer *writer = &server->writer;
+
+    writer->last_served = klm_clock_mono_ms();
+    if (!st_failed(server->store)) {
+        KLM_IGNORE(km_served_flush(server));
+    }
+    writer->served_left = km_served_count(server->served) > 0;
+}
+
 /* Up to KM_BATCH calls, waiting for the first. False: nothing came for a while, or the end. */
 static bool take(struct km_writer *writer, struct km_call **list)
 {
@@ -272,7 +288,10 @@ static bool take(struct km_writer *writer, struct km_call **list)
 
     *list = NULL;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (writer->index_left ? 1 : IDLE_MS) * 1000000L;
+    until.tv_nsec += (writer->index_left    ? 1
+                      : writer->served_left ? SERVED_IDLE_MS
+                                            : IDLE_MS) *
+                     1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&writer->lock);
@@ -305,10 +324,14 @@ static void *writer_main(void *arg)
             if (klm_clock_mono_ms() - writer->last_idle >= FLUSH_MS) {
                 idle_work(server); /* never quiet: now and then all the same */
             }
+            if (klm_clock_mono_ms() - writer->last_served >= SERVED_MS) {
+                flush_served(server);
+            }
         } else if (writer->stop) {
             return NULL;
         } else {
             idle_work(server);
+            flush_served(server);
         }
     }
 }

@@ -36,17 +36,15 @@ struct request {
     struct kmop_request ops;
     struct srv_kmip_session *session;
     struct srv_kmip_settings *settings;
-    struct klm_buf bytes;  /* the message and, of HTTP, what stands before it */
-    struct klm_pool *pool; /* of the certificate */
-    const char *type;      /* HTTP: of the answer */
-    bool last;             /* the connection ends behind the answer */
+    struct klm_buf bytes; /* the message and, of HTTP, what stands before it */
+    const char *type;     /* HTTP: of the answer */
+    bool last;            /* the connection ends behind the answer */
     bool running, answered;
 };
 
 static void free_request(struct request *request)
 {
     klm_buf_done(&request->bytes);
-    klm_pool_free(&request->pool);
     srv_kmip_settings_put(&request->settings);
     free(request);
 }
@@ -138,9 +136,18 @@ static klm_rc take_bytes(struct srv_kmip_session *session, size_t n, struct requ
     return klm_buf_rc(in);
 }
 
+/* While the engine runs, the stream is there. */
+static klm_rc cert_of(void *arg, struct klm_pool *pool, struct klm_slice *der)
+{
+    const struct request *request = arg;
+    struct srv_kmip_session *session = request->session;
+
+    return session->fingerprint[0] ? klm_tls_peer_cert(klm_stream_ssl(session->stream), pool, der)
+                                   : KLM_E_NOTFOUND;
+}
+
 static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct request *request)
 {
-    KLM_TRY(klm_pool_new(0, &request->pool));
     KLM_TRY(take_bytes(session, at + n, request));
     request->session = session;
     request->settings = srv_kmip_settings_ref(session->set);
@@ -149,12 +156,10 @@ static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct
                                          .fingerprint = session->fingerprint,
                                          .address = session->address,
                                          .session = session->number,
+                                         .cert = cert_of,
                                          .done = answered,
                                          .arg = request};
-    if (!session->fingerprint[0]) {
-        return KLM_OK;
-    }
-    return klm_tls_peer_cert(klm_stream_ssl(session->stream), request->pool, &request->ops.cert);
+    return KLM_OK;
 }
 
 /* Hand n bytes at a place of the input to the engine. last: the connection ends behind its answer. */

@@ -416,6 +416,7 @@ static klm_rc dispatch(struct srv_session *session, const struct kx_message *mes
         break;
     case KX_READY:
         if (message->type != KX_BYE) {
+            session->begun = false;
             klm_stream_message_done(session->stream);
             return start_request(session, message);
         }
@@ -438,7 +439,9 @@ static klm_rc take_one(struct srv_session *session)
     klm_rc rc = kx_decode(klm_buf_as_slice(input), &message, &used, &need);
 
     if (rc == KLM_E_AGAIN) {
-        if (input->n > 0 && session->state == KX_READY) {
+        if (input->n > 0 && session->state == KX_READY && !session->begun) {
+            session->begun =
+                true; /* from the first byte on: who sends one now and then gets no more time */
             klm_stream_message_begun(session->stream);
         }
         return rc;

@@ -22,6 +22,7 @@ struct srv_session {
     uint8_t agreed;
     bool tcp;        /* began in clear */
     bool closing;    /* nothing more is read */
+    bool begun;      /* a part of a message is there, and its deadline runs */
     bool contacting; /* the verb drive-contact is under way */
     bool processing; /* messages are being taken off the input, further out on the stack */
     bool contacted;  /* the verb drive-contact was asked: its event tells of the session */

@@ -257,7 +257,8 @@ static klm_rc mark_key(struct st_change *change, const struct md_usage *usage)
     char alias[KLM_ALIAS_MAX + 1];
     klm_rc rc;
 
-    if (!usage->dki[0] || usage->client[0] || klm_alias(klm_slice_str(usage->alias1), alias) != KLM_OK) {
+    if (!usage->dki[0] || usage->client[0] ||
+        klm_alias(klm_slice_str(usage->alias1), alias) != KLM_OK) {
         return KLM_OK;
     }
     rc = md_key_used_there(change, alias, usage->volser, usage->time);

@@ -7,8 +7,10 @@
 #include "metadata/object.h"
 
 struct md_cartridge {
-    char volser[7];           /* "": no barcode that tells one */
-    char dki[MD_DKI_MAX + 1]; /* key identifier as it was registered; "": none, or one that is no hexadecimal text */
+    char volser[7]; /* "": no barcode that tells one */
+    char dki
+        [MD_DKI_MAX +
+         1]; /* key identifier as it was registered; "": none, or one that is no hexadecimal text */
 };
 /* Is it the key of a cartridge? False, and out is empty, for other objects. */
 bool md_cartridge(const struct md_object *object, struct md_cartridge *out);

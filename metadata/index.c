@@ -15,11 +15,12 @@ struct index_key {
     size_t prefix; /* bytes of value and NUL */
 };
 
-static const enum st_table tables[] = {[MD_BY_VOLSER] = ST_USAGE_VOLSER,
-                                       [MD_BY_ALIAS] = ST_USAGE_ALIAS,
-                                       [MD_BY_DRIVE] = ST_USAGE_DRIVE,
-                                       /* Clients stand among the drives: the event tells which it is. */
-                                       [MD_BY_CLIENT] = ST_USAGE_DRIVE};
+static const enum st_table tables[] = {
+    [MD_BY_VOLSER] = ST_USAGE_VOLSER,
+    [MD_BY_ALIAS] = ST_USAGE_ALIAS,
+    [MD_BY_DRIVE] = ST_USAGE_DRIVE,
+    /* Clients stand among the drives: the event tells which it is. */
+    [MD_BY_CLIENT] = ST_USAGE_DRIVE};
 
 bool md_index_has(enum st_table table, struct klm_slice key)
 {

@@ -60,6 +60,10 @@ static klm_rc consider(struct search *s, const char *uid)
     bool there;
 
     KLM_TRY(read_one(s->view, uid, s->candidate, &object, &there));
+    if (there && s->locate->served && md_attr_number(&object.attrs, KMIP_TAG_Fresh, false) &&
+        s->locate->served(s->locate->served_arg, uid)) {
+        KLM_TRY(md_attr_set_number(&object.attrs, KMIP_TAG_Fresh, false));
+    }
     return there && md_matches(&object, s->locate) ? found_one(s, &object) : KLM_OK;
 }
 

@@ -10,16 +10,18 @@
 #include "base/msg.h"
 #include "store/st.h"
 
-#define MD_DKI_MAX 184 /* hexadecimal digits of the key identifier of LTO 5 and later (KMIP Tape Library Profile) */
+#define MD_DKI_MAX                                                                                 \
+    184 /* hexadecimal digits of the key identifier of LTO 5 and later (KMIP Tape Library Profile) */
 struct md_usage {
     uint64_t number; /* set by md_usage_add */
     klm_time time;
     char drive[13]; /* "": the key is a managed object of KMIP, and client is who has it */
     char wwn[17];
-    char volser[7];              /* up to 6 characters */
-    char alias1[65], alias2[65]; /* alias2 "" when none; alias1 of a managed object is its Unique Identifier */
-    char dki[MD_DKI_MAX + 1];    /* LTO: key identifier in hex, "" none */
-    char client[65];             /* client of KMIP (a tape library), by its name; "" none */
+    char volser[7]; /* up to 6 characters */
+    char alias1[65],
+        alias2[65]; /* alias2 "" when none; alias1 of a managed object is its Unique Identifier */
+    char dki[MD_DKI_MAX + 1]; /* LTO: key identifier in hex, "" none */
+    char client[65];          /* client of KMIP (a tape library), by its name; "" none */
 };
 /* Volume serial: 1 to 6 of A-Z, 0-9, @ # $ -; letters become upper case. */
 klm_rc md_volser(const char *typed, char out[7], struct klm_diag *diag) KLM_MUST_USE;

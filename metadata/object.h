@@ -77,6 +77,9 @@ struct md_locate {
     bool newest;          /* newest first, as 2.x has it (2.1, 6.1.28); else oldest first */
     uint64_t offset, max; /* max 0: no limit */
     klm_time now;
+    /* Was an object served, although its record says that it is fresh? NULL: the records say all. */
+    bool (*served)(void *arg, const char *uid);
+    void *served_arg;
 };
 /* Any outcome but KLM_OK ends the search or scan and is returned. */
 typedef klm_rc md_object_fn(void *arg, const struct md_object *object);
@@ -86,6 +89,22 @@ typedef klm_rc md_object_fn(void *arg, const struct md_object *object);
  * MD_FILTERS_MAX filters. */
 klm_rc md_locate(struct st_view *view, const struct md_locate *locate, md_object_fn *visit,
                  void *arg, uint64_t *total) KLM_MUST_USE;
+/* Does an object match? Of the object's attributes those that are filtered by have to be there, and State unless it is on-line. */
+bool md_matches(const struct md_object *object, const struct md_locate *locate);
+/* For caches of searches by name. Is it kept on-line: neither archived nor destroyed? */
+bool md_object_online(const struct md_object *object);
+/* A search that only looks at on-line objects of one device group with a certain name: the key of their index rows, without the identifier behind it. False: it looks at more, or
+ * at what changes with time. */
+#define MD_ROWS_MAX 96
+bool md_locate_rows(const struct md_locate *locate, uint8_t key[MD_ROWS_MAX], size_t *n);
+/* The same key of an object's own name (a value of attribute Name), for objects that are kept on-line or archived (KMIP_StorageStatusMask_...). */
+bool md_name_rows(const struct kmip_node *name, const char *group, uint8_t storage,
+                  uint8_t key[MD_ROWS_MAX], size_t *n);
+/* The identifiers that stand behind such a key, by order; at most max. KLM_E_LIMIT: there are more. */
+klm_rc md_rows_read(struct st_view *view, struct klm_slice key, char (*uid)[MD_UID_MAX], size_t max,
+                    size_t *n) KLM_MUST_USE;
+/* How many bytes of a key of ST_OBJECT_INDEX stand before the identifier; 0: it is no row of a value. */
+size_t md_rows_begin(struct klm_slice key);
 /* All objects of a device group (NULL: all) after an identifier ("": from the first), by identifier. Damaged ones as above. The visitor may
  * change and delete what it visits, in the change whose view this is. */
 klm_rc md_object_scan(struct st_view *view, const char *group, const char *after,

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { BY_ATTR = 'A', BY_TYPE = 'T', BY_OWNER = 'O', BY_GROUP = 'G' };
+enum { BY_ATTR = MD_BY_ATTR, BY_TYPE = 'T', BY_OWNER = 'O', BY_GROUP = 'G' };
 
 /* ---- How an object is kept */
 

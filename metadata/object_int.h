@@ -20,6 +20,7 @@ extern const uint8_t md_storages[];
 /* ---- Index (ST_OBJECT_INDEX). A key is what is indexed, device group, 0, storage (1), identifier. What is indexed: 'A' and the hash of an
  * identifying value, 'T' and the object type (4), 'O' and the hash of the owner, 'G' alone: the group. Hashes are SHA-256, cut to 16 bytes. */
 #define MD_HASH 16
+#define MD_BY_ATTR 'A'
 struct md_what {
     uint8_t p[1 + MD_HASH];
     size_t n;
@@ -49,9 +50,6 @@ bool md_row_end(struct klm_slice key, size_t skip, uint8_t *storage, char uid[MD
 /* Bring the rows of an object from what it was to what it is; either may be NULL. */
 klm_rc md_index_move(struct st_change *change, const struct md_object *was,
                      const struct md_object *is) KLM_MUST_USE;
-
-/* ---- Matching */
-bool md_matches(const struct md_object *object, const struct md_locate *locate);
 
 /* ---- Identifiers in order, from rows of up to MD_STORAGES prefixes of a table; page by page, so that rows may come and go behind it. */
 #define MD_PAGE 64

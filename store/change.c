@@ -206,6 +206,20 @@ static void hide(struct st_store *store, struct st_overlay *over)
     pthread_mutex_unlock(&store->gate);
 }
 
+void st_watch(struct st_store *store, st_touch_fn *fn, void *arg)
+{
+    store->touched = fn;
+    store->touched_arg = arg;
+}
+
+static void tell_touched(const struct st_store *store, const struct st_write *writes, size_t n,
+                         uint64_t number)
+{
+    for (size_t i = 0; i < n && store->touched; i++) {
+        store->touched(store->touched_arg, writes[i].table, writes[i].key, number);
+    }
+}
+
 /* The end of a commit. In doubt, the write set stays hidden for good. */
 static void end_commit(struct st_store *store, klm_rc rc, uint64_t number, bool doubt)
 {
@@ -249,6 +263,7 @@ static klm_rc commit(struct st_change *change, bool sync, struct klm_diag *diag)
     store->driver->ops->release(change->view.snapshot);
     change->view.snapshot = NULL;
     hide(store, over);
+    tell_touched(store, writes, n, number);
     klm_rc rc = store->driver->ops->commit(store->driver, writes, n, sync, &doubt, diag);
     end_commit(store, rc, number, doubt);
     if (rc == KLM_OK) {

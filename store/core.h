@@ -5,6 +5,7 @@
 #include "store/driver.h"
 #include "store/envelope.h"
 #include "store/overlay.h"
+#include "store/st.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +25,9 @@ struct st_store {
     pthread_mutex_t gate;      /* guards turn and hidden, and that number fits them */
     uint64_t turn;             /* counts the beginnings and ends of commits */
     struct st_overlay *hidden; /* of the commit that is on its way to the disk, or failed there */
-    atomic_uint commits;       /* since the last checkpoint */
+    st_touch_fn *touched;      /* NULL: nobody listens */
+    void *touched_arg;
+    atomic_uint commits; /* since the last checkpoint */
     _Atomic uint64_t checkpoint_ms;
 };
 

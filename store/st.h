@@ -120,6 +120,11 @@ void st_change_drop(struct st_change **change);
  * writer does them. */
 klm_rc st_draft_open(struct st_store *store, struct st_change **out) KLM_MUST_USE;
 
+/* Hear of every key that a commit writes or deletes, before anything of it can be seen: from then on what was read as of a change before number is not what the key
+ * will hold. It may be told in vain: the commit can still fail. For caches. Called by who commits; set it before there are changes, fn NULL: nobody listens. */
+typedef void st_touch_fn(void *arg, enum st_table table, struct klm_slice key, uint64_t number);
+void st_watch(struct st_store *store, st_touch_fn *fn, void *arg);
+
 /* Fill a store that was just made, for a restore: much faster than changes, because nobody reads it meanwhile and nothing of it counts
  * until st_load_end. Records come table by table, each table once, and by ascending key within one (KLM_E_INVALID
  * otherwise; KLM_E_STATE: the store has changes already). What st_put refuses is refused here, too. A store whose load did not end is

@@ -55,7 +55,7 @@ NOSYNC_OBJS := $(B)/nosync/base/file.o $(B)/nosync/store/bdb_write.o
 TOOL_OBJS   += $(NOSYNC_OBJS)
 $(NOSYNC_OBJS): $(B)/nosync/%.o: %.c $(B)/flags | $(call deps,BUILD)
 	@mkdir -p $(@D)
-	$(call say,CC,$< without syncs)
+	$(call say,CC,'$< without syncs')
 	$(Q)$(CC) $(ALLC) -DKLM_NO_SYNC -MMD -MP -c -o $@ $<
 $(B)/nosync/bin/klmsrv: $(NOSYNC_OBJS) $(B)/$(klmsrv_MAIN:.c=.o) $(foreach f,$(klmsrv_USES),$(call libof,$(f)))
 	@mkdir -p $(@D)
@@ -83,7 +83,7 @@ check-scenarios: all $(TEST_TOOLS) | $(call deps,CHECK) ## run the scenario test
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:verify_asan_link_order=0
 export LSAN_OPTIONS  ?= suppressions=$(abspath tests/suppressions/lsan):print_suppressions=0
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1:suppressions=$(abspath tests/suppressions/tsan)
+export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0:second_deadlock_stack=1:suppressions=$(abspath tests/suppressions/tsan)
 SANFLAGS := -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 # What the checks below repeat; CHECK=check-built UNIT_CHECK=check-built while parts of the tree do not build.
@@ -97,7 +97,7 @@ check-ubsan: ## run every test under UndefinedBehaviorSanitizer
 check-tsan: ## run every test under ThreadSanitizer
 	$(Q)+$(call build_in,tsan) SAN='-fsanitize=thread $(SANFLAGS)' RUN_FLAGS='--slow 5' $(CHECK)
 check-valgrind: | $(call deps,VALGRIND) ## run the unit tests under valgrind
-	$(Q)+$(call build_in,valgrind) CFLAGS='-O1 -g' RUN_FLAGS='--slow 20 --wrapper "valgrind -q --error-exitcode=99 \
+	$(Q)+$(call build_in,valgrind) CFLAGS='-O1 -g -Wno-format-truncation' RUN_FLAGS='--slow 20 --wrapper "valgrind -q --error-exitcode=99 \
 	    --leak-check=full --errors-for-leak-kinds=definite --vgdb=no --suppressions=tests/suppressions/valgrind"' $(UNIT_CHECK)
 
 # Every folder and unit test for s390x, against Debian's s390x packages in a folder of their own, run under qemu-user.
@@ -143,7 +143,7 @@ $(B)/tidy/%.ok: %.c .clang-tidy | $(call deps,LINT BUILD CHECK)
 lint-cppcheck: | $(call deps,LINT)
 	@mkdir -p $(B)/cppcheck
 	$(Q)cppcheck --quiet --std=c17 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	    --cppcheck-build-dir=$(B)/cppcheck --suppressions-list=tests/suppressions/cppcheck -D_GNU_SOURCE -D__linux__ \
+	    --cppcheck-build-dir=$(B)/cppcheck --suppressions-list=tests/suppressions/cppcheck -D_GNU_SOURCE -D__linux__ -D__x86_64__ \
 	    '-DKLM_VERSION="$(VERSION)"' -I. -Itests/unit -j 2 $(LINT_FILES)
 lint-scripts: | $(call deps,LINT)
 	$(Q)shellcheck -x -S warning $(SCRIPTS)

@@ -67,12 +67,11 @@ static void leave_certificate(struct kmop_message *msg)
     struct km_call *call = NULL;
     struct km_client_contact *req;
 
-    if (!msg->req.cert.n ||
-        km_call_new(msg->req.config->server, KM_CLIENT_CONTACT, &msg->actor, &call) != KLM_OK) {
+    if (km_call_new(msg->req.config->server, KM_CLIENT_CONTACT, &msg->actor, &call) != KLM_OK) {
         return;
     }
     req = call->req;
-    if (klm_pool_slice(call->pool, msg->req.cert, &req->cert) != KLM_OK) {
+    if (msg->req.cert(msg->req.arg, call->pool, &req->cert) != KLM_OK) {
         km_call_free(&call);
         return;
     }

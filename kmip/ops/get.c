@@ -41,7 +41,11 @@ klm_rc kmop_get_answer(struct kmop_item *item, struct kmip_node *payload)
     if (req->object.type == KMIP_ObjectType_Template) {
         return template_out(item, req->item, payload);
     }
-    KLM_TRY(md_item_copy(req->item, item->msg->pool, &object));
+    /* What is inside of it is borrowed of the call. */
+    object = klm_pool_copy(item->msg->pool, req->item, sizeof *req->item);
+    if (!object) {
+        return KLM_E_NOMEM;
+    }
     object->next = NULL;
     kmip_append(payload, object);
     return KLM_OK;

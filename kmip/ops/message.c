@@ -8,6 +8,7 @@
 
 #define POOL_MAX (256u << 20)
 #define ANSWER_MAX (16u << 20)
+#define ANSWER_FIRST 900 /* bytes that most answers fit in */
 
 static void finish(struct kmop_message *msg);
 
@@ -98,6 +99,7 @@ static struct kmip_node *answer_header(struct kmop_message *msg, size_t items)
 static void encode(struct kmop_message *msg, const struct kmip_node *root, struct klm_buf *out)
 {
     klm_buf_init_wiping(out, ANSWER_MAX);
+    (void)klm_buf_room(out, ANSWER_FIRST); /* the buffer remembers failures */
     switch (msg->req.encoding) {
     case KMOP_TTLV:
         kmip_ttlv_encode(root, msg->version, out);

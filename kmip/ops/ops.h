@@ -25,8 +25,9 @@ struct kmop_request {
     struct klm_slice message; /* borrowed until done */
     /* Who asks: the certificate of the connection and where it comes from. Borrowed until done. */
     const char *fingerprint; /* SHA-256 in hex, lower case; "" when none was shown */
-    struct klm_slice cert;   /* DER, or empty */
     const char *address, *session;
+    /* The certificate in DER, into the pool; asked for only while kmop_run runs, and of strangers. KLM_E_NOTFOUND: none was shown. */
+    klm_rc (*cert)(void *arg, struct klm_pool *pool, struct klm_slice *der);
     /* Called once, on the loop, perhaps before kmop_run returns. answer is a wiping buffer that the door takes over (klm_buf_done); empty only when no answer can be made. close:
      * the connection is to be closed behind it (a message that could not be read). */
     void (*done)(void *arg, struct klm_buf *answer, bool close);

@@ -18,6 +18,19 @@ static const struct kmip_tag_row tags[] = {
 #undef KMIP_TAG
 };
 
+/* Where the row of a tag stands, and 1; codes of the specifications follow each other closely. */
+enum {
+#define KMIP_TAG(name, code, since, until, type, values) AT_##name,
+#include "kmip/registry/tags.def"
+#undef KMIP_TAG
+};
+#define TAG_FIRST 0x420000u
+static const uint16_t tag_at[] = {
+#define KMIP_TAG(name, code, since, until, type, values) [(code)-TAG_FIRST] = AT_##name + 1,
+#include "kmip/registry/tags.def"
+#undef KMIP_TAG
+};
+
 struct value_row {
     enum kmip_enum set;
     bool alias;
@@ -118,17 +131,11 @@ const struct kmip_type_row *kmip_type_find(const char *name)
     return NULL;
 }
 
-static int tag_code(const void *key, const void *row)
-{
-    uint32_t code = *(const uint32_t *)key;
-    const struct kmip_tag_row *tag = row;
-
-    return (code > tag->code) - (code < tag->code);
-}
-
 const struct kmip_tag_row *kmip_tag(uint32_t code)
 {
-    return bsearch(&code, tags, KLM_COUNT(tags), sizeof tags[0], tag_code);
+    const uint32_t at = code - TAG_FIRST;
+
+    return at < KLM_COUNT(tag_at) && tag_at[at] ? &tags[tag_at[at] - 1] : NULL;
 }
 
 static int tag_name(const void *key, const void *row)

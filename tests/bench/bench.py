@@ -6,7 +6,7 @@
 Each row runs the server and its ceiling in turn and takes the median of the ratios of those pairs; a row whose ratios differ by more than a
 quarter is measured again, twice at most, and its last try counts. Prints a table, writes every single run to BUILD_FOLDER/bench.jsonl. Exit 1: an answer was wrong or
 missing, or a target was not shown to be met while BENCH_STRICT is set. Environment, with defaults: BENCH_PAIRS 5, BENCH_SECONDS 2, BENCH_ROWS (only rows whose
-name contains this word), BENCH_DRIVES 100000, BENCH_EVENTS 1000000, BENCH_RESTARTS 3, BENCH_KEEP (leave the servers' folders), BENCH_STRICT.
+name contains this word), BENCH_DRIVES 100000, BENCH_EVENTS 1000000, BENCH_RESTARTS 3, BENCH_OBJECTS 100000, BENCH_IDLE 10000, BENCH_KEEP (leave the servers' folders), BENCH_STRICT.
 docs/performance.md explains rows and ceilings."""
 import json
 import os
@@ -20,6 +20,7 @@ import time
 
 import audit
 import backup
+import kmip_rows
 import token_row
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -476,6 +477,8 @@ def run(servers):
     bench = sys.modules[__name__]
     if token_row.wanted(bench):
         token_row.rows(bench, servers)
+    if kmip_rows.wanted(bench):
+        kmip_rows.rows(bench, servers)
     if audit.wanted(bench):
         audit.rows(bench, servers)
     if backup.wanted(bench):

@@ -3,11 +3,14 @@
  *   usage NUMBER VOLSER DRIVE ALIAS1 ALIAS2     drive SERIAL WWN ALIAS1 ALIAS2
  *   ring OWNER NAME CERTIFICATES                cert OWNER LABEL TOKEN         token LABEL
  *   group NAME KEYS KEYS-OF-ITS-RUNS              mark ALIAS VOLSER (of a stored key that was given)
+ *   object UID NAME STATE LABEL-OF-ITS-TOKEN
  *   outbox ROWS                                 index VOLSER FOUND (only where a query does not find exactly what the scan did)
  * Exit 1 when anything cannot be opened or read. The folder is thrown away afterwards, so nothing here waits for a disk. */
 #include "base/secret.h"
 #include "keymgr/km.h"
+#include "kmip/registry/registry.h"
 #include "metadata/group.h"
+#include "metadata/object.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,6 +108,22 @@ static klm_rc print_token(void *arg, struct klm_slice key, struct klm_slice reco
     return damaged ? KLM_E_CORRUPT : KLM_OK;
 }
 
+static klm_rc print_object(void *arg, const struct md_object *object)
+{
+    const struct md_attr *name = md_attr_find(&object->attrs, KMIP_TAG_Name);
+    const struct kmip_node *value = name ? kmip_child(name->value, KMIP_TAG_NameValue) : NULL;
+    const struct klm_slice text = value ? value->bytes : (struct klm_slice){0};
+    char label[65];
+
+    (void)arg;
+    md_material_label(object->uid, label);
+    printf(
+        "object\t%s\t%.*s\t%s\t%s\n", object->uid, (int)text.n, (const char *)text.p,
+        kmip_value_name(KMIP_E_State, (uint32_t)md_attr_number(&object->attrs, KMIP_TAG_State, 0)),
+        label);
+    return KLM_OK;
+}
+
 static klm_rc count_row(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
 {
     (void)key;
@@ -153,6 +172,7 @@ static klm_rc print_view(struct st_view *view)
     KLM_TRY(st_scan(view, ST_TOKEN, &all, print_token, NULL));
     KLM_TRY(md_group_scan(view, print_group, view));
     KLM_TRY(st_scan(view, ST_KEY_USE, &all, print_mark, view));
+    KLM_TRY(md_object_scan(view, NULL, "", print_object, NULL));
     KLM_TRY(st_scan(view, ST_OUTBOX, &all, count_row, &rows));
     printf("outbox\t%zu\n", rows);
     return KLM_OK;

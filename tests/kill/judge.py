@@ -6,6 +6,8 @@ The list is that of kxwriter.c (S, A, G, R, E: volumes) and of the operator's sc
   O number kind key value verb   a change is about to be asked for (kind: drive, config, ring, cert; value "gone": removed)
   P number                       it was acknowledged
   N number                       it was refused
+and of a KMIP client (tests/power/objects.py):
+  K number name state verb       an object is about to be in a state; L number uid: it was acknowledged
 What is there comes from checkstore (store and views, opened as the server does) and from the readers in tests/smf, which read journal,
 text log and SMF data sets from their descriptions alone.
 
@@ -40,6 +42,7 @@ class Told:
         self.stored_sent, self.stored = set(), {}
         self.changes, self.done, self.not_done = {}, set(), set()
         self.order = []
+        self.objects, self.objects_done = [], {}
         for line in lines:
             words = line.rstrip("\n").split(" ")
             getattr(self, "on_" + words[0])(*words[1:])
@@ -75,6 +78,12 @@ class Told:
     def on_N(self, number):
         self.not_done.add(number)
 
+    def on_K(self, number, name, state, verb):
+        self.objects.append((number, name, state, verb))
+
+    def on_L(self, number, uid):
+        self.objects_done[number] = uid
+
     def legal(self):
         """For each thing the operator changed, the values it may have now: the last acknowledged one, and any asked for since."""
         values = {}
@@ -92,7 +101,7 @@ class Found:
 
     def __init__(self, home, dump):
         self.usage, self.drives, self.rings, self.certs, self.tokens, self.other = [], {}, set(), {}, set(), []
-        self.labels, self.groups, self.marks = {}, {}, {}
+        self.labels, self.groups, self.marks, self.objects = {}, {}, {}, {}
         for line in dump.splitlines():
             name, *words = line.split("\t")
             if name == "usage":
@@ -102,6 +111,8 @@ class Found:
                 self.groups[words[0]] = (int(words[1]), int(words[2]))
             elif name == "mark":
                 self.marks[words[0]] = words[1]
+            elif name == "object":
+                self.objects[words[1]] = (words[0], words[2], words[3])
             elif name == "drive":
                 self.drives[words[0]] = words[2] or "-"
             elif name == "ring":
@@ -180,6 +191,35 @@ def stored(told, found):
         yield "the key group is lost"
 
 
+GONE = ("Destroyed", "DestroyedCompromised")
+
+
+def objects(told, found):
+    """Each managed object is in the last acknowledged state or in one asked for since; of a change of several all or none happened; the key of what is destroyed is gone, of all
+    else it is there; acknowledged changes have their events."""
+    last, since = {}, {}
+    for number, name, state, _ in told.objects:
+        if number in told.objects_done:
+            last[name] = state
+        else:
+            since.setdefault(number, {})[name] = state
+    waiting = {name: state for states in since.values() for name, state in states.items()}
+    for name in last.keys() | waiting.keys():
+        uid, state, label = found.objects.get(name, (None, "none", None))
+        if state not in (last.get(name, "none"), waiting.get(name)):
+            yield f"object {name} is {state}, not {last.get(name)} or {waiting.get(name)}"
+        if uid and (label in found.tokens) != (state not in GONE):
+            yield f"object {name} is {state}, and its key is {'there' if label in found.tokens else 'not there'}"
+    for states in since.values():
+        if len({found.objects.get(name, (None, "none"))[1] == state for name, state in states.items()}) > 1:
+            yield f"half of a change happened: {states}"
+    for name in found.objects.keys() - last.keys() - waiting.keys():
+        yield f"object {name} was never asked for"
+    for verb, uid in {(verb, told.objects_done[number]) for number, _, _, verb in told.objects if number in told.objects_done}:
+        if found.events[verb, uid] != 1:
+            yield f"{verb} {uid}: {found.events[verb, uid]} audit events"
+
+
 def changes(told, found):
     """Each change of the operator has the last acknowledged value, or one asked for since; its audit event is there exactly once."""
     for (kind, key), legal in told.legal().items():
@@ -244,7 +284,7 @@ def open_and_judge(home, told, checkstore, reads, known=()):
     try:
         found = Found(home, done.stdout)
         problems += found.other
-        for check in (volumes(told, found, reads, known), stored(told, found), changes(told, found), text_log(home, found), smf(home, found),
+        for check in (objects(told, found), volumes(told, found, reads, known), stored(told, found), changes(told, found), text_log(home, found), smf(home, found),
                       views(home, found)):
             problems += check
     except (readjournal.Bad, OSError, xml.ParseError, KeyError) as error:

@@ -121,7 +121,7 @@ def f3_a_failed_sync_of_the_journal_refuses_until_it_works_again():
 @test
 def f3_a_journal_goes_on_after_failed_syncs_and_writes_with_every_event_once():
     with SITE.server() as server:
-        folder, got = f"{server.home}/log/journal", []
+        folder, got, told = f"{server.home}/log/journal", [], 0
         faulty = Faulty(server, folder)
 
         def served(session, n=1):
@@ -140,14 +140,17 @@ def f3_a_journal_goes_on_after_failed_syncs_and_writes_with_every_event_once():
                     faulty.off(fault)
                 server.says(over, since=began)
                 wait_until("keys again", 10, lambda: served(session))
+                if fault != "sync-once":  # else one telling might do for two of them
+                    told += 1
+                    wait_until(f"{fault} is told to the auditors", 10, lambda: len(server.audited("audit-resumed")) >= told)
         server.stop()
         for what in (("journal", folder), ("text", f"{server.home}/log/audit", "isklm_audit.log")):
             run(sys.executable, f"{SOURCE}/tests/smf/readjournal.py", *what)
         records = ["\n".join(one) for one in server.audit()]
         written = sum("Write Request" in one and "[result=successful]" in one for one in records)
         expect(written == got.count(None), f"{written} events of {got.count(None)} acknowledged writes")
-        told = [sum(action in one for one in records) for action in ("action=audit-failed", "action=audit-resumed")]
-        expect(told[0] >= 1 and told[0] == told[1], f"it is told {told} times")
+        failed, resumed = (sum(name in one for one in records) for name in ("audit-failed", "audit-resumed"))
+        expect(failed == resumed >= 3, f"told {failed} times that it failed, {resumed} times that it goes on")
 
 
 @test
@@ -155,27 +158,29 @@ def f1_each_read_that_was_answered_before_a_kill_is_recorded_once():
     """Answers that change nothing do not wait for the journal: their events outlive the task."""
     with SITE.server() as server:
         serve(server)
-        answered, said = 0, 0
-        for _ in range(8):
-            with Session(server, DRIVE) as session:
-                _, eedks, _ = session.create("HELD01")
-                killer = threading.Timer(0.02 + 0.05 * (answered % 7) / 7, server.kill)
-                killer.start()
-                try:
-                    while server.runs():
+        answered, rounds = 0, 0
+        while "KLM0712I" not in server.console() and rounds < 40 or rounds < 5:
+            rounds, goal, reached = rounds + 1, answered + 5 + 7 * (rounds % 5), threading.Event()
+            killer = threading.Thread(target=lambda: (reached.wait(20), server.kill()))
+            killer.start()
+            try:
+                with Session(server, DRIVE) as session:
+                    _, eedks, _ = session.create("HELD01")
+                    while True:
                         session.get("HELD01", eedks)
                         answered += 1
-                except (OSError, EOFError, ssl.SSLError):
-                    pass
-                killer.join()
+                        if answered >= goal:
+                            reached.set()
+            except (OSError, EOFError, ssl.SSLError):
+                pass
+            killer.join()
             server.start()
-            said += "KLM0712I" in server.console()
         server.stop()
         records = ["\n".join(one) for one in server.audit()]
         read_events = sum("Read Request" in one and "[result=successful]" in one for one in records)
         # One a kill may have been recorded and not been answered any more.
-        expect(answered <= read_events <= answered + 8, f"{read_events} events of {answered} answered reads")
-        expect(answered > 50 and said > 0, f"{answered} reads, {said} starts that found events")
+        expect(answered <= read_events <= answered + rounds, f"{read_events} events of {answered} answered reads, {rounds} kills")
+        expect("KLM0712I" in server.console(), f"no start of {rounds} found events")
         expect(not [name for name in os.listdir(f"{server.home}/run") if name.endswith(".held")], "an empty file stays")
 
 
@@ -435,10 +440,10 @@ def f10_slow_and_silent_callers_hold_up_nobody_and_are_let_go():
             elif i % 3 == 2:
                 sock.sendall(mine[:20] if i % 2 else mine)
 
-        def drip():
+        def drip(sock, bytes_of):
             """One byte a second."""
-            with socket.create_connection(("127.0.0.1", server.tcp)) as sock:
-                for byte in mine:
+            with sock:
+                for byte in bytes_of:
                     if stop.wait(1):
                         return
                     try:
@@ -446,8 +451,11 @@ def f10_slow_and_silent_callers_hold_up_nobody_and_are_let_go():
                     except OSError:
                         return
 
-        dripping = threading.Thread(target=drip)
-        dripping.start()
+        served = Session(server, DRIVE)  # it may ask for keys, and asks very slowly
+        drips = [threading.Thread(target=drip, args=(socket.create_connection(("127.0.0.1", server.tcp)), mine)),
+                 threading.Thread(target=drip, args=(served.sock, mine))]
+        for dripping in drips:
+            dripping.start()
         try:
             with Session(server, DRIVE, room=2048) as deaf:
                 deaf.stuff()
@@ -457,8 +465,9 @@ def f10_slow_and_silent_callers_hold_up_nobody_and_are_let_go():
                         session.create()
                     expect(time.monotonic() - begun < 1 * SLOW, f"a good client had to wait {time.monotonic() - begun:.2f} s")
                 wait_until("all are let go", 12, lambda: int(server.status("Sessions")) == 0)
-                dripping.join(10 * SLOW)
-                expect(not dripping.is_alive(), "the dripping caller is still there")
+                for dripping in drips:
+                    dripping.join(10 * SLOW)
+                    expect(not dripping.is_alive(), "a dripping caller is still there")
         finally:
             stop.set()
             for sock in callers:

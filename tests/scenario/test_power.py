@@ -3,7 +3,7 @@
 """Power loss under the running server: a mixed run is recorded, the folder is rebuilt as a disk may hold it at its crash points, and each
 state must open with all that was acknowledged before, exactly once. The same of a server that never syncs must be found wanting.
 
-POWER_SECONDS (default 60) bounds the replay; 0 replays every crash point. POWER_SEED chooses the run's choices and the states.
+POWER_SECONDS (default 40) bounds the replay; 0 replays every crash point. POWER_SEED chooses the run's choices and the states.
 """
 import os
 import random
@@ -18,10 +18,11 @@ for part in ("tests/kill", "tests/power", "tests/scenario"):
 import changes  # noqa: E402  (after their folders are in the path)
 import disk  # noqa: E402
 import kx  # noqa: E402
+import objects  # noqa: E402
 import records  # noqa: E402
 import rig  # noqa: E402
 
-SECONDS = float(os.environ.get("POWER_SECONDS", "60"))
+SECONDS = float(os.environ.get("POWER_SECONDS", "40"))
 SEED = int(os.environ.get("POWER_SEED", time.time_ns() // 1000 % 1000000))
 REPLAY = os.path.join(SOURCE, "tests/power/replay.py")
 JUDGE = os.path.join(SOURCE, "tests/kill/judge.py")
@@ -99,6 +100,12 @@ class Recording:
                 self.notes.note(f"T {volser}\n")
                 self.notes.note(f"U {volser} {session.stored_create(volser)[2]}\n")
 
+    def objects(self):
+        """A KMIP client changes objects in each way."""
+        self.kmip = getattr(self, "kmip", None) or objects.Objects(self.server.env, self.notes.note)
+        self.kmip.client.port = int(self.server.env["KLM_KMIP_PORT"])
+        self.kmip.all_kinds()
+
     def operator(self):
         bin_folder = os.environ.get("KLM_BIN", os.path.join(BUILD, "bin"))
         return changes.Operator(bin_folder, self.server.env, self.dice, self.notes.note)
@@ -135,6 +142,7 @@ def mixed_run(recording):
     recording.stored(3)
     recording.known.oper("createkeys -range des05-0f -groupID TAPES")
     recording.stored(2)
+    recording.objects()
     recording.all_answered(writer, 120)
     time.sleep(1.2)  # views are written, outbox rows deleted
     operator.add_drive()
@@ -152,6 +160,7 @@ def mixed_run(recording):
     for _ in range(4):
         operator.one()
     recording.stored(3)
+    recording.objects()
     recording.all_answered(recording.writes(30, 3), 30)
     recording.server.call("stop")
 
@@ -218,12 +227,14 @@ def a_server_that_never_syncs_is_found_to_lose_what_it_acknowledged():
         recording = Recording(folder, "nosync", programs=os.path.join(BUILD, "nosync/bin"))
         recording.begin()
         operator = recording.operator()
+        recording.objects()
         recording.all_answered(recording.writes(60, 4), 60)
         operator.add_drive()
         recording.server.call("stop")
         said, (_, _, states, failed) = recording.replay(SECONDS / 4, "--failures", "30")
         lost = re.findall(r"volume \w+: 0 usage events, 1 to 1 are right", said)
         expect(failed and lost, f"nothing was lost in {states} states\n{said}")
+        expect(re.search(r"object object-\d+ is none, not|object-[a-z-]+ [0-9a-f-]{36}: 0 audit events", said), f"no change of an object was lost in {states} states\n{said}")
         print(f"without syncs: {failed} of {states} states fail, such as: {lost[0]}")
 
 

@@ -185,9 +185,9 @@ static inline void *peer_main(void *arg)
     return NULL;
 }
 
-/* Start a peer on the rig's other end, which it takes. */
-static inline void peer_start(struct peer *peer, struct rig *rig, const struct id *id,
-                              void (*talk)(struct peer *))
+/* Start a peer on the rig's other end, which it takes; with a session to resume, or NULL. */
+static inline void peer_start_with(struct peer *peer, struct rig *rig, const struct id *id,
+                                   void (*talk)(struct peer *), SSL_SESSION *session)
 {
     ids_make();
     *peer = (struct peer){.fd = rig->peer, .talk = talk, .ctx = SSL_CTX_new(TLS_client_method())};
@@ -201,7 +201,14 @@ static inline void peer_start(struct peer *peer, struct rig *rig, const struct i
     }
     peer->ssl = SSL_new(peer->ctx);
     REQUIRE(peer->ssl && SSL_set_fd(peer->ssl, peer->fd) == 1);
+    REQUIRE(!session || SSL_set_session(peer->ssl, session) == 1);
     REQUIRE(pthread_create(&peer->thread, NULL, peer_main, peer) == 0);
+}
+
+static inline void peer_start(struct peer *peer, struct rig *rig, const struct id *id,
+                              void (*talk)(struct peer *))
+{
+    peer_start_with(peer, rig, id, talk, NULL);
 }
 
 static inline void peer_join(struct peer *peer)

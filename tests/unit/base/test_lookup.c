@@ -19,7 +19,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
                 struct addrinfo **res)
 {
     struct addrinfo *made = calloc(1, sizeof *made + sizeof(struct sockaddr_in));
-    struct sockaddr_in *in = (struct sockaddr_in *)(void *)(made + 1);
+    struct sockaddr_in *in;
 
     if (strcmp(node, "slow") == 0) {
         usleep(500000);
@@ -28,6 +28,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         free(made);
         return EAI_NONAME;
     }
+    in = (struct sockaddr_in *)(void *)(made + 1);
     *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service))};
     (void)inet_pton(AF_INET, "192.0.2.1", &in->sin_addr);
     *made = (struct addrinfo){.ai_family = AF_INET,

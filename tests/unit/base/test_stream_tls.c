@@ -496,6 +496,67 @@ TEST(a_stream_freed_during_its_handshake_waits_for_the_worker)
     rig_done(&rig);
 }
 
+/* The session of a client that was here before. */
+static SSL_SESSION *kept;
+
+static void keep_session(struct peer *peer)
+{
+    say_hello(peer); /* of TLS 1.3 the ticket comes behind the handshake */
+    kept = SSL_get1_session(peer->ssl);
+}
+
+static void check_resumed(struct peer *peer)
+{
+    peer->fine = SSL_session_reused(peer->ssl);
+    SSL_shutdown(peer->ssl);
+}
+
+/* One connection of a peer to a stream under the context; with a session: resumed, while the only worker is busy. */
+static void connect_once(struct klm_tls_ctx *ctx, bool resume)
+{
+    struct rig rig;
+    struct peer peer;
+    struct klm_job job;
+
+    rig_init(&rig);
+    rig.echo = rig.take = true;
+    if (resume) {
+        one_busy_worker(&rig, &job, 10);
+    }
+    rig_stream(&rig);
+    REQUIRE_OK(klm_stream_secure(rig.stream, ctx));
+    ids_make();
+    peer_start_with(&peer, &rig, &client_id, resume ? check_resumed : keep_session,
+                    resume ? kept : NULL);
+    while (!rig.closed && rig_run(&rig, 5000)) {
+        continue;
+    }
+    if (resume) {
+        pthread_mutex_unlock(&gate); /* only now */
+    }
+    peer_join(&peer);
+    CHECK(peer.connected && peer.fine);
+    CHECK_INT(rig.secured, 1);
+    rig_done(&rig);
+}
+
+TEST(a_session_is_resumed_without_a_worker)
+{
+    for (int version = 12; version <= 13; version++) {
+        struct klm_tls_config cfg = server_config(KLM_TLS_AUTH_REQUIRED);
+        struct klm_tls_ctx *ctx;
+
+        cfg.min_version = cfg.max_version = version;
+        ctx = ctx_of(cfg);
+        connect_once(ctx, false);
+        REQUIRE(kept != NULL);
+        connect_once(ctx, true);
+        SSL_SESSION_free(kept);
+        kept = NULL;
+        klm_tls_ctx_free(&ctx);
+    }
+}
+
 TEST(the_handshake_deadline_passes_while_the_worker_is_busy)
 {
     struct rig rig;

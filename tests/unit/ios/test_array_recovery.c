@@ -45,7 +45,7 @@ TEST(each_slip_of_the_pen_is_found)
     REQUIRE_OK(ios_recovery_text(key, text));
     for (size_t i = 0; text[i]; i++) {
         memcpy(bad, text, sizeof text);
-        if (strchr("0123456789ABCDEF", bad[i]) && (i < 4 || text[i + 1] != ':') &&
+        if ((i < 4 || text[i + 1] != ':') && strchr("0123456789ABCDEF", bad[i]) &&
             strncmp(text + i, "ART", 3) != 0) {
             bad[i] = bad[i] == '7' ? '8' : '7';
             CHECK_RC(ios_recovery_parse(bad, back), KLM_E_INVALID);

@@ -1027,7 +1027,7 @@ TEST(a_closed_client_is_refused_and_changed_by_nobody)
 /* ---- Credentials */
 
 #define SLICE(text) klm_slice_str(text)
-static struct klm_diag why;
+static _Thread_local struct klm_diag why;
 static bool other_type; /* besides, a credential that cannot be checked */
 
 static klm_rc shows(const struct made *cert, const char *user, const char *password,

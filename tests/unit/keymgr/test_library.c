@@ -17,11 +17,12 @@ static void opened(void)
 
 #define DKI "00112233445566778899AABB"
 #define LTO(dki)                                                                                   \
-    "ApplicationSpecificInformation{ApplicationNamespace='LIBRARY-LTO7' ApplicationData='" dki     \
-    "'} "
+    "ApplicationSpecificInformation{ApplicationNamespace='LIBRARY-LTO7' ApplicationData='" dki "'" \
+                                                                                               "}" \
+                                                                                               " "
 #define BARCODE(text)                                                                              \
-    "AlternativeName{AlternativeNameValue='" text                                                  \
-    "' AlternativeNameType=UninterpretedTextString} "
+    "AlternativeName{AlternativeNameValue='" text "' "                                             \
+                                                  "AlternativeNameType=UninterpretedTextString} "
 #define X_BARCODE(text)                                                                            \
     "Attribute{VendorIdentification='x' AttributeName='Barcode' AttributeValue:TextString='" text  \
     "'} "
@@ -214,7 +215,8 @@ TEST(keys_without_cartridge_and_keys_of_operators_are_no_uses)
     check_event("object-create", "", "", "");
     WORKS(object_call(&house, KM_OBJECT_GET, &alpha, uid));
     struct km_call *call = object_call(&house, KM_OBJECT_CREATE, &admin, NULL);
-    attrs_in(&((struct km_object_make *)call->req)->attrs, AES256 ANY_MASK LTO(DKI) BARCODE("AAA006"));
+    attrs_in(&((struct km_object_make *)call->req)->attrs,
+             AES256 ANY_MASK LTO(DKI) BARCODE("AAA006"));
     KLM_IGNORE(km_run_wait(call));
     km_call_free(&call);
     ENDS(make_call(&house, KM_OBJECT_CREATE, NULL, AES256 LTO(DKI) BARCODE("AAA006")),
@@ -296,7 +298,8 @@ TEST(a_query_shows_the_client_and_goes_by_it)
 {
     opened();
     new_key(&house, LTO(DKI) BARCODE("QRY001L7"));
-    struct km_call *rows = run_call(&house, KM_USAGE_QUERY, &oper, "client", "ALPHA", "limit", "1", NULL);
+    struct km_call *rows =
+        run_call(&house, KM_USAGE_QUERY, &oper, "client", "ALPHA", "limit", "1", NULL);
     REQUIRE_OK(rows->rc);
     REQUIRE(rows->rows.n == 1);
     CHECK_STR(cell(rows, 0, "VolSer"), "QRY001");

@@ -246,6 +246,23 @@ TEST(a_symmetric_key_is_registered_with_what_its_block_says)
     CHECK(has_material(&house, uid));
 }
 
+TEST(a_key_whose_attributes_say_another_length_or_algorithm_is_refused)
+{
+    opened();
+    ENDS(register_call(&house, KMIP_ObjectType_SymmetricKey, "SymmetricKey{" AES_BLOCK "}",
+                       ANY_MASK " CryptographicLength=256"),
+         KLM_E_INVALID, KLM_MSG_ATTR_VALUE);
+    ENDS(register_call(&house, KMIP_ObjectType_SymmetricKey, "SymmetricKey{" AES_BLOCK "}",
+                       ANY_MASK " CryptographicAlgorithm=DES3"),
+         KLM_E_INVALID, KLM_MSG_ATTR_VALUE);
+    const char *uid = made(register_call(
+        &house, KMIP_ObjectType_SymmetricKey,
+        "SymmetricKey{" KEY_BLOCK("Raw", "ByteString=" HEX128,
+                                  "CryptographicAlgorithm=DES3 CryptographicLength=128") "}",
+        ANY_MASK " CryptographicLength=112")); /* without its parity */
+    CHECK_INT(attr_of(&house, uid, KMIP_TAG_CryptographicLength), 112);
+}
+
 TEST(secrets_opaque_objects_and_templates_are_registered)
 {
     opened();

@@ -79,6 +79,8 @@ TEST(role_and_connection_are_both_needed)
     CHECK_RC(check(client, KLM_MSG_PARTNER_UNKNOWN), KLM_E_DENIED);
     CHECK_RC(check(KLM_SLICE(cert.p, cert.n - 1), KLM_MSG_PARTNER_UNKNOWN), KLM_E_DENIED);
     CHECK_RC(check(cert, KLM_MSG_NONE), KLM_OK);
+    free((void *)(uintptr_t)apart.p);
+    free((void *)(uintptr_t)client.p);
 }
 
 TEST(a_list_of_fingerprints_names_the_only_partners)

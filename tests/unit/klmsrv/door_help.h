@@ -64,6 +64,19 @@ static UNUSED void forget_seen(void)
     pthread_mutex_unlock(&engine.lock);
 }
 
+/* How long the certificate is that the client showed; 0: none. */
+static UNUSED size_t cert_length(const struct kmop_request *request)
+{
+    struct klm_slice der = {NULL, 0};
+    struct klm_pool *pool = NULL;
+
+    if (klm_pool_new(0, &pool) == KLM_OK) {
+        KLM_IGNORE(request->cert(request->arg, pool, &der)); /* empty when there is none */
+        klm_pool_free(&pool);
+    }
+    return der.n;
+}
+
 /* What it does with this one. */
 static UNUSED enum answering note_request(const struct kmop_request *request, unsigned *later_ms)
 {
@@ -83,7 +96,7 @@ static UNUSED enum answering note_request(const struct kmop_request *request, un
     snprintf(s->server_name, sizeof s->server_name, "%s", request->config->server_name);
     s->bytes_max = request->config->bytes_max;
     s->batch_max = request->config->batch_max;
-    s->cert_n = request->cert.n;
+    s->cert_n = cert_length(request);
     s->message_n = request->message.n;
     memcpy(s->message, request->message.p,
            request->message.n < sizeof s->message ? request->message.n : sizeof s->message);

@@ -52,12 +52,24 @@ TEST(namespaces_of_libraries_are_known_with_vendor_and_number)
         const char *name;
         bool known;
     } rows[] = {
-        {"LIBRARY-LTO", true},      {"LIBRARY-LTO4", true},       {"LIBRARY-LTO7", true},
-        {"LIBRARY-LTO10", true},    {"ACME-LIBRARY-LTO", true},   {"A-B-LIBRARY-LTO4", true},
-        {"ACME-LIBRARY-LTO9", true}, {"-LIBRARY-LTO", false},     {"ACMELIBRARY-LTO", false},
-        {"LIBRARY-LTO-4", false},   {"LIBRARY-LTOX", false},      {"library-lto", false},
-        {"LIBRARY", false},         {"LTO", false},               {"", false},
-        {"7", false},               {"ssl", false},               {"LIBRARY-LTO ", false},
+        {"LIBRARY-LTO", true},
+        {"LIBRARY-LTO4", true},
+        {"LIBRARY-LTO7", true},
+        {"LIBRARY-LTO10", true},
+        {"ACME-LIBRARY-LTO", true},
+        {"A-B-LIBRARY-LTO4", true},
+        {"ACME-LIBRARY-LTO9", true},
+        {"-LIBRARY-LTO", false},
+        {"ACMELIBRARY-LTO", false},
+        {"LIBRARY-LTO-4", false},
+        {"LIBRARY-LTOX", false},
+        {"library-lto", false},
+        {"LIBRARY", false},
+        {"LTO", false},
+        {"", false},
+        {"7", false},
+        {"ssl", false},
+        {"LIBRARY-LTO ", false},
     };
 
     for (size_t i = 0; i < KLM_COUNT(rows); i++) {
@@ -103,10 +115,17 @@ TEST(a_barcode_is_a_volume_serial_with_or_without_media_type)
 {
     static const struct {
         const char *barcode, *volser;
-    } rows[] = {{"XXA012A1", "XXA012"}, {"xxa012L7", "XXA012"}, {"XXA012", "XXA012"},
-                {"A1", "A1"},           {"", NULL},             {"XXA012L", NULL},
-                {"XXA0123L7", NULL},    {"XXA 12L7", NULL},     {"XXA012L ", NULL},
-                {"XX_012", NULL},       {"XXA012\xC3\xBC", NULL}};
+    } rows[] = {{"XXA012A1", "XXA012"},
+                {"xxa012L7", "XXA012"},
+                {"XXA012", "XXA012"},
+                {"A1", "A1"},
+                {"", NULL},
+                {"XXA012L", NULL},
+                {"XXA0123L7", NULL},
+                {"XXA 12L7", NULL},
+                {"XXA012L ", NULL},
+                {"XX_012", NULL},
+                {"XXA012\xC3\xBC", NULL}};
 
     for (size_t i = 0; i < KLM_COUNT(rows); i++) {
         char volser[7] = "kept";

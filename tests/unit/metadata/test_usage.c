@@ -335,8 +335,7 @@ TEST(events_of_a_client_are_found_by_its_name_and_no_others)
     }
     for (int indexed = 0; indexed < 2; indexed++) {
         got.n = 0;
-        REQUIRE_OK(
-            md_query(st_change_view(c), MD_BY_CLIENT, "Library 1", 0, see, &got));
+        REQUIRE_OK(md_query(st_change_view(c), MD_BY_CLIENT, "Library 1", 0, see, &got));
         check_seen(&got, (uint64_t[]){3, 1}, 2);
         got.n = 0;
         REQUIRE_OK(md_query(st_change_view(c), MD_BY_CLIENT, "000007888422", 0, see, &got));

@@ -20,8 +20,8 @@ static struct parm_kmip_tls tls_of(const char *lines)
     CHECK(tls.min <= tls.max);
     CHECK(tls.max < 13 || SSL_CTX_set_ciphersuites(ctx, tls.tls13) == 1);
     CHECK(tls.min > 12 || SSL_CTX_set_cipher_list(ctx, tls.tls12) == 1);
-    CHECK(!tls.groups || SSL_CTX_set1_groups_list(ctx, tls.groups) == 1);
-    CHECK(!tls.sigalgs || SSL_CTX_set1_sigalgs_list(ctx, tls.sigalgs) == 1);
+    CHECK(!tls.groups || SSL_CTX_set1_groups_list(ctx, (uintptr_t)tls.groups) == 1);
+    CHECK(!tls.sigalgs || SSL_CTX_set1_sigalgs_list(ctx, (uintptr_t)tls.sigalgs) == 1);
     SSL_CTX_free(ctx);
     parm_free(&config);
     return tls;

@@ -267,8 +267,8 @@ TEST(what_is_too_long_is_not_written)
     CHECK_RC(repl_encode(&message, &out), KLM_OK);
     message = (struct repl_message){.type = REPL_SYNC, .u.sync.n = 1};
     message.u.sync.part[0].bytes = KLM_SLICE(golden, 0);
-    klm_buf_clear(&out);
-    out.limit = REPL_HEADER + 6;
+    klm_buf_done(&out);
+    klm_buf_init(&out, REPL_HEADER + 6);
     CHECK(repl_encode(&message, &out) != KLM_OK);
     CHECK_INT(out.n, 0);
     klm_buf_done(&out);

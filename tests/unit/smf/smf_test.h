@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -224,17 +225,20 @@ UNUSED static int signed_py(const char *folder, const char *name, const char *ce
 
 /* Said messages, by identifier, while a test listens. */
 static struct {
+    pthread_mutex_t lock; /* threads of the journal and of sinks say something, too */
     char lines[4000];
     size_t n;
-} heard;
+} heard = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 UNUSED static void hear(void *arg, char severity, const char *line)
 {
     (void)arg, (void)severity;
+    pthread_mutex_lock(&heard.lock);
     heard.n += (size_t)snprintf(heard.lines + heard.n, sizeof heard.lines - heard.n, "%s\n", line);
     if (heard.n >= sizeof heard.lines) {
         heard.n = sizeof heard.lines - 1;
     }
+    pthread_mutex_unlock(&heard.lock);
 }
 
 UNUSED static void listen_to_messages(void)
@@ -249,9 +253,11 @@ UNUSED static unsigned heard_times(const char *id)
 {
     unsigned n = 0;
 
+    pthread_mutex_lock(&heard.lock);
     for (const char *p = heard.lines; (p = strstr(p, id)); p++) {
         n++;
     }
+    pthread_mutex_unlock(&heard.lock);
     return n;
 }
 

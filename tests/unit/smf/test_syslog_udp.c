@@ -21,11 +21,12 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     (void)node;
     for (size_t i = 0; addresses[i]; i++) {
         struct addrinfo *one = calloc(1, sizeof *one + sizeof(struct sockaddr_in));
-        struct sockaddr_in *in = (struct sockaddr_in *)(void *)(one + 1);
+        struct sockaddr_in *in;
 
         if (!one) {
             abort();
         }
+        in = (struct sockaddr_in *)(void *)(one + 1);
         *in =
             (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service))};
         (void)inet_pton(AF_INET, addresses[i], &in->sin_addr);

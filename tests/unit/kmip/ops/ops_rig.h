@@ -131,6 +131,14 @@ static UNUSED void rig_done(void *arg, struct klm_buf *answer, bool close)
     rig->closed = close;
 }
 
+static UNUSED klm_rc rig_cert(void *arg, struct klm_pool *pool, struct klm_slice *der)
+{
+    const struct rig *rig = arg;
+
+    return rig->who ? klm_pool_slice(pool, KLM_SLICE(rig->who->der, rig->who->n), der)
+                    : KLM_E_NOTFOUND;
+}
+
 /* The bytes of an answer, until the next. */
 static UNUSED struct klm_slice rig_bytes(struct rig *rig, enum kmop_encoding encoding,
                                          struct klm_slice message)
@@ -139,8 +147,7 @@ static UNUSED struct klm_slice rig_bytes(struct rig *rig, enum kmop_encoding enc
                                          .encoding = encoding,
                                          .message = message,
                                          .fingerprint = rig->who ? rig->who->fingerprint : "",
-                                         .cert = rig->who ? KLM_SLICE(rig->who->der, rig->who->n)
-                                                          : KLM_SLICE(NULL, 0),
+                                         .cert = rig_cert,
                                          .address = "192.0.2.7:40022",
                                          .session = "1",
                                          .done = rig_done,
@@ -472,7 +479,7 @@ static UNUSED size_t rig_create(struct rig *rig, const char *attributes)
         fprintf(stderr, "# %s\n", answer);
     }
     REQUIRE(uid != NULL);
-    return (size_t)atoi(uid + 1);
+    return uid ? (size_t)atoi(uid + 1) : 0;
 }
 
 #endif

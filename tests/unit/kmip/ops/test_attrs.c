@@ -30,7 +30,9 @@ static void expect_of(size_t key, int version, const char *items, const char *ex
 {
     char asked[8192], answer[8192];
 
+    /* cppcheck-suppress wrongPrintfScanfArgNum ; %1$zu and the like may stand several times */
     snprintf(asked, sizeof asked, items, key, key, key, key);
+    /* cppcheck-suppress wrongPrintfScanfArgNum ; as above */
     snprintf(answer, sizeof answer, expected, key, key, key, key);
     rig_expect(&rig, version, asked, answer, file, line);
 }
