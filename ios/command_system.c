@@ -2,7 +2,7 @@
 #include "ios/command_inside.h"
 
 #include "base/clock.h"
-#include "ios/kmip_keys.h"
+#include "ios/kmip_link.h"
 #include "ios/system_show.h"
 
 #include <errno.h>
@@ -28,6 +28,7 @@ struct work {
     struct ios_system_edit edit; /* locked when it is to be changed; only its state counts else */
     struct ios_system_identity *identity;
     struct ios_kmip_link *link;
+    struct ios_kmip_way way;
     struct ios_keys_ops ops;
 };
 
@@ -73,7 +74,8 @@ static klm_rc to_ask(struct system_run *s, struct work *work)
     KLM_TRY(ios_system_identity(work->dir, &s->run.diag, &work->identity));
     config = (struct ios_kmip_config){.identity = work->identity, .timeout_ms = seconds * 1000};
     KLM_TRY(ios_kmip_link_new(&config, &s->run.diag, &work->link));
-    work->ops = ios_kmip_keys(work->link);
+    work->way = ios_kmip_link_way(work->link);
+    work->ops = ios_kmip_keys(&work->way);
     return KLM_OK;
 }
 

@@ -11,7 +11,7 @@
 
 /* One message under way. */
 struct ask {
-    struct ios_kmip_link *link;
+    const struct ios_kmip_way *way;
     const struct ios_keyserver *server;
     struct klm_pool *pool; /* wiping */
     struct kmip_node *message;
@@ -156,8 +156,8 @@ static klm_rc send(struct ask *ask, const struct kmip_node **payload)
     const struct kmip_node *answer = NULL, *result, *status;
     char why[IOS_WHY_MAX] = "";
     unsigned n = 0;
-    klm_rc rc = ios_kmip_link_ask(ask->link, ask->server, ask->message, ask->again, ask->pool,
-                                  &answer, why);
+    klm_rc rc = ask->way->ask(ask->way->arg, ask->server, ask->message, ask->again, ask->pool,
+                              &answer, why);
 
     if (rc != KLM_OK) { /* a host that is not there is no key that is not there */
         return fail(ask, rc == KLM_E_NOTFOUND || rc == KLM_E_DENIED ? KLM_E_IO : rc, why);
@@ -201,8 +201,7 @@ static klm_rc take_text(const struct ask *ask, const struct kmip_node *item, cha
 static klm_rc find(void *arg, const struct ios_keyserver *server, const char *name,
                    char uid[IOS_KEY_UID + 1], struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done)
-    struct ask ask = {.link = arg, .server = server, .diag = diag, .again = true};
+    KLM_AUTO(ask_done) struct ask ask = {.way = arg, .server = server, .diag = diag, .again = true};
     const struct kmip_node *payload = NULL;
 
     KLM_TRY(begin(&ask, 1));
@@ -224,7 +223,7 @@ static void number_attribute(struct ask *ask, struct kmip_node *parent, const ch
 static klm_rc make(void *arg, const struct ios_keyserver *server, const char *name,
                    const char *serial, char uid[IOS_KEY_UID + 1], struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done) struct ask ask = {.link = arg, .server = server, .diag = diag};
+    KLM_AUTO(ask_done) struct ask ask = {.way = arg, .server = server, .diag = diag};
     const struct kmip_node *made = NULL;
     struct kmip_node *payload, *attrs;
 
@@ -247,8 +246,7 @@ static klm_rc make(void *arg, const struct ios_keyserver *server, const char *na
 static klm_rc get(void *arg, const struct ios_keyserver *server, const char *uid,
                   uint8_t key[IOS_SUBKEY], struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done)
-    struct ask ask = {.link = arg, .server = server, .diag = diag, .again = true};
+    KLM_AUTO(ask_done) struct ask ask = {.way = arg, .server = server, .diag = diag, .again = true};
     const struct kmip_node *payload = NULL, *block, *algorithm, *format, *material;
 
     KLM_TRY(begin(&ask, 1));
@@ -265,6 +263,11 @@ static klm_rc get(void *arg, const struct ios_keyserver *server, const char *uid
     }
     memcpy(key, material->bytes.p, IOS_SUBKEY);
     return KLM_OK;
+}
+
+static bool is_text(const struct kmip_node *item, const char *value)
+{
+    return item->type == KMIP_TEXT && klm_slice_equal(item->bytes, klm_slice_str(value));
 }
 
 static void take_link(const struct kmip_node *value, struct ios_key_look *out)
@@ -286,8 +289,7 @@ static void take_link(const struct kmip_node *value, struct ios_key_look *out)
 static klm_rc look(void *arg, const struct ios_keyserver *server, const char *uid,
                    struct ios_key_look *out, struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done)
-    struct ask ask = {.link = arg, .server = server, .diag = diag, .again = true};
+    KLM_AUTO(ask_done) struct ask ask = {.way = arg, .server = server, .diag = diag, .again = true};
     const struct kmip_node *payload = NULL;
     struct kmip_node *asked;
 
@@ -299,11 +301,12 @@ static klm_rc look(void *arg, const struct ios_keyserver *server, const char *ui
     *out = (struct ios_key_look){0};
     for (const struct kmip_node *one = kmip_child(payload, KMIP_TAG_Attribute); one;
          one = kmip_next(one)) {
+        const struct kmip_node *name = kmip_child(one, KMIP_TAG_AttributeName);
         const struct kmip_node *value = kmip_child(one, KMIP_TAG_AttributeValue);
 
-        if (value && value->type == KMIP_ENUMERATION) {
+        if (name && value && value->type == KMIP_ENUMERATION && is_text(name, "State")) {
             out->state = (uint32_t)value->number;
-        } else if (value) {
+        } else if (name && is_text(name, "Link")) {
             take_link(value, out);
         }
     }
@@ -334,7 +337,7 @@ static void add_revoke(struct ask *ask, const char *uid)
 static klm_rc turn(void *arg, const struct ios_keyserver *server, const struct ios_key_turn *steps,
                    struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done) struct ask ask = {.link = arg, .server = server, .diag = diag};
+    KLM_AUTO(ask_done) struct ask ask = {.way = arg, .server = server, .diag = diag};
 
     KLM_TRY(
         begin(&ask, (unsigned)steps->activate + steps->link_new + steps->link_old + steps->revoke));
@@ -357,14 +360,14 @@ static klm_rc turn(void *arg, const struct ios_keyserver *server, const struct i
 static klm_rc destroy(void *arg, const struct ios_keyserver *server, const char *uid,
                       struct klm_diag *diag)
 {
-    KLM_AUTO(ask_done) struct ask ask = {.link = arg, .server = server, .diag = diag};
+    KLM_AUTO(ask_done) struct ask ask = {.way = arg, .server = server, .diag = diag};
 
     KLM_TRY(begin(&ask, 1));
     item(&ask, KMIP_Operation_Destroy, uid);
     return send(&ask, NULL);
 }
 
-struct ios_keys_ops ios_kmip_keys(struct ios_kmip_link *link)
+struct ios_keys_ops ios_kmip_keys(struct ios_kmip_way *way)
 {
-    return (struct ios_keys_ops){link, find, make, get, look, turn, destroy};
+    return (struct ios_keys_ops){way, find, make, get, look, turn, destroy};
 }

@@ -197,3 +197,14 @@ klm_rc ios_kmip_link_ask(struct ios_kmip_link *link, const struct ios_keyserver 
     }
     return rc;
 }
+
+static klm_rc ask(void *arg, const struct ios_keyserver *server, const struct kmip_node *request,
+                  bool again, struct klm_pool *wiping, const struct kmip_node **answer, char *why)
+{
+    return ios_kmip_link_ask(arg, server, request, again, wiping, answer, why);
+}
+
+struct ios_kmip_way ios_kmip_link_way(struct ios_kmip_link *link)
+{
+    return (struct ios_kmip_way){link, ask};
+}

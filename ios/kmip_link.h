@@ -2,10 +2,7 @@
 #ifndef IOS_KMIP_LINK_H
 #define IOS_KMIP_LINK_H
 
-#include "ios/system.h"
-#include "kmip/codec/node.h"
-
-#define IOS_KMIP_VERSION KMIP_V(1, 4) /* what key servers of storage systems speak */
+#include "ios/kmip_keys.h"
 
 struct ios_kmip_link;
 
@@ -24,5 +21,7 @@ void ios_kmip_link_free(struct ios_kmip_link **link);
 klm_rc ios_kmip_link_ask(struct ios_kmip_link *link, const struct ios_keyserver *server,
                          const struct kmip_node *request, bool again, struct klm_pool *wiping,
                          const struct kmip_node **answer, char *why) KLM_MUST_USE;
+/* The same as a way of messages; the link is borrowed. */
+struct ios_kmip_way ios_kmip_link_way(struct ios_kmip_link *link);
 
 #endif

@@ -14,7 +14,7 @@ KEYS = {"KM_ACCESS": 4, "KM_PARAM": 2, "PARM_SUITE": 2, "KM_SERVES": 2, "KMIP_VA
 # Each range of a hundred message numbers, as base/msg.def names them.
 RANGES = {0: "base", 1: "parmlib", 2: "drive table", 3: "store", 4: "keys and rings", 5: "exchange", 6: "key usage", 7: "audit", 8: "task",
           9: "console", 10: "drive side", 11: "tools", 12: "backup", 13: "partners", 14: "PKCS#11", 15: "migration", 16: "profiles",
-          17: "stored keys", 18: "disk systems", 19: "KMIP", 20: "managed objects"}
+          17: "stored keys", 18: "disk systems", 19: "KMIP", 20: "managed objects", 21: "storage systems"}
 # The same of tables of tests.
 KEYS.update(CF_MAY=2, CF_QUERY=2, CF_NEEDS=2, CF_HOLDS=2, CF_FIRST=2)
 

@@ -3,8 +3,12 @@
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import threading
+import time
 
 from kmip import Client, attribute_values, item, items
 from kmipserver import KmipServer, KmipSite
@@ -167,7 +171,7 @@ def a_new_key_is_made_on_the_primary_alone_and_the_old_one_stays_readable():
         expect("KLM2110E" in system.rekey("prepare", status=1) and system.encryption()["keyserver_rekey"] == "no", "all have to be online")
         replicate(primary, second, third)
         expect(set(system.keyservers().values()) == {"online"}, system.run("lskeyserver"))
-        old = os.urandom(70000)
+        old = os.urandom(66000)
         system.write("OLD", old)
 
         said = system.rekey("prepare")
@@ -286,6 +290,75 @@ def wrong_words_are_told_and_nothing_is_done():
         expect("KLM2107E" in system.run(*words, status=1), words)
     expect("chencryption" in system.run("--help") and "-keyserver" in system.run("chencryption", "--help"), "help")
     expect(read(f"{system.home}/system.state") == before, "it was changed")
+
+
+class Peer:
+    """Something else than a key server on a port of loopback: what it does with a connection is a function of the socket (with TLS when it has a certificate)."""
+
+    def __init__(self, act, cert=None):
+        self.act, self.context = act, None
+        if cert:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*cert)
+            self.context.load_verify_locations(f"{IDENTITY.home}/ca.crt")
+            self.context.verify_mode = ssl.CERT_OPTIONAL
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(10)
+
+    def serve(self):
+        while True:
+            try:
+                plain, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                with (self.context.wrap_socket(plain, server_side=True) if self.context else plain) as connection:
+                    self.act(connection)
+            except OSError:
+                pass  # the other side went away, as it should
+
+
+def until_closed(connection, first=b""):
+    connection.recv(4096)
+    connection.sendall(first)
+    while connection.recv(4096):
+        pass
+
+
+@test
+def peers_that_are_no_key_servers_are_offline_with_the_reason_in_time():
+    master = SITE.master
+    for name, role in (("peer", "SERVER"), ("notserver", "CLIENT")):
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{SITE.folder}/{name}.key",
+            "-out", f"{master.files}/{name.upper()}.CSR")
+        master.racf(f"ID(TAPEKMS) GENCERT('{name.upper()}.CSR') WITHLABEL('{name}') ROLE({role}) {SIGNED}")
+        master.racf(f"ID(TAPEKMS) EXPORT(LABEL('{name}')) DSN('{name.upper()}.CERT') FORMAT(CERTB64)")
+    cert, other = ((f"{master.files}/{name.upper()}.CERT", f"{SITE.folder}/{name}.key") for name in ("peer", "notserver"))
+    huge = bytes.fromhex("42007B01") + (1 << 30).to_bytes(4, "big")
+    rows = ((lambda c: None, cert, "closed|reset"), (lambda c: until_closed(c, b"HTTP/1.1 400 Bad Request\r\n\r\n"), cert, "something else than KMIP"),
+            (lambda c: until_closed(c, huge), cert, "something else than KMIP"), (lambda c: until_closed(c, huge[:4] + (64).to_bytes(4, "big") + b"x"), cert, "in time"),
+            (lambda c: until_closed(c, huge[:4] + bytes(4)), cert, "no result"), (lambda c: until_closed(c), cert, "in time"),
+            (until_closed, other, "certificate"), (lambda c: until_closed(c, b"hello"), None, "TLS"))
+    for n, (act, own, why) in enumerate(rows):
+        system = IDENTITY.copy(f"{SITE.folder}/peer{n}")
+        with Peer(act, own) as peer:
+            system.run("mkkeyserver", "-ip", "127.0.0.1", "-port", str(peer.port))
+            began = time.monotonic()
+            said = system.run("lskeyserver", "0", "-timeout", "1")
+            expect("status offline" in said and re.search(why, said), f"{n}: {said}")
+            expect(time.monotonic() - began < 5 * SLOW, f"{n}: too long")
+            expect(n or "KLM2110E" in system.run("chencryption", "-keyserver", "enable", status=1), "no key from such")
+        shutil.rmtree(system.home)
 
 
 def killed_at(system, n, *words):
