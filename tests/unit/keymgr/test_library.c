@@ -16,6 +16,8 @@ static void opened(void)
 }
 
 #define DKI "00112233445566778899AABB"
+/* Version 14 of clang-format does not come to rest on these. */
+/* clang-format off */
 #define LTO(dki)                                                                                   \
     "ApplicationSpecificInformation{ApplicationNamespace='LIBRARY-LTO7' ApplicationData='" dki "'" \
                                                                                                "}" \
@@ -23,6 +25,7 @@ static void opened(void)
 #define BARCODE(text)                                                                              \
     "AlternativeName{AlternativeNameValue='" text "' "                                             \
                                                   "AlternativeNameType=UninterpretedTextString} "
+/* clang-format on */
 #define X_BARCODE(text)                                                                            \
     "Attribute{VendorIdentification='x' AttributeName='Barcode' AttributeValue:TextString='" text  \
     "'} "
