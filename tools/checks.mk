@@ -79,6 +79,13 @@ check-built: | $(call deps,CHECK) ## run the unit tests that build, while others
 check-scenarios: all $(TEST_TOOLS) | $(call deps,CHECK) ## run the scenario tests only
 	@$(RUN) $(SCENARIOS)
 
+# The loops of two scenario tests, of which check has a sample: as long as one likes, nothing beside them.
+LOOP = tests/run --build $(B) -j 1 -v --limit 86400
+kill: all $(TEST_TOOLS) | $(call deps,CHECK) ## kill the server under load, KILLS times (1000); KILL_SEED=n for the same again
+	@KILLS=$${KILLS:-$(or $(KILLS),1000)} $(LOOP) tests/scenario/test_kill.py
+power: all $(TEST_TOOLS) | $(call deps,CHECK) ## power loss at every crash point of a recorded run; POWER_SECONDS=n for some, POWER_SEED=n
+	@POWER_SECONDS=$${POWER_SECONDS:-$(or $(POWER_SECONDS),0)} $(LOOP) tests/scenario/test_power.py
+
 # Nothing is preloaded before the sanitizer's own library unless the power rig does so on purpose.
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:verify_asan_link_order=0
 export LSAN_OPTIONS  ?= suppressions=$(abspath tests/suppressions/lsan):print_suppressions=0
@@ -202,4 +209,4 @@ demo: all | $(call deps,DEMO) ## show the whole path: two key servers, a drive, 
 include tools/bench.mk
 .PHONY: check check-built check-units check-scenarios check-asan check-ubsan check-tsan check-valgrind check-s390x coverage \
         check-layers check-banned check-tables lint lint-format lint-tidy lint-cppcheck lint-scripts docs measure longest \
-        fuzz-programs fuzz-build fuzz-smoke fuzz fuzz-planted golden-store demo
+        fuzz-programs fuzz-build fuzz-smoke fuzz fuzz-planted golden-store demo kill power

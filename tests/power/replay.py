@@ -158,7 +158,8 @@ def crash(options):
                 waiting |= {job} if job else set()
                 waiting = collect(waiting, failures, records, options.jobs * 2)
             reached = number + 1
-            if deadline and time.monotonic() > deadline or len(failures) >= options.failures:
+            in_time = not deadline or time.monotonic() <= deadline or reached < options.least
+            if not in_time or len(failures) >= options.failures:
                 break
         collect(waiting, failures, records, 0)
     if not options.keep:
@@ -229,6 +230,7 @@ def options_of():
             verb.add_argument("--points", type=int, default=0, help="sample so many crash points; 0: all")
             verb.add_argument("--begin", type=int, default=0, help="only crash points behind this record")
             verb.add_argument("--seconds", type=float, default=0, help="stop after so many seconds; 0: never")
+            verb.add_argument("--least", type=int, default=1, help="crash points to be done whatever --seconds says")
             verb.add_argument("--random", type=int, default=3, help="random states for each crash point")
             verb.add_argument("--limit", type=float, default=60, help="seconds that one verify may take")
             verb.add_argument("--failures", type=int, default=20, help="stop after so many")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-# time-limit: 600
+# time-limit: 240
 """kill -9 under load, again and again: what was acknowledged can be read, and usage, journal and text log hold it exactly once.
 
-KILLS (default 50) and KILL_SEED (default: the clock) choose how often and when.
+KILLS (default 50; `make kill`: 1000) and KILL_SEED (default: the clock) choose how often and when.
 """
 import os
 import random
