@@ -2,6 +2,7 @@
 #include "backup/make.h"
 
 #include "base/digest.h"
+#include "keyring/rewrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +24,10 @@ struct collect {
     struct km_server *server;
     struct bk_sink *sink;
     struct bk_section *section;
+    struct kr_rewrap *rewrap; /* out of the server's master key and under the backup's own */
     struct klm_hash *hash;
     struct klm_buf data;
+    struct klm_buf token; /* the one being added */
     enum st_table table;
     uint64_t before, weight; /* progress before this table, and how much the table counts */
     uint64_t records;
@@ -150,7 +153,7 @@ static klm_rc add_files(struct collect *c)
 
 /* ---- Tables */
 
-/* Out of the server's master key and under the backup's own. What cannot be opened is lost already, and is told. */
+/* What cannot be opened is lost already, and is told. */
 static klm_rc rewrap(struct collect *c, struct klm_slice key, struct klm_slice token,
                      struct klm_buf *out)
 {
@@ -161,7 +164,7 @@ static klm_rc rewrap(struct collect *c, struct klm_slice key, struct klm_slice t
     }
     memcpy(label, key.p, key.n);
     label[key.n] = '\0';
-    return kr_token_rewrap(km_master(c->server), c->sink->tokens, label, token, out);
+    return kr_rewrap_token(c->rewrap, label, token, out);
 }
 
 static void say_damaged(struct collect *c, struct klm_slice key, const char *why)
@@ -188,21 +191,20 @@ static klm_rc put_record(struct collect *c, const struct bk_record *record)
 
 static klm_rc add_token(struct collect *c, struct klm_slice key, struct klm_slice token)
 {
-    KLM_AUTO(klm_buf_done) struct klm_buf again = {0};
     klm_rc rc;
 
     if (kr_token_refers(token)) {
         return put_record(c, &(struct bk_record){key, token, BK_REFERENCE});
     }
-    klm_buf_init(&again, ST_RECORD_MAX);
-    rc = rewrap(c, key, token, &again);
+    klm_buf_clear(&c->token);
+    rc = rewrap(c, key, token, &c->token);
     if (rc == KLM_E_CORRUPT || rc == KLM_E_WRONGKEY || rc == KLM_E_UNSUPPORTED ||
         rc == KLM_E_INVALID || rc == KLM_E_LIMIT) {
         say_damaged(c, key, klm_rc_text(rc));
         return KLM_OK;
     }
     KLM_TRY(rc);
-    return put_record(c, &(struct bk_record){key, klm_buf_as_slice(&again), BK_TOKEN});
+    return put_record(c, &(struct bk_record){key, klm_buf_as_slice(&c->token), BK_TOKEN});
 }
 
 static void tell_progress(struct collect *c, size_t n)
@@ -285,6 +287,7 @@ static klm_rc add_all(struct collect *c)
     klm_rc rc;
 
     KLM_TRY(klm_hash_new(&c->hash));
+    KLM_TRY(kr_rewrap_new(km_master(c->server), c->sink->tokens, &c->rewrap));
     KLM_TRY(add_files(c));
     smf_journal_head(km_journal(c->server), &manifest->journal_last, manifest->journal_value);
     manifest->journal_id =
@@ -302,8 +305,11 @@ klm_rc bk_collect(struct km_server *server, struct bk_sink *sink)
     klm_rc rc;
 
     klm_buf_init_wiping(&c.data, BK_ITEM_MOST); /* the configuration may hold a password */
+    klm_buf_init(&c.token, ST_RECORD_MAX);
     rc = add_all(&c);
+    klm_buf_done(&c.token);
     klm_buf_done(&c.data);
     klm_hash_free(&c.hash);
+    kr_rewrap_free(&c.rewrap);
     return rc;
 }

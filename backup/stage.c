@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/secret.h"
+#include "keyring/rewrap.h"
 #include "parmlib/properties.h"
 
 #include <stdio.h>
@@ -17,6 +18,8 @@
 struct staging {
     struct bk_restoring *r;
     struct kr_master *tokens; /* the backup's own master key */
+    struct kr_rewrap *rewrap; /* from there to the receiver's */
+    struct klm_buf token;     /* the one being put */
     struct st_load *load;
     enum st_table table;
     bool skip; /* a table that this release does not know */
@@ -117,7 +120,6 @@ static klm_rc put(struct staging *s, struct klm_slice key, struct klm_slice reco
 
 static klm_rc put_token(struct staging *s, const struct bk_record *record)
 {
-    KLM_AUTO(klm_buf_done) struct klm_buf token = {0};
     char label[KR_TOKEN_LABEL_MAX + 1];
     klm_rc rc;
 
@@ -126,13 +128,13 @@ static klm_rc put_token(struct staging *s, const struct bk_record *record)
     }
     memcpy(label, record->key.p, record->key.n);
     label[record->key.n] = '\0';
-    klm_buf_init(&token, ST_RECORD_MAX);
-    rc = kr_token_rewrap(s->tokens, km_master(s->r->keys), label, record->record, &token);
+    klm_buf_clear(&s->token);
+    rc = kr_rewrap_token(s->rewrap, label, record->record, &s->token);
     if (rc != KLM_OK) {
         return klm_fail(s->r->diag, rc == KLM_E_NOMEM ? rc : KLM_E_CORRUPT, KLM_MSG_BK_TOKEN,
                         s->r->file.path, label, klm_rc_text(rc));
     }
-    return put(s, record->key, klm_buf_as_slice(&token));
+    return put(s, record->key, klm_buf_as_slice(&s->token));
 }
 
 static klm_rc record(void *arg, const struct bk_section *section, const struct bk_record *record)
@@ -276,6 +278,7 @@ static klm_rc put_file(struct staging *s, size_t i)
 static klm_rc stage(struct staging *s)
 {
     KLM_TRY(kr_backup_master(s->r->file.key, &s->tokens));
+    KLM_TRY(kr_rewrap_new(s->tokens, km_master(s->r->keys), &s->rewrap));
     KLM_TRY(bk_paths(s->r->config, s->path, &s->paths));
     KLM_TRY(make_store(s));
     s->r->step = "preparing files";
@@ -301,6 +304,7 @@ klm_rc bk_stage(struct bk_restoring *r, uint64_t *records)
     for (size_t i = 0; i < BK_PATHS; i++) {
         klm_buf_init_wiping(&s->content[i], FILE_MOST);
     }
+    klm_buf_init(&s->token, ST_RECORD_MAX);
     rc = bk_stage_space(r, r->found->bytes * SPACE_FACTOR + SPACE_BESIDE);
     if (rc == KLM_OK) {
         rc = stage(s);
@@ -309,6 +313,8 @@ klm_rc bk_stage(struct bk_restoring *r, uint64_t *records)
     for (size_t i = 0; i < BK_PATHS; i++) {
         klm_buf_done(&s->content[i]);
     }
+    klm_buf_done(&s->token);
+    kr_rewrap_free(&s->rewrap);
     kr_master_free(&s->tokens);
     free(s);
     return rc;

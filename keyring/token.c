@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define INFO "klm key token v1"
 #define SALT KR_TOKEN_SALT
 #define NONCE KR_TOKEN_NONCE
 #define TAG KR_TOKEN_TAG
@@ -89,7 +88,7 @@ static klm_rc gcm(const struct kr_master *master, const struct kr_token_text *te
     KLM_AUTO(kr_secret_done) struct kr_secret subkey = {0};
 
     KLM_TRY(kr_secret_new(32, &subkey));
-    KLM_TRY(kr_hkdf(kr_master_key(master), text->token->salt, INFO, subkey.p));
+    KLM_TRY(kr_hkdf(kr_master_key(master), text->token->salt, KR_TOKEN_INFO, subkey.p));
     return kr_token_gcm(subkey.p, text, enc);
 }
 
@@ -182,9 +181,8 @@ static bool is_under(const struct kr_master *master, const struct kr_token *toke
            (token->alg == KR_ALG_TOKEN_GCM) == (kr_master_strict(master) != NULL);
 }
 
-/* The known master key that a token is under, or NULL. */
-static const struct kr_master *master_of(const struct kr_master *master,
-                                         const struct kr_token *token)
+const struct kr_master *kr_token_master(const struct kr_master *master,
+                                        const struct kr_token *token)
 {
     const struct kr_master *known;
 
@@ -200,7 +198,7 @@ klm_rc kr_token_unseal_clear(const struct kr_master *master, const char *label,
                              const struct kr_token *token, struct kr_secret *out)
 {
     KLM_AUTO(kr_secret_done) struct kr_secret clear = {0};
-    const struct kr_master *under = master_of(master, token);
+    const struct kr_master *under = kr_token_master(master, token);
 
     if (!under) {
         return KLM_E_WRONGKEY;
@@ -268,7 +266,7 @@ bool kr_token_stale(const struct kr_master *master, struct klm_slice in)
     if (kr_token_parse(in, &token) != KLM_OK || token.alg == KR_ALG_REFERENCE) {
         return false;
     }
-    under = master_of(master, &token);
+    under = kr_token_master(master, &token);
     return under && under != kr_master_sealing(master);
 }
 

@@ -11,6 +11,7 @@
 #define KR_TOKEN_TAG 16
 #define KR_TOKEN_HEAD 49 /* bytes before the sealed key */
 #define KR_TOKEN_AT_NONCE 33
+#define KR_TOKEN_INFO "klm key token v1" /* what HKDF makes a token's subkey for */
 
 enum kr_token_alg {
     KR_ALG_HKDF_GCM = 1,  /* sealed under a subkey of the master key */
@@ -31,6 +32,9 @@ struct kr_token {
 };
 /* Take a token apart. KLM_E_CORRUPT, KLM_E_UNSUPPORTED. */
 klm_rc kr_token_parse(struct klm_slice in, struct kr_token *out) KLM_MUST_USE;
+/* The known master key that a token is under; NULL: none. */
+const struct kr_master *kr_token_master(const struct kr_master *master,
+                                        const struct kr_token *token);
 /* Write the head of a token. */
 struct kr_token_head {
     enum kr_token_alg alg;

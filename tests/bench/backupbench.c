@@ -1,7 +1,7 @@
 /* Backup and restore of a server that is down, against zstd and AES-256-GCM over the same bytes and nothing else, in turn.
  *   backupbench CONFIG FOLDER PAIRS
- * Prints a line of JSON: megabytes of the stream, and for each pair seconds of backup, of compressing and encrypting the same bytes, of
- * restore, and of decrypting and decompressing them. */
+ * Prints a line of JSON: bytes of the stream, and for each pair seconds of backup, of compressing and encrypting the same bytes, of
+ * restore, and of decrypting and decompressing them; of each also the seconds of CPU of all threads (_cpu), which others on the machine disturb least. */
 #include "backup/bk.h"
 #include "backup/make.h"
 #include "backup/walk.h"
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -27,9 +28,27 @@ static void need(klm_rc rc, const char *what)
     }
 }
 
-static double seconds_since(uint64_t began)
+/* Seconds by the clock and of CPU, from a beginning on. */
+struct took {
+    double seconds, cpu;
+};
+
+static double cpu_now(void)
 {
-    return (double)(bench_now() - began) / 1e9;
+    struct timespec at;
+
+    bench_need(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at) == 0, "clock");
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+static struct took begin(void)
+{
+    return (struct took){(double)bench_now() / 1e9, cpu_now()};
+}
+
+static struct took since(struct took began)
+{
+    return (struct took){(double)bench_now() / 1e9 - began.seconds, cpu_now() - began.cpu};
 }
 
 static klm_rc always(void *arg, const struct bk_progress *progress)
@@ -44,13 +63,12 @@ static klm_rc go_on(void *arg, uint64_t bytes)
     return KLM_OK;
 }
 
-static double backup(const char *config, const char *path)
+static struct took backup(const char *config, const char *path)
 {
     const struct km_options options = {.config_path = config, .offline = true};
     struct km_server *server;
     struct bk_made made;
-    uint64_t began;
-    double seconds;
+    struct took began;
 
     need(km_open(&options, &diag, &server), "open");
     const struct bk_order order = {
@@ -60,14 +78,14 @@ static double backup(const char *config, const char *path)
         .cost = {10, 8, 1}, /* the same for any size, so it is left out */
         .watch = {always, NULL}};
     (void)unlink(path);
-    began = bench_now();
+    began = begin();
     need(bk_make(&order, &diag, &made), "backup");
-    seconds = seconds_since(began);
+    began = since(began);
     km_close(&server);
-    return seconds;
+    return began;
 }
 
-static double restore(const char *config, const char *path)
+static struct took restore(const char *config, const char *path)
 {
     const struct bk_restore order = {.config_path = config,
                                      .file = path,
@@ -76,10 +94,10 @@ static double restore(const char *config, const char *path)
                                      .who = "bench",
                                      .roles = KM_ROLE_BACKUP};
     struct bk_restored done;
-    uint64_t began = bench_now();
+    const struct took began = begin();
 
     need(bk_restore(&order, &diag, &done), "restore");
-    return seconds_since(began);
+    return since(began);
 }
 
 /* The stream as it lies in the chunks. */
@@ -127,27 +145,30 @@ static size_t gcm(int enc, const uint8_t *in, size_t n, uint8_t *out)
     return n;
 }
 
+static void tell(const char *what, struct took took, const char *end)
+{
+    printf("\"%s\":%.3f,\"%s_cpu\":%.3f%s", what, took.seconds, what, took.cpu, end);
+}
+
 static void pair(const char *config, const char *path, struct klm_buf *stream, bool last)
 {
     size_t cap = ZSTD_compressBound(stream->n), n;
     uint8_t *packed = malloc(cap), *sealed = malloc(cap), *back = malloc(stream->n);
-    double made, restored, pack, unpack;
-    uint64_t began;
+    struct took pack, unpack;
 
     bench_need(packed && sealed && back, "memory");
-    made = backup(config, path);
-    began = bench_now();
+    putchar('{');
+    tell("backup", backup(config, path), ",");
+    pack = begin();
     n = ZSTD_compress(packed, cap, stream->p, stream->n, 3);
     bench_need(!ZSTD_isError(n), "zstd");
     gcm(1, packed, n, sealed);
-    pack = seconds_since(began);
-    restored = restore(config, path);
-    began = bench_now();
+    tell("pack", since(pack), ",");
+    tell("restore", restore(config, path), ",");
+    unpack = begin();
     gcm(0, sealed, n, packed);
     bench_need(ZSTD_decompress(back, stream->n, packed, n) == stream->n, "zstd");
-    unpack = seconds_since(began);
-    printf("{\"backup\":%.3f,\"pack\":%.3f,\"restore\":%.3f,\"unpack\":%.3f}%s", made, pack,
-           restored, unpack, last ? "" : ",");
+    tell("unpack", since(unpack), last ? "}" : "},");
     free(packed);
     free(sealed);
     free(back);

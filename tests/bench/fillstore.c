@@ -1,10 +1,11 @@
-/* Fill the store of a key server that is down, for `make bench`: drives and key usage events, in large changes, by the same functions that the server
- * uses, indexed as it would have them after a quiet hour.
- *   fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS] */
+/* Fill the store of a key server that is down, for `make bench`: drives, key usage events, and keys with all that belongs to them, in large changes, by the
+ * same functions that the server uses, indexed as it would have them after a quiet hour.
+ *   fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS] [-k STORED_KEYS] [-o KMIP_OBJECTS] */
 #include "drivetable/dt.h"
 #include "keyring/kr.h"
 #include "metadata/md.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/fillkeys.h"
 
 #include "base/secret.h"
 
@@ -46,6 +47,7 @@ static klm_rc add_drive(struct st_change *change, uint64_t number)
 }
 
 static uint64_t drives, last_event;
+static struct kr_master *master_key;
 
 static klm_rc add_event(struct st_change *change, uint64_t number)
 {
@@ -59,6 +61,16 @@ static klm_rc add_event(struct st_change *change, uint64_t number)
     wwn_of(drive, usage.wwn);
     snprintf(usage.volser, sizeof usage.volser, "%06u", (unsigned)(number / 4 % 1000000));
     return md_usage_add(change, &usage);
+}
+
+static klm_rc add_stored_key(struct st_change *change, uint64_t number)
+{
+    return fill_stored_key(change, master_key, number, last_event + number + 1);
+}
+
+static klm_rc add_object(struct st_change *change, uint64_t number)
+{
+    return fill_object(change, master_key, number);
 }
 
 static void commit(struct st_store *store, struct st_change **change)
@@ -95,12 +107,10 @@ static void index_all(struct st_store *store)
 static struct st_store *open_store(const char *folder, const char *master_file)
 {
     struct st_options options = {.home = folder, .cache_bytes = CACHE};
-    struct kr_master *master;
     struct st_store *store;
 
-    need(kr_master_load(master_file, &diag, &master), master_file);
-    need(kr_master_derive(master, "store mac", options.mac_key), "key");
-    kr_master_free(&master);
+    need(kr_master_load(master_file, &diag, &master_key), master_file);
+    need(kr_master_derive(master_key, "store mac", options.mac_key), "key");
     need(st_open_bdb(&options, &diag, &store), folder);
     klm_wipe(options.mac_key, sizeof options.mac_key);
     return store;
@@ -115,44 +125,72 @@ static void find_last(struct st_store *store)
     st_view_close(&view);
 }
 
-int main(int argc, char **argv)
+struct amounts {
+    const char *folder, *master;
+    uint64_t events, stored, objects;
+};
+
+static void usage(void)
 {
-    const char *folder = NULL, *master = NULL;
-    uint64_t events = 0, begin = bench_now();
-    struct st_store *store;
+    bench_die("usage", "fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS] "
+                       "[-k STORED_KEYS] [-o KMIP_OBJECTS]");
+}
+
+static void read_options(int argc, char **argv, struct amounts *out)
+{
     int c;
 
-    while ((c = getopt(argc, argv, "s:m:d:e:")) != -1) {
+    while ((c = getopt(argc, argv, "s:m:d:e:k:o:")) != -1) {
         switch (c) {
         case 's':
-            folder = optarg;
+            out->folder = optarg;
             break;
         case 'm':
-            master = optarg;
+            out->master = optarg;
             break;
         case 'd':
             drives = (uint64_t)bench_number(optarg, 0, 1e6);
             break;
         case 'e':
-            events = (uint64_t)bench_number(optarg, 0, 1e8);
+            out->events = (uint64_t)bench_number(optarg, 0, 1e8);
+            break;
+        case 'k':
+            out->stored = (uint64_t)bench_number(optarg, 0, 1e7);
+            break;
+        case 'o':
+            out->objects = (uint64_t)bench_number(optarg, 0, 1e7);
             break;
         default:
-            folder = NULL;
-            optind = argc + 1;
+            usage();
         }
     }
-    if (optind != argc || !folder || !master) {
-        bench_die("usage", "fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS]");
+    if (optind != argc || !out->folder || !out->master) {
+        usage();
     }
+}
+
+int main(int argc, char **argv)
+{
+    struct amounts amounts = {0};
+    uint64_t begin = bench_now();
+    struct st_store *store;
+
+    read_options(argc, argv, &amounts);
     need(klm_secret_init(1 << 20), "secret memory");
-    store = open_store(folder, master);
+    store = open_store(amounts.folder, amounts.master);
     find_last(store);
     fill(store, drives, add_drive);
-    fill(store, events, add_event);
+    fill(store, amounts.events, add_event);
+    last_event += amounts.events;
+    fill(store, amounts.stored, add_stored_key);
+    fill(store, amounts.objects, add_object);
     index_all(store);
     st_close(&store);
-    printf("{\"bench\":\"fill\",\"drives\":%llu,\"events\":%llu,\"seconds\":%.1f}\n",
-           (unsigned long long)drives, (unsigned long long)events,
+    kr_master_free(&master_key);
+    printf("{\"bench\":\"fill\",\"drives\":%llu,\"events\":%llu,\"stored_keys\":%llu,"
+           "\"objects\":%llu,\"seconds\":%.1f}\n",
+           (unsigned long long)drives, (unsigned long long)amounts.events,
+           (unsigned long long)amounts.stored, (unsigned long long)amounts.objects,
            (double)(bench_now() - begin) / 1e9);
     return 0;
 }
