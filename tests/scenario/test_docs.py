@@ -135,6 +135,13 @@ def completion_knows_the_other_programs():
         expect(f"CERTAUTH {name} WITHLABEL" in complete("racdcert", f'"CERTAUTH {name} WITHL') or "WITHLABEL" not in syntax, name)
     expect(set(complete("iosdrive", "")) == set(re.findall(r"^  ([a-z-]+) +\S", run(os.path.join(BIN, "iosdrive"), "--help"), re.M)), "iosdrive")
     expect("--kl1" in complete("iosdrive", "write", "--k"), "iosdrive write")
+    commands = set(re.findall(r"^  ([a-z]+) +\S", run(os.path.join(BIN, "iosdrive"), "system", "--help"), re.M))
+    expect(set(complete("iosdrive", "system", "")) == commands and "chencryption" in commands, "iosdrive system")
+    expect(complete("iosdrive", "system", "chencryption", "-key", "p") == ["prepare"] and
+           "-keyserver" in complete("iosdrive", "system", "chencryption", "-key"), "iosdrive system chencryption")
+    text = plain(page_of("iosdrive"))
+    for name in commands:
+        expect(f"system {name}" in text, f"iosdrive system {name} is not described")
     expect(complete("smfdump", "--format", "") == ["smf", "vb", "vbs", "text", "csv", "json"] and "--from-start" in complete("smfdump", "--from"), "smfdump")
     expect(complete("smf2log", "--dd", "S") == ["SMFIN="] and complete("smf2log", "--tol") == ["--tolerate"], "smf2log")
     expect(complete("klmsrv", "--make") == ["--make-master"] and complete("keyxfer", "W") == ["WRITE,"], "klmsrv, keyxfer")

@@ -50,11 +50,17 @@ def the_audit_chain_checks_and_forgeries_are_found():
 
 
 @test
+def a_storage_system_changes_its_key():
+    said = example("05")
+    expect(said.count("KLM2114I") == 2 and "KLM2113I" in said and "obsolete" in said and "Deactivated" in said, said)
+
+
+@test
 def every_example_is_in_the_readme_and_tested():
     with open(f"{SOURCE}/examples/README.md", encoding="utf-8") as file:
         readme = file.read()
     expect([os.path.basename(path) for path in EXAMPLES] == re.findall(r"^\| `([\w-]+\.sh)`", readme, re.M), readme)
-    expect(len(EXAMPLES) == 4, "a new example needs a test here")
+    expect(len(EXAMPLES) == 5, "a new example needs a test here")
 
 
 if __name__ == "__main__":
