@@ -153,9 +153,9 @@ static klm_rc check_name(struct km_call *call, struct st_view *view, const struc
         return KLM_OK;
     }
     text = kmip_child(name, KMIP_TAG_NameValue);
-    return KM_REFUSE(
-        call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
-        text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n) : "");
+    return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
+                     text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n)
+                          : "");
 }
 
 klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object,
@@ -175,6 +175,17 @@ klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct m
             KLM_TRY(check_name(call, view, object, name->value));
         }
     }
+    return KLM_OK;
+}
+
+klm_rc km_name_free(struct st_view *view, const struct kmip_node *name, const char *group,
+                    bool *out)
+{
+    bool online, archived;
+
+    KLM_TRY(is_free(view, name, group, KMIP_StorageStatusMask_OnLineStorage, &online));
+    KLM_TRY(is_free(view, name, group, KMIP_StorageStatusMask_ArchivalStorage, &archived));
+    *out = online && archived;
     return KLM_OK;
 }
 
