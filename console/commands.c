@@ -1,5 +1,6 @@
 /* The product's own commands, from one table: options become the verb's parameters. */
 #include "console/internal.h"
+#include "keymgr/object.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,7 @@ struct command;
 typedef void handler_fn(struct con_run *run, const struct command *command, const char **words,
                         size_t n);
 static handler_fn con_backup, con_restore, con_client, con_exit, con_export, con_help, con_import,
-    con_login, con_modconfig;
+    con_login, con_make, con_modconfig, con_secret_data, con_template;
 
 struct command {
     const char *name, *aliases;
@@ -331,6 +332,103 @@ static void con_client(struct con_run *run, const struct command *command, const
                                          .optional = true};
 
     run_with_secret(run, command, &secret, words, n);
+}
+
+/* Lists and deletions of one type of object alone. */
+static void run_typed(struct con_run *run, const struct command *command, const char *type,
+                      const char **words, size_t n)
+{
+    const char *more[CON_WORDS_MAX + 2];
+
+    memcpy(more, words, n * sizeof *more);
+    more[n] = "-type";
+    more[n + 1] = type;
+    run_verb(run, command, more, n + 2);
+}
+
+static void con_secret_data(struct con_run *run, const struct command *command, const char **words,
+                            size_t n)
+{
+    run_typed(run, command, "SecretData", words, n);
+}
+
+static void con_template(struct con_run *run, const struct command *command, const char **words,
+                         size_t n)
+{
+    run_typed(run, command, "Template", words, n);
+}
+
+/* ---- Keys in numbers: one change makes some of them, and is repeated for the rest */
+
+#define TELL_US (10LL * 1000000) /* a long command says how far it is this often */
+
+struct numbers {
+    int64_t total, done;
+    char first[KLM_ALIAS_MAX + 1], last[KLM_ALIAS_MAX + 1];
+    klm_time told;
+};
+
+static void take_made(struct numbers *numbers, const struct km_objects_make *req)
+{
+    if (numbers->done == 0) {
+        memcpy(numbers->first, req->first, sizeof numbers->first);
+    }
+    memcpy(numbers->last, req->last, sizeof numbers->last);
+    numbers->done += (int64_t)req->n;
+    if (numbers->done < numbers->total && klm_clock() - numbers->told >= TELL_US) {
+        klm_say(KLM_MSG_ADMIN_MAKING, KLM_NUM(numbers->done), KLM_NUM(numbers->total),
+                req->client ? req->client : req->group);
+        numbers->told = klm_clock();
+    }
+}
+
+/* KLM_OK: go on, if there are more to make. */
+static klm_rc make_some(struct con_run *run, const struct command *command, struct numbers *numbers,
+                        const char **words, size_t n)
+{
+    struct klm_diag diag = {0};
+    struct km_objects_make *req;
+    struct km_call *call;
+    klm_rc rc = con_call(run, command->verb, &call);
+
+    if (rc != KLM_OK) {
+        return rc;
+    }
+    rc = options(run, command, call, words, n);
+    if (rc == KLM_OK && (rc = km_call_check(call, &diag)) != KLM_OK) {
+        con_refuse_diag(run, rc, &diag);
+    }
+    if (rc == KLM_OK) {
+        req = call->req;
+        numbers->total = req->count > 0 ? req->count : 1;
+        req->count = numbers->total - numbers->done;
+        rc = km_run_wait(call);
+        if (rc == KLM_OK) {
+            take_made(numbers, req);
+        } else {
+            con_answer(run, call);
+        }
+    }
+    km_call_free(&call);
+    return rc;
+}
+
+static void con_make(struct con_run *run, const struct command *command, const char **words,
+                     size_t n)
+{
+    struct numbers numbers = {.told = klm_clock()};
+    klm_rc rc;
+
+    do {
+        rc = make_some(run, command, &numbers, words, n);
+    } while (rc == KLM_OK && numbers.done < numbers.total);
+    if (numbers.done > 0) {
+        con_line(run,
+                 klm_pool_printf(run->pool, "%lld of %lld made: %s to %s", (long long)numbers.done,
+                                 (long long)numbers.total, numbers.first, numbers.last));
+    } else if (run->status == 2) {
+        usage(run, command);
+    }
 }
 
 static void con_backup(struct con_run *run, const struct command *command, const char **words,

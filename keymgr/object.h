@@ -6,6 +6,7 @@
 #ifndef KEYMGR_OBJECT_H
 #define KEYMGR_OBJECT_H
 
+#include "base/alias.h"
 #include "keymgr/km.h"
 #include "keyring/crypto.h"
 #include "metadata/object.h"
@@ -133,6 +134,51 @@ struct km_kmip_log { /* KM_KMIP_LOG */
 /* Is Interop answered (kmip.interop)? */
 bool km_interop(const struct km_call *call);
 
+/* ---- Operators, who see the objects of all device groups and never their material (admin_*.c). A device group is named, or a client whose group is meant. */
+struct km_objects_list { /* KM_OBJECTS_LIST */
+    const char *client, *group;
+    const char *type, *state; /* KMIP's names of them */
+    const char *name;         /* exactly, or */
+    const char *prefix;       /* how a name begins */
+    const char *after;        /* the identifier behind which the page begins */
+    int64_t limit;            /* objects of a page; 0: the default */
+};
+struct km_object_show { /* KM_OBJECT_SHOW */
+    const char *uid;
+};
+/* KM_OBJECTS_MAKE: keys or key pairs in numbers. One call makes some of them, as one change; who asks goes on with the rest. */
+#define KM_KEYS_AT_ONCE 50
+#define KM_PAIRS_AT_ONCE 4
+struct km_objects_make {
+    struct km_object_make make; /* of one of them; first, since what makes objects looks there */
+    const char *client, *group;
+    const char *algorithm, *usage, *public_usage, *prefix;
+    int64_t count, length;
+    /* Answer */
+    size_t n;              /* made */
+    const char *group_now; /* they belong to */
+    char first[KLM_ALIAS_MAX + 1], last[KLM_ALIAS_MAX + 1];
+};
+struct km_object_edit { /* KM_OBJECT_EDIT: "{name value} {name value}" */
+    const char *uid, *attributes;
+};
+struct km_object_remove { /* KM_OBJECT_REMOVE */
+    struct km_object_state state;
+    const char *type; /* it has to be of, or NULL */
+};
+/* admin.c: the group that a client's or a device group's name means; NULL of both: all, where that may be. *owner is the client's certificate. Refused with a message, also by the
+ * profile of the group. */
+klm_rc km_admin_group(struct km_call *call, const char *client, const char *group, bool all,
+                      enum pr_access access, const char **out, const char **owner) KLM_MUST_USE;
+/* An object by its identifier, in prepare: it is there, and its group's profile allows the access. */
+klm_rc km_admin_object(struct km_call *call, const char *uid, enum pr_access access,
+                       struct md_object *out) KLM_MUST_USE;
+/* A value of a set by its name. KLM_E_USAGE with a message. */
+klm_rc km_admin_value(struct km_call *call, enum kmip_enum set, const char *what, const char *name,
+                      uint32_t *out) KLM_MUST_USE;
+/* The first name of an object, or "". In the call's pool. */
+const char *km_admin_name(struct km_call *call, const struct md_object *object);
+
 /* ---- Several calls as one change (KMIP batches; design 3). They are carried out one after the other on a draft of the store, each seeing what those before it did; then what they
  * change is put in force at once, and only then is anything answered. */
 enum km_batch_option { KM_BATCH_STOP, KM_BATCH_CONTINUE, KM_BATCH_UNDO };
@@ -212,6 +258,9 @@ const char *km_attr_name(struct km_call *call, const struct kmip_node *value);
  * on-line object has the value of any of its names. */
 klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object,
                       bool *alone) KLM_MUST_USE;
+/* Has certainly no object of the device group, on-line or archived, this Name? An index answers: false may also be another name of the same row. */
+klm_rc km_name_free(struct st_view *view, const struct kmip_node *name, const char *group,
+                    bool *out) KLM_MUST_USE;
 /* Add a Link of a type to an object, or replace the one there is. */
 klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t type, const char *uid)
     KLM_MUST_USE;

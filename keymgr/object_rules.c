@@ -178,6 +178,17 @@ klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct m
     return KLM_OK;
 }
 
+klm_rc km_name_free(struct st_view *view, const struct kmip_node *name, const char *group,
+                    bool *out)
+{
+    bool online, archived;
+
+    KLM_TRY(is_free(view, name, group, KMIP_StorageStatusMask_OnLineStorage, &online));
+    KLM_TRY(is_free(view, name, group, KMIP_StorageStatusMask_ArchivalStorage, &archived));
+    *out = online && archived;
+    return KLM_OK;
+}
+
 static const struct md_attr *find_link(const struct md_object *object, uint32_t type)
 {
     const struct md_attr *link = md_attr_find(&object->attrs, KMIP_TAG_Link);

@@ -211,3 +211,11 @@ klm_rc km_device_group_modify_apply(struct km_call *call, struct st_change *chan
 klm_rc km_device_group_delete_apply(struct km_call *call, struct st_change *change);
 void km_device_group_publish(struct km_call *call);
 void km_device_group_delete_publish(struct km_call *call);
+klm_rc km_objects_list_prepare(struct km_call *call);
+klm_rc km_object_show_prepare(struct km_call *call);
+klm_rc km_objects_make_prepare(struct km_call *call);
+klm_rc km_objects_make_apply(struct km_call *call, struct st_change *change);
+klm_rc km_object_edit_prepare(struct km_call *call);
+klm_rc km_object_edit_apply(struct km_call *call, struct st_change *change);
+klm_rc km_object_remove_prepare(struct km_call *call);
+klm_rc km_object_remove_apply(struct km_call *call, struct st_change *change);

@@ -1943,6 +1943,72 @@ static struct km_call *log_line(size_t n)
     return run_it(call);
 }
 
+/* ---- Operators on managed objects */
+static char goner[MD_UID_MAX] = "none";
+
+static struct km_call *objects_make_ok(void)
+{
+    if (!bare) {
+        struct km_call *group = RUN(KM_DEVICE_GROUP_ADD, "name", "OBJECTS");
+
+        km_call_free(&group);
+    }
+    return RUN(KM_OBJECTS_MAKE, "group", "OBJECTS", "algorithm", "AES", "prefix", "abc");
+}
+
+static struct km_call *objects_make_bad(void)
+{
+    return RUN(KM_OBJECTS_MAKE, "group", "NOGROUP", "algorithm", "AES", "prefix", "abc");
+}
+
+static struct km_call *objects_list_ok(void)
+{
+    return RUN(KM_OBJECTS_LIST, "type", "SymmetricKey");
+}
+
+static struct km_call *objects_list_bad(void)
+{
+    return RUN(KM_OBJECTS_LIST, "type", "Nothing");
+}
+
+static struct km_call *object_show_ok(void)
+{
+    if (!bare) {
+        memcpy(goner, new_key(&house, ""), MD_UID_MAX);
+    }
+    return RUN(KM_OBJECT_SHOW, "uuid", goner);
+}
+
+static struct km_call *object_show_bad(void)
+{
+    return RUN(KM_OBJECT_SHOW, "uuid", "nothing");
+}
+
+static struct km_call *object_edit_ok(void)
+{
+    return RUN(KM_OBJECT_EDIT, "uuid", goner, "attributes", "{contactInformation desk}");
+}
+
+static struct km_call *object_edit_bad(void)
+{
+    return RUN(KM_OBJECT_EDIT, "uuid", goner, "attributes", "{state Active}");
+}
+
+static struct km_call *object_remove_ok(void)
+{
+    struct km_call *call = RUN(KM_OBJECT_REMOVE, "uuid", goner);
+
+    if (!bare) {
+        memcpy(goner, new_key(&house, ""), MD_UID_MAX); /* for those that come later */
+    }
+    return call;
+}
+
+static struct km_call *object_remove_bad(void)
+{
+    return RUN(KM_OBJECT_REMOVE, "uuid", aes); /* it is active */
+}
+
 static struct km_call *log_ok(void)
 {
     return log_line(512);
@@ -2119,6 +2185,11 @@ static const struct row {
     {KM_KMIP_DISCOVER, discover_ok, NULL, "it has no parameter"},
     {KM_KMIP_INTEROP, interop_ok, interop_bad, NULL},
     {KM_KMIP_LOG, log_ok, log_bad, NULL},
+    {KM_OBJECTS_MAKE, objects_make_ok, objects_make_bad, NULL},
+    {KM_OBJECTS_LIST, objects_list_ok, objects_list_bad, NULL},
+    {KM_OBJECT_SHOW, object_show_ok, object_show_bad, NULL},
+    {KM_OBJECT_EDIT, object_edit_ok, object_edit_bad, NULL},
+    {KM_OBJECT_REMOVE, object_remove_ok, object_remove_bad, NULL},
     {KM_KMIP_PING, ping_ok, NULL, "it has no parameter"},
     {KM_MASTER_REWRAP, rewrap_ok, rewrap_bad, NULL},
     {KM_MASTER_REQUEST, change_request_ok, change_request_bad, NULL},
