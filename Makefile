@@ -84,7 +84,8 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 UNIT_SRCS := $(foreach f,$(FOLDERS),$(wildcard tests/unit/$(f)/test_*.c))
 UNITS     := $(UNIT_SRCS:tests/unit/%.c=$(B)/unit/%)
 $(B)/tests/%.o: EXTRA += -Itests/unit
-$(B)/tests/unit/%.o: | $(call deps,CHECK)
+# By name: a pattern without a recipe would say nothing, and they were compiled while their packages were being installed.
+$(UNIT_SRCS:%.c=$(B)/%.o) $(B)/tests/unit/test.o: | $(call deps,CHECK)
 define unit_rules
 $(B)/unit/$(1)/$(notdir $(2:.c=)): $(B)/$(2:.c=.o) $(B)/tests/unit/test.o $(call libsof,$(1))
 	@mkdir -p $$(@D)
