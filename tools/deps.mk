@@ -1,7 +1,7 @@
 # Debian 12 packages that a target needs. A target that needs some of them has $(call deps,GROUP ...) as an order-only
 # prerequisite: a stamp named after the list, so that a later run costs nothing and a longer list is looked at again.
 DEPS_BUILD    := gcc make libc6-dev libevent-dev libssl-dev libdb5.3-dev libzstd-dev libpopt-dev libedit-dev libxml2-dev libp11-kit-dev libjansson-dev
-DEPS_CHECK    := chromium libcunit1-dev python3 openssl hercules python3-pykmip systemd procps diffutils man-db groff-base gcc util-linux syslog-ng-core syslog-ng-dev softhsm2 zstd opensc
+DEPS_CHECK    := chromium curl libcunit1-dev python3 openssl hercules python3-pykmip systemd procps diffutils man-db groff-base gcc util-linux syslog-ng-core syslog-ng-dev softhsm2 zstd opensc
 DEPS_DEMO     := python3 openssl hercules
 DEPS_DOCS     := man-db
 DEPS_FUZZ     := clang libclang-rt-14-dev python3
