@@ -302,19 +302,24 @@ static bool take_scheduled(struct bk_service *service)
     return rc == KLM_OK;
 }
 
+/* What was accepted is begun even at the end of the task, where it ends as cancelled: so it is told and recorded. */
 static void *service_main(void *arg)
 {
     struct bk_service *service = arg;
 
     klm_thread_background();
     pthread_mutex_lock(&service->lock);
-    while (!atomic_load(&service->stop)) {
-        if (service->job.busy || take_scheduled(service)) {
+    for (;;) {
+        const bool stop = atomic_load(&service->stop);
+
+        if (service->job.busy || (!stop && take_scheduled(service))) {
             struct klm_diag diag = {0};
 
             pthread_mutex_unlock(&service->lock);
             KLM_IGNORE(bk_job_run(service, &diag)); /* it was told */
             pthread_mutex_lock(&service->lock);
+        } else if (stop) {
+            break;
         } else {
             smf_cond_wait_ms(&service->wake, &service->lock, LOOK_MS);
         }
