@@ -166,6 +166,10 @@ void klm_cur_lp32(struct klm_cur *cur, size_t max, struct klm_slice *out);
 void klm_cur_str16(struct klm_cur *cur, struct klm_pool *pool, size_t max, const char **out);
 /* Fails with KLM_E_INVALID unless everything was read. */
 void klm_cur_end(struct klm_cur *cur);
+/* A text with its length (1 byte) into an array of cap bytes, NUL included; "" when it fails: KLM_E_LIMIT when it is longer, KLM_E_INVALID when there is a zero byte in it. */
+void klm_cur_text8(struct klm_cur *cur, size_t cap, char *out);
+/* A number of 8 bytes that is not negative, as times are. KLM_E_INVALID: beyond INT64_MAX; then *out stays. */
+void klm_cur_i64(struct klm_cur *cur, int64_t *out);
 /* Remember a failure found by the caller, unless there was one. */
 void klm_cur_fail(struct klm_cur *cur, klm_rc rc);
 KLM_MUST_USE static inline klm_rc klm_cur_rc(const struct klm_cur *cur)

@@ -78,6 +78,33 @@ void klm_cur_str16(struct klm_cur *cur, struct klm_pool *pool, size_t max, const
     }
 }
 
+void klm_cur_text8(struct klm_cur *cur, size_t cap, char *out)
+{
+    struct klm_slice text;
+
+    klm_cur_lp8(cur, cap - 1, &text);
+    if (text.n && memchr(text.p, 0, text.n)) {
+        klm_cur_fail(cur, KLM_E_INVALID);
+        text.n = 0;
+    }
+    if (text.n) {
+        memcpy(out, text.p, text.n);
+    }
+    out[text.n] = '\0';
+}
+
+void klm_cur_i64(struct klm_cur *cur, int64_t *out)
+{
+    uint64_t v;
+
+    klm_cur_u64(cur, &v);
+    if (v > INT64_MAX) {
+        klm_cur_fail(cur, KLM_E_INVALID);
+    } else if (cur->rc == KLM_OK) {
+        *out = (int64_t)v;
+    }
+}
+
 void klm_cur_end(struct klm_cur *cur)
 {
     if (klm_cur_left(cur)) {

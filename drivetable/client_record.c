@@ -3,7 +3,6 @@
 
 #include "base/secret.h"
 #include "base/utf8.h"
-#include "drivetable/record.h"
 
 #include <string.h>
 #include <strings.h>
@@ -121,6 +120,15 @@ static uint8_t get_flags(struct klm_cur *cur, uint8_t known)
     return flags;
 }
 
+/* Of a certificate, whose time may be before 1970. */
+static void get_moment(struct klm_cur *cur, klm_time *out)
+{
+    uint64_t t;
+
+    klm_cur_u64(cur, &t);
+    *out = (klm_time)t;
+}
+
 static void get_fingerprint(struct klm_cur *cur, char *out)
 {
     uint8_t bytes[32];
@@ -151,12 +159,12 @@ void dt_client_encode(const struct dt_client *c, struct klm_buf *out)
     if (cert) {
         put_fingerprint(out, c->fingerprint);
     }
-    dt_text_put(out, c->group);
-    dt_text_put(out, c->user);
+    klm_buf_lp8(out, klm_slice_str(c->group));
+    klm_buf_lp8(out, klm_slice_str(c->user));
     if (c->has_password) {
         klm_buf_put(out, c->verifier, sizeof c->verifier);
     }
-    dt_text_put(out, c->device);
+    klm_buf_lp8(out, klm_slice_str(c->device));
     klm_buf_u64(out, (uint64_t)c->from);
     klm_buf_u64(out, (uint64_t)c->until);
     klm_buf_u64(out, (uint64_t)c->added);
@@ -179,16 +187,16 @@ klm_rc dt_client_decode(struct klm_slice record, struct dt_client *out)
     if (flags & HAS_CERT) {
         get_fingerprint(&cur, c.fingerprint);
     }
-    dt_text_get(&cur, c.group, sizeof c.group);
-    dt_text_get(&cur, c.user, sizeof c.user);
+    klm_cur_text8(&cur, sizeof c.group, c.group);
+    klm_cur_text8(&cur, sizeof c.user, c.user);
     if (c.has_password) {
         klm_cur_copy(&cur, c.verifier, sizeof c.verifier);
     }
-    dt_text_get(&cur, c.device, sizeof c.device);
-    dt_time_get(&cur, &c.from);
-    dt_time_get(&cur, &c.until);
-    dt_time_get(&cur, &c.added);
-    dt_time_get(&cur, &c.last);
+    klm_cur_text8(&cur, sizeof c.device, c.device);
+    get_moment(&cur, &c.from);
+    get_moment(&cur, &c.until);
+    klm_cur_i64(&cur, &c.added);
+    klm_cur_i64(&cur, &c.last);
     klm_cur_lp16(&cur, DT_CLIENT_CERT_MAX, &c.cert);
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || (c.cert.n > 0) != (c.fingerprint[0] != '\0') ||
@@ -204,7 +212,7 @@ void dt_device_group_encode(const struct dt_device_group *group, struct klm_buf 
     klm_buf_u8(out, VERSION);
     klm_buf_u8(out, (uint8_t)((group->kmip_delete ? MAY_DESTROY : 0) |
                               (group->closed ? GROUP_CLOSED : 0)));
-    dt_text_put(out, group->prefix);
+    klm_buf_lp8(out, klm_slice_str(group->prefix));
     klm_buf_u64(out, (uint64_t)group->added);
 }
 
@@ -220,8 +228,8 @@ klm_rc dt_device_group_decode(struct klm_slice record, struct dt_device_group *o
     flags = get_flags(&cur, MAY_DESTROY | GROUP_CLOSED);
     g.kmip_delete = flags & MAY_DESTROY;
     g.closed = flags & GROUP_CLOSED;
-    dt_text_get(&cur, g.prefix, sizeof g.prefix);
-    dt_time_get(&cur, &g.added);
+    klm_cur_text8(&cur, sizeof g.prefix, g.prefix);
+    klm_cur_i64(&cur, &g.added);
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || dt_device_group_check(g.name) != KLM_OK ||
         dt_prefix_check(g.prefix) != KLM_OK || g.added < 0) {
@@ -234,8 +242,8 @@ klm_rc dt_device_group_decode(struct klm_slice record, struct dt_device_group *o
 void dt_client_pending_encode(const struct dt_client_pending *pending, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
-    dt_text_put(out, pending->address);
-    dt_text_put(out, pending->subject);
+    klm_buf_lp8(out, klm_slice_str(pending->address));
+    klm_buf_lp8(out, klm_slice_str(pending->subject));
     klm_buf_u64(out, (uint64_t)pending->first);
     klm_buf_u64(out, (uint64_t)pending->last);
     klm_buf_u32(out, pending->tries);
@@ -250,10 +258,10 @@ klm_rc dt_client_pending_decode(struct klm_slice record, struct dt_client_pendin
     memcpy(p.fingerprint, out->fingerprint, sizeof p.fingerprint);
     klm_cur_init(&cur, record);
     get_version(&cur);
-    dt_text_get(&cur, p.address, sizeof p.address);
-    dt_text_get(&cur, p.subject, sizeof p.subject);
-    dt_time_get(&cur, &p.first);
-    dt_time_get(&cur, &p.last);
+    klm_cur_text8(&cur, sizeof p.address, p.address);
+    klm_cur_text8(&cur, sizeof p.subject, p.subject);
+    klm_cur_i64(&cur, &p.first);
+    klm_cur_i64(&cur, &p.last);
     klm_cur_u32(&cur, &p.tries);
     klm_cur_lp16(&cur, DT_CLIENT_CERT_MAX, &p.cert);
     klm_cur_end(&cur);

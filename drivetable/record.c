@@ -41,50 +41,18 @@ static void get_version(struct klm_cur *cur)
     }
 }
 
-void dt_text_get(struct klm_cur *cur, char *out, size_t cap)
-{
-    struct klm_slice s;
-
-    klm_cur_lp8(cur, cap - 1, &s);
-    if (s.n && memchr(s.p, 0, s.n)) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-        return;
-    }
-    if (s.n) {
-        memcpy(out, s.p, s.n);
-    }
-    out[s.n] = '\0';
-}
-
-void dt_text_put(struct klm_buf *out, const char *s)
-{
-    klm_buf_lp8(out, klm_slice_str(s));
-}
-
-void dt_time_get(struct klm_cur *cur, klm_time *out)
-{
-    uint64_t t;
-
-    klm_cur_u64(cur, &t);
-    if (t > INT64_MAX) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-        return;
-    }
-    *out = (klm_time)t;
-}
-
 void dt_record_encode(const struct dt_drive *drive, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
     put_kind(out, drive->kind);
-    dt_text_put(out, drive->wwn);
-    dt_text_put(out, drive->alias1);
-    dt_text_put(out, drive->alias2);
-    dt_text_put(out, drive->symalias);
-    dt_text_put(out, drive->fingerprint);
+    klm_buf_lp8(out, klm_slice_str(drive->wwn));
+    klm_buf_lp8(out, klm_slice_str(drive->alias1));
+    klm_buf_lp8(out, klm_slice_str(drive->alias2));
+    klm_buf_lp8(out, klm_slice_str(drive->symalias));
+    klm_buf_lp8(out, klm_slice_str(drive->fingerprint));
     klm_buf_u64(out, (uint64_t)drive->first_contact);
     klm_buf_u64(out, (uint64_t)drive->last_contact);
-    dt_text_put(out, drive->last_volser);
+    klm_buf_lp8(out, klm_slice_str(drive->last_volser));
 }
 
 klm_rc dt_record_decode(struct klm_slice record, struct dt_drive *out)
@@ -95,14 +63,14 @@ klm_rc dt_record_decode(struct klm_slice record, struct dt_drive *out)
     klm_cur_init(&cur, record);
     get_version(&cur);
     get_kind(&cur, &d.kind);
-    dt_text_get(&cur, d.wwn, sizeof d.wwn);
-    dt_text_get(&cur, d.alias1, sizeof d.alias1);
-    dt_text_get(&cur, d.alias2, sizeof d.alias2);
-    dt_text_get(&cur, d.symalias, sizeof d.symalias);
-    dt_text_get(&cur, d.fingerprint, sizeof d.fingerprint);
-    dt_time_get(&cur, &d.first_contact);
-    dt_time_get(&cur, &d.last_contact);
-    dt_text_get(&cur, d.last_volser, sizeof d.last_volser);
+    klm_cur_text8(&cur, sizeof d.wwn, d.wwn);
+    klm_cur_text8(&cur, sizeof d.alias1, d.alias1);
+    klm_cur_text8(&cur, sizeof d.alias2, d.alias2);
+    klm_cur_text8(&cur, sizeof d.symalias, d.symalias);
+    klm_cur_text8(&cur, sizeof d.fingerprint, d.fingerprint);
+    klm_cur_i64(&cur, &d.first_contact);
+    klm_cur_i64(&cur, &d.last_contact);
+    klm_cur_text8(&cur, sizeof d.last_volser, d.last_volser);
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || dt_drive_check(&d) != KLM_OK) {
         return KLM_E_CORRUPT;
@@ -115,9 +83,9 @@ void dt_pending_encode(const struct dt_pending *pending, struct klm_buf *out)
 {
     klm_buf_u8(out, VERSION);
     put_kind(out, pending->kind);
-    dt_text_put(out, pending->wwn);
-    dt_text_put(out, pending->fingerprint);
-    dt_text_put(out, pending->address);
+    klm_buf_lp8(out, klm_slice_str(pending->wwn));
+    klm_buf_lp8(out, klm_slice_str(pending->fingerprint));
+    klm_buf_lp8(out, klm_slice_str(pending->address));
     klm_buf_u64(out, (uint64_t)pending->first_contact);
     klm_buf_u64(out, (uint64_t)pending->last_contact);
     klm_buf_u64(out, pending->contacts);
@@ -132,11 +100,11 @@ klm_rc dt_pending_decode(struct klm_slice record, struct dt_pending *out)
     klm_cur_init(&cur, record);
     get_version(&cur);
     get_kind(&cur, &p.kind);
-    dt_text_get(&cur, p.wwn, sizeof p.wwn);
-    dt_text_get(&cur, p.fingerprint, sizeof p.fingerprint);
-    dt_text_get(&cur, p.address, sizeof p.address);
-    dt_time_get(&cur, &p.first_contact);
-    dt_time_get(&cur, &p.last_contact);
+    klm_cur_text8(&cur, sizeof p.wwn, p.wwn);
+    klm_cur_text8(&cur, sizeof p.fingerprint, p.fingerprint);
+    klm_cur_text8(&cur, sizeof p.address, p.address);
+    klm_cur_i64(&cur, &p.first_contact);
+    klm_cur_i64(&cur, &p.last_contact);
     klm_cur_u64(&cur, &p.contacts);
     klm_cur_lp16(&cur, DT_CERT_MAX, &p.cert);
     klm_cur_end(&cur);

@@ -17,10 +17,4 @@ void dt_pending_encode(const struct dt_pending *pending, struct klm_buf *out);
 /* cert is borrowed from the record. KLM_E_CORRUPT. */
 klm_rc dt_pending_decode(struct klm_slice record, struct dt_pending *out) KLM_MUST_USE;
 
-/* Fields of records. A text of cap bytes with its NUL, s8 in the record; one that is too long or has a zero byte in it fails cur with KLM_E_INVALID. */
-void dt_text_get(struct klm_cur *cur, char *out, size_t cap);
-void dt_text_put(struct klm_buf *out, const char *s);
-/* Microseconds since 1970, 8 in the record; what is beyond a klm_time fails cur with KLM_E_INVALID. */
-void dt_time_get(struct klm_cur *cur, klm_time *out);
-
 #endif

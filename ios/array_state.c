@@ -1,9 +1,9 @@
 /* The state of an array as bytes and as a file (ARRAY.md, section 2). */
 #include "ios/array.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/secret.h"
+#include "ios/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define VERSION 1
-#define DIGEST 32
 #define SERIAL 12
 #define GROUP_MAX 6
 
@@ -106,13 +105,11 @@ static void put_recovery(struct klm_buf *out, const struct ios_array_recovery *r
 klm_rc ios_array_encode(const struct ios_array_state *state, struct klm_buf *out)
 {
     size_t start = out->n;
-    uint8_t digest[DIGEST];
 
     if (!is_state(state)) {
         return KLM_E_INVALID;
     }
-    klm_buf_put(out, magic, sizeof magic);
-    klm_buf_u16(out, VERSION);
+    ios_state_begin(out, magic, VERSION);
     klm_buf_u64(out, state->change);
     klm_buf_put(out, state->serial, SERIAL);
     klm_buf_lp8(out, klm_slice_str(state->group));
@@ -121,40 +118,7 @@ klm_rc ios_array_encode(const struct ios_array_state *state, struct klm_buf *out
         put_set(out, &state->set[i]);
     }
     put_recovery(out, &state->recovery);
-    KLM_TRY(klm_buf_rc(out));
-    KLM_TRY(klm_sha256(&KLM_SLICE(out->p + start, out->n - start), 1, digest));
-    klm_buf_put(out, digest, sizeof digest);
-    return klm_buf_rc(out);
-}
-
-/* A text with its length into an array of most + 1 bytes; no NUL in it. */
-static void get_text(struct klm_cur *cur, size_t most, char *out)
-{
-    struct klm_slice text = {0};
-
-    klm_cur_lp8(cur, most, &text);
-    if (klm_cur_rc(cur) != KLM_OK) {
-        return;
-    }
-    if (text.n > 0) {
-        memcpy(out, text.p, text.n);
-    }
-    out[text.n] = '\0';
-    if (strlen(out) != text.n) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-    }
-}
-
-static void get_time(struct klm_cur *cur, klm_time *out)
-{
-    uint64_t v = 0;
-
-    klm_cur_u64(cur, &v);
-    if (v > INT64_MAX) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-        return;
-    }
-    *out = (klm_time)v;
+    return ios_state_end(out, start);
 }
 
 static void get_eedk(struct klm_cur *cur, struct ios_array_set *set, size_t i)
@@ -162,7 +126,7 @@ static void get_eedk(struct klm_cur *cur, struct ios_array_set *set, size_t i)
     struct klm_slice eedk = {0};
 
     klm_cur_u8(cur, &set->labels[i].encoding);
-    get_text(cur, KX_LABEL_MAX, set->labels[i].label);
+    klm_cur_text8(cur, KX_LABEL_MAX + 1, set->labels[i].label);
     klm_cur_lp16(cur, KX_EEDK_MAX, &eedk);
     if (klm_cur_rc(cur) == KLM_OK && eedk.n > 0) {
         memcpy(set->eedk[i], eedk.p, eedk.n);
@@ -174,7 +138,7 @@ static void get_set(struct klm_cur *cur, struct ios_array_set *set)
 {
     uint8_t n = 0;
 
-    get_time(cur, &set->made);
+    klm_cur_i64(cur, &set->made);
     klm_cur_u8(cur, &n);
     if (n > KX_EEDKS) {
         klm_cur_fail(cur, KLM_E_LIMIT);
@@ -191,18 +155,18 @@ static void get_set(struct klm_cur *cur, struct ios_array_set *set)
 static void get_recovery(struct klm_cur *cur, struct ios_array_recovery *recovery)
 {
     klm_cur_u8(cur, &recovery->state);
-    get_time(cur, &recovery->changed);
+    klm_cur_i64(cur, &recovery->changed);
     klm_cur_copy(cur, recovery->salt, sizeof recovery->salt);
     klm_cur_copy(cur, recovery->wrapped, sizeof recovery->wrapped);
     klm_cur_u32(cur, &recovery->tries);
-    get_time(cur, &recovery->last_try);
+    klm_cur_i64(cur, &recovery->last_try);
 }
 
 static void get_state(struct klm_cur *cur, struct ios_array_state *state)
 {
     klm_cur_u64(cur, &state->change);
     klm_cur_copy(cur, state->serial, SERIAL);
-    get_text(cur, GROUP_MAX, state->group);
+    klm_cur_text8(cur, GROUP_MAX + 1, state->group);
     klm_cur_u8(cur, &state->sets_n);
     if (state->sets_n > IOS_ARRAY_SETS) {
         klm_cur_fail(cur, KLM_E_LIMIT);
@@ -215,30 +179,14 @@ static void get_state(struct klm_cur *cur, struct ios_array_state *state)
     klm_cur_end(cur);
 }
 
-/* Magic, version and digest: is it one of ours, and whole? */
-static klm_rc check_frame(struct klm_slice in)
-{
-    const size_t head = sizeof magic + 2;
-    uint8_t digest[DIGEST];
-
-    if (in.n < head + DIGEST || memcmp(in.p, magic, sizeof magic) != 0) {
-        return KLM_E_INVALID;
-    }
-    if (in.p[sizeof magic] != 0 || in.p[sizeof magic + 1] != VERSION) {
-        return KLM_E_UNSUPPORTED;
-    }
-    KLM_TRY(klm_sha256(&KLM_SLICE(in.p, in.n - DIGEST), 1, digest));
-    return memcmp(digest, in.p + in.n - DIGEST, DIGEST) == 0 ? KLM_OK : KLM_E_CORRUPT;
-}
-
 klm_rc ios_array_decode(struct klm_slice in, struct ios_array_state *out)
 {
-    const size_t head = sizeof magic + 2;
     struct ios_array_state state = {0};
+    struct klm_slice fields;
     struct klm_cur cur;
 
-    KLM_TRY(check_frame(in));
-    klm_cur_init(&cur, KLM_SLICE(in.p + head, in.n - head - DIGEST));
+    KLM_TRY(ios_state_open(in, magic, VERSION, &fields));
+    klm_cur_init(&cur, fields);
     get_state(&cur, &state);
     if (klm_cur_rc(&cur) != KLM_OK || !is_state(&state)) {
         return KLM_E_INVALID;
@@ -270,25 +218,6 @@ klm_rc ios_array_load(const char *dir, struct klm_diag *diag, struct ios_array_s
     return rc == KLM_OK ? rc : klm_fail(diag, rc, KLM_MSG_ARRAY_STATE, path, klm_rc_text(rc));
 }
 
-static klm_rc take_lock(const char *dir, struct klm_diag *diag, int *out)
-{
-    char path[IOS_DRIVE_PATH_MAX], why[128];
-    int fd;
-
-    KLM_TRY(ios_drive_path(dir, "array.lock", path, diag));
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, path,
-                        strerror_r(errno, why, sizeof why));
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return klm_fail(diag, KLM_E_BUSY, KLM_MSG_ARRAY_BUSY, dir);
-    }
-    *out = fd;
-    return KLM_OK;
-}
-
 static klm_rc read_for_edit(struct ios_array_edit *edit, bool fresh, struct klm_diag *diag)
 {
     char path[IOS_DRIVE_PATH_MAX];
@@ -308,7 +237,7 @@ klm_rc ios_array_edit_begin(const char *dir, bool fresh, struct klm_diag *diag,
     struct ios_array_edit edit = {.dir = dir, .lock = -1};
     klm_rc rc;
 
-    KLM_TRY(take_lock(dir, diag, &edit.lock));
+    KLM_TRY(ios_state_lock(dir, "array.lock", KLM_MSG_ARRAY_BUSY, diag, &edit.lock));
     rc = read_for_edit(&edit, fresh, diag);
     if (rc != KLM_OK) {
         ios_array_edit_end(&edit);

@@ -1,9 +1,9 @@
 /* The state of a storage system as bytes and as a file (SYSTEM.md, section 2). */
 #include "ios/system.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "ios/drive.h"
+#include "ios/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define VERSION 1
-#define DIGEST 32
 #define SERIAL 12
 #define SERIAL_SET "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define NAME_SET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -134,13 +133,11 @@ static void put_key(struct klm_buf *out, const struct ios_system_key *key)
 klm_rc ios_system_encode(const struct ios_system_state *state, struct klm_buf *out)
 {
     size_t start = out->n;
-    uint8_t digest[DIGEST];
 
     if (!is_state(state)) {
         return KLM_E_INVALID;
     }
-    klm_buf_put(out, magic, sizeof magic);
-    klm_buf_u16(out, VERSION);
+    ios_state_begin(out, magic, VERSION);
     klm_buf_u64(out, state->change);
     klm_buf_put(out, state->serial, SERIAL);
     klm_buf_lp8(out, klm_slice_str(state->name));
@@ -156,40 +153,7 @@ klm_rc ios_system_encode(const struct ios_system_state *state, struct klm_buf *o
     for (size_t i = 0; i < state->keys_n; i++) {
         put_key(out, &state->key[i]);
     }
-    KLM_TRY(klm_buf_rc(out));
-    KLM_TRY(klm_sha256(&KLM_SLICE(out->p + start, out->n - start), 1, digest));
-    klm_buf_put(out, digest, sizeof digest);
-    return klm_buf_rc(out);
-}
-
-/* A text with its length into an array of cap bytes; no NUL in it. */
-static void get_text(struct klm_cur *cur, size_t cap, char *out)
-{
-    struct klm_slice text = {0};
-
-    klm_cur_lp8(cur, cap - 1, &text);
-    if (klm_cur_rc(cur) != KLM_OK) {
-        return;
-    }
-    if (text.n > 0) {
-        memcpy(out, text.p, text.n);
-    }
-    out[text.n] = '\0';
-    if (strlen(out) != text.n) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-    }
-}
-
-static void get_time(struct klm_cur *cur, klm_time *out)
-{
-    uint64_t v = 0;
-
-    klm_cur_u64(cur, &v);
-    if (v > INT64_MAX) {
-        klm_cur_fail(cur, KLM_E_INVALID);
-        return;
-    }
-    *out = (klm_time)v;
+    return ios_state_end(out, start);
 }
 
 static void get_servers(struct klm_cur *cur, struct ios_system_state *state)
@@ -203,8 +167,8 @@ static void get_servers(struct klm_cur *cur, struct ios_system_state *state)
         struct ios_keyserver *server = &state->server[i];
 
         klm_cur_u8(cur, &server->id);
-        get_text(cur, sizeof server->name, server->name);
-        get_text(cur, sizeof server->host, server->host);
+        klm_cur_text8(cur, sizeof server->name, server->name);
+        klm_cur_text8(cur, sizeof server->host, server->host);
         klm_cur_u16(cur, &server->port);
     }
     klm_cur_u8(cur, &state->primary);
@@ -222,9 +186,9 @@ static void get_keys(struct klm_cur *cur, struct ios_system_state *state)
 
         klm_cur_u32(cur, &key->number);
         klm_cur_u8(cur, &key->place);
-        get_text(cur, sizeof key->uid, key->uid);
-        get_time(cur, &key->made);
-        get_time(cur, &key->changed);
+        klm_cur_text8(cur, sizeof key->uid, key->uid);
+        klm_cur_i64(cur, &key->made);
+        klm_cur_i64(cur, &key->changed);
         klm_cur_copy(cur, key->check, sizeof key->check);
     }
 }
@@ -235,11 +199,11 @@ static void get_state(struct klm_cur *cur, struct ios_system_state *state)
 
     klm_cur_u64(cur, &state->change);
     klm_cur_copy(cur, state->serial, SERIAL);
-    get_text(cur, sizeof state->name, state->name);
+    klm_cur_text8(cur, sizeof state->name, state->name);
     get_servers(cur, state);
     klm_cur_u8(cur, &enabled);
     klm_cur_u8(cur, &state->rekey);
-    get_text(cur, sizeof state->request, state->request);
+    klm_cur_text8(cur, sizeof state->request, state->request);
     get_keys(cur, state);
     klm_cur_end(cur);
     state->enabled = enabled == 1;
@@ -248,30 +212,14 @@ static void get_state(struct klm_cur *cur, struct ios_system_state *state)
     }
 }
 
-/* Magic, version and digest: is it one of ours, and whole? */
-static klm_rc check_frame(struct klm_slice in)
-{
-    const size_t head = sizeof magic + 2;
-    uint8_t digest[DIGEST];
-
-    if (in.n < head + DIGEST || memcmp(in.p, magic, sizeof magic) != 0) {
-        return KLM_E_INVALID;
-    }
-    if (in.p[sizeof magic] != 0 || in.p[sizeof magic + 1] != VERSION) {
-        return KLM_E_UNSUPPORTED;
-    }
-    KLM_TRY(klm_sha256(&KLM_SLICE(in.p, in.n - DIGEST), 1, digest));
-    return memcmp(digest, in.p + in.n - DIGEST, DIGEST) == 0 ? KLM_OK : KLM_E_CORRUPT;
-}
-
 klm_rc ios_system_decode(struct klm_slice in, struct ios_system_state *out)
 {
-    const size_t head = sizeof magic + 2;
     struct ios_system_state state = {0};
+    struct klm_slice fields;
     struct klm_cur cur;
 
-    KLM_TRY(check_frame(in));
-    klm_cur_init(&cur, KLM_SLICE(in.p + head, in.n - head - DIGEST));
+    KLM_TRY(ios_state_open(in, magic, VERSION, &fields));
+    klm_cur_init(&cur, fields);
     get_state(&cur, &state);
     if (klm_cur_rc(&cur) != KLM_OK || !is_state(&state)) {
         return KLM_E_INVALID;
@@ -364,22 +312,9 @@ klm_rc ios_system_load(const char *dir, struct klm_diag *diag, struct ios_system
 
 static klm_rc take_lock(const char *dir, struct klm_diag *diag, int *out)
 {
-    char path[IOS_DRIVE_PATH_MAX], why[128];
-    int fd;
+    klm_rc rc = ios_state_lock(dir, "system.lock", KLM_MSG_SYSTEM_BUSY, diag, out);
 
-    KLM_TRY(ios_drive_path(dir, "system.lock", path, diag));
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return errno == ENOENT ? klm_fail(diag, KLM_E_NOTFOUND, KLM_MSG_SYSTEM_NONE, dir)
-                               : klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, path,
-                                          strerror_r(errno, why, sizeof why));
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return klm_fail(diag, KLM_E_BUSY, KLM_MSG_SYSTEM_BUSY, dir);
-    }
-    *out = fd;
-    return KLM_OK;
+    return rc == KLM_E_NOTFOUND ? klm_fail(diag, rc, KLM_MSG_SYSTEM_NONE, dir) : rc;
 }
 
 static klm_rc read_for_edit(struct ios_system_edit *edit, struct klm_diag *diag)

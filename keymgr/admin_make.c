@@ -108,8 +108,7 @@ static klm_rc find_prefix(struct km_call *call, struct making *making)
         }
     }
     if (!prefix || !*prefix || dt_prefix_check(prefix) != KLM_OK) {
-        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_ADMIN_PREFIX,
-                         km_group_shown(req->group_now));
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_ADMIN_PREFIX);
     }
     memcpy(making->prefix, prefix, sizeof making->prefix);
     return KLM_OK;

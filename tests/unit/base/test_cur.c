@@ -208,6 +208,46 @@ TEST(strings_with_nul_too_long_or_without_memory_are_refused)
     CHECK_RC(klm_cur_rc(&cur), KLM_E_NOMEM);
 }
 
+TEST(texts_go_into_arrays_up_to_their_last_byte_and_have_no_zero_in_them)
+{
+    static const uint8_t in[] = {2, 'a', 'b', 3, 'a', 'b', 'c', 2, 'a', 0};
+    struct klm_cur cur;
+    char out[3] = "xy";
+
+    klm_cur_init(&cur, KLM_SLICE(in, 3));
+    klm_cur_text8(&cur, sizeof out, out);
+    CHECK_RC(klm_cur_rc(&cur), KLM_OK);
+    CHECK_STR(out, "ab");
+    klm_cur_init(&cur, KLM_SLICE(in + 3, 4)); /* one more than there is room for */
+    klm_cur_text8(&cur, sizeof out, out);
+    CHECK_RC(klm_cur_rc(&cur), KLM_E_LIMIT);
+    CHECK_STR(out, "");
+    klm_cur_init(&cur, KLM_SLICE(in + 7, 3));
+    klm_cur_text8(&cur, sizeof out, out);
+    CHECK_RC(klm_cur_rc(&cur), KLM_E_INVALID);
+    CHECK_STR(out, "");
+    klm_cur_init(&cur, KLM_SLICE(in, 2)); /* cut short */
+    klm_cur_text8(&cur, sizeof out, out);
+    CHECK_RC(klm_cur_rc(&cur), KLM_E_SHORT);
+    CHECK_STR(out, "");
+}
+
+TEST(numbers_of_eight_bytes_beyond_those_with_a_sign_are_refused)
+{
+    static const uint8_t in[] = {0x7f, 255, 255, 255, 255, 255, 255, 255,
+                                 0x80, 0,   0,   0,   0,   0,   0,   0};
+    struct klm_cur cur;
+    int64_t out = 5;
+
+    klm_cur_init(&cur, KLM_SLICE(in, sizeof in));
+    klm_cur_i64(&cur, &out);
+    CHECK_RC(klm_cur_rc(&cur), KLM_OK);
+    CHECK(out == INT64_MAX);
+    klm_cur_i64(&cur, &out);
+    CHECK_RC(klm_cur_rc(&cur), KLM_E_INVALID);
+    CHECK(out == INT64_MAX);
+}
+
 TEST(one_byte_too_many_is_invalid)
 {
     static const uint8_t in[] = {1, 2};

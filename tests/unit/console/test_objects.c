@@ -234,4 +234,5 @@ TEST(only_what_is_not_in_use_is_destroyed_and_the_type_is_looked_at)
     say_of("F ISKLM,APPL='delsecret -uuid %s'", secret, 0, "delsecret processed");
     CHECK(!has_material(&house, secret));
     CHECK_INT(events(&house, "object-remove", SMF_SUCCESS, NULL, NULL), 2);
+    close_house(&house); /* this is the last test */
 }

@@ -169,6 +169,20 @@ TEST(the_record_has_the_bytes_that_its_description_says)
     klm_buf_done(&buf);
 }
 
+TEST(a_certificate_may_be_valid_since_before_1970)
+{
+    struct dt_client c = sample("A", FP1), out = {0};
+    struct klm_buf buf;
+
+    c.from = -631152000000000; /* 1950 */
+    SET(out.name, "A");
+    klm_buf_init(&buf, 4096);
+    dt_client_encode(&c, &buf);
+    REQUIRE_OK(dt_client_decode(klm_buf_as_slice(&buf), &out));
+    CHECK(out.from == c.from && out.until == c.until);
+    klm_buf_done(&buf);
+}
+
 TEST(a_record_that_is_cut_short_or_too_long_is_damage)
 {
     struct dt_client c = sample("A", FP1), out = {0};
