@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -450,6 +451,46 @@ TEST(checkpoints_come_by_count_by_time_and_at_once)
     }
     CHECK_RC(st_checkpoint(store, 0, 0), KLM_OK);
     CHECK_STR(help_get(store, ST_DRIVE, "a"), "1");
+    st_close(&store);
+}
+
+static size_t freezer_files(const char *home)
+{
+    DIR *dir = opendir(home);
+    size_t n = 0;
+
+    REQUIRE(dir != NULL);
+    for (const struct dirent *e; (e = readdir(dir));) {
+        n += strncmp(e->d_name, "__db.freezer", 12) == 0;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* Views are short: pages that only a view of before needed are given up, not kept in files, however much larger than its cache the store is. */
+TEST(a_store_larger_than_its_cache_keeps_no_versions_that_nobody_reads)
+{
+    static char record[900], home[400];
+    struct st_options o = help_options(NULL);
+    struct st_store *store = NULL;
+
+    snprintf(home, sizeof home, "%s", test_path("larger"));
+    o.home = home;
+    o.cache_bytes = 4u << 20;
+    memset(record, 'r', sizeof record - 1);
+    REQUIRE_OK(st_open_bdb(&o, NULL, &store));
+    for (unsigned batch = 0; batch < 600; batch++) {
+        struct st_change *c = NULL;
+        REQUIRE_OK(st_change_open(store, &c));
+        for (unsigned i = 0; i < 32; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "%08x", (batch * 32 + i) * 2654435761u);
+            REQUIRE_OK(st_put(c, ST_TOKEN, S(key), S(record)));
+        }
+        REQUIRE_OK(st_change_commit_lazy(&c, NULL));
+        CHECK_INT(freezer_files(home), 0);
+    }
+    CHECK(!st_failed(store));
     st_close(&store);
 }
 
