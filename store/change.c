@@ -292,7 +292,7 @@ klm_rc st_change_commit_lazy(struct st_change **change, struct klm_diag *diag)
     return end(change, false, diag);
 }
 
-klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
+static klm_rc checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
 {
     unsigned made = atomic_load(&store->commits);
     uint64_t now = klm_clock_mono_ms();
@@ -310,4 +310,12 @@ klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
     atomic_fetch_sub(&store->commits, made);
     atomic_store(&store->checkpoint_ms, now);
     return KLM_OK;
+}
+
+klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
+{
+    pthread_mutex_lock(&store->checkpoint);
+    klm_rc rc = checkpoint(store, commits, seconds);
+    pthread_mutex_unlock(&store->checkpoint);
+    return rc;
 }

@@ -454,6 +454,28 @@ TEST(checkpoints_come_by_count_by_time_and_at_once)
     st_close(&store);
 }
 
+/* What a checkpoint has brought out is in the table's file, not in the log alone. */
+TEST(a_store_that_is_kept_checkpoints_while_commits_go_on)
+{
+    static uint8_t page[1 << 20];
+    const char *home = test_path("kept");
+    struct st_store *store = help_open(home);
+    bool there = false;
+
+    REQUIRE_OK(st_keep(store, 3, 1000));
+    CHECK_RC(st_keep(store, 3, 1000), KLM_E_STATE);
+    for (int i = 0; i < 1500 && !there; i++) {
+        REQUIRE_OK(help_put(store, ST_DRIVE, "needle", "in the haystack"));
+        int fd = open(in(home, "drive.db"), O_RDONLY | O_CLOEXEC);
+        ssize_t n = read(fd, page, sizeof page);
+        there = n > 0 && memmem(page, (size_t)n, "needle", 6);
+        close(fd);
+        usleep(10000);
+    }
+    CHECK(there);
+    st_close(&store);
+}
+
 static size_t freezer_files(const char *home)
 {
     DIR *dir = opendir(home);
