@@ -30,12 +30,13 @@ struct klm_stream {
     bool freed;    /* the owner let go */
     bool busy;     /* a worker has the SSL object */
     bool corked;   /* within a callback: what is sent goes out after it, in one write */
+    bool gathered; /* what is to be sent waits for the end of the loop's turn */
     bool paused, closing, told;
     bool blocked; /* input came while none was wanted: only then is the interest in it withdrawn */
     bool read_wants_write, write_wants_read; /* TLS may need the other direction */
     bool again;                              /* the task is to look at input again */
     bool posted;
-    struct klm_task task;
+    struct klm_task task, send;
     struct klm_job job;
     bool handed;          /* the handshake needs a private key: workers do what is left of it */
     int handshake;        /* what SSL_get_error said after the last step */
