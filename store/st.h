@@ -98,6 +98,10 @@ struct st_view *st_change_view(struct st_change *change);
  * store's own ("change.number", "table.*"). */
 klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice key,
               struct klm_slice record) KLM_MUST_USE;
+/* The same for a key of which the caller knows that it is not in the store: with st_get of this change, or because an identifier that was just drawn at random is part of it. Spares the
+ * look at what was there. */
+klm_rc st_put_new(struct st_change *change, enum st_table table, struct klm_slice key,
+                  struct klm_slice record) KLM_MUST_USE;
 /* Deleting what is not there is KLM_OK. */
 klm_rc st_delete(struct st_change *change, enum st_table table, struct klm_slice key) KLM_MUST_USE;
 /* Steps: what was written since the mark can be undone alone. */
