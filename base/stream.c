@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define STEP_FIRST 4096
+#define REST_MS 1000
 
 static void peer_name(int fd, char *out, size_t cap)
 {
@@ -105,12 +106,33 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a == 0 || (b && b < a) ? b : a;
 }
 
+static uint64_t rest_ms(const struct klm_stream *s)
+{
+    return s->cfg.rest_ms ? s->cfg.rest_ms : REST_MS;
+}
+
+void klm_stream_active_(struct klm_stream *s)
+{
+    s->activity = klm_clock_mono_ms();
+    s->rest_at = s->phase == KLM_PHASE_TLS ? s->activity + rest_ms(s) : 0;
+}
+
+void klm_stream_rest(struct klm_stream *s)
+{
+    if (s->phase != KLM_PHASE_TLS || s->busy) {
+        return;
+    }
+    /* Bytes that are read and not asked for, or that the socket did not take, keep them: then it is tried again. */
+    s->rest_at = SSL_free_buffers(s->ssl) == 1 ? 0 : klm_clock_mono_ms() + rest_ms(s);
+}
+
 static uint64_t next_deadline(const struct klm_stream *s)
 {
     uint64_t at = sooner(idle_at(s), s->message_at);
 
     at = sooner(at, s->handshake_at);
     at = sooner(at, s->write_at);
+    at = sooner(at, s->rest_at);
     return sooner(at, s->linger_at);
 }
 
@@ -149,9 +171,13 @@ static void expire(struct klm_stream *s, uint64_t at)
 static void on_timer(void *arg)
 {
     struct klm_stream *s = arg;
-    uint64_t at = next_deadline(s);
+    uint64_t at;
 
     s->armed_at = 0;
+    if (s->rest_at && s->rest_at <= klm_clock_mono_ms()) {
+        klm_stream_rest(s);
+    }
+    at = next_deadline(s);
     if (s->phase == KLM_PHASE_ENDED || at == 0) {
         return;
     }

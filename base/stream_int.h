@@ -48,6 +48,7 @@ struct klm_stream {
     uint64_t handshake_at;
     uint64_t write_at;
     uint64_t linger_at;
+    uint64_t rest_at;  /* when TLS gives back its buffers */
     uint64_t armed_at; /* when the timer fires, 0: not set */
 
     klm_rc why;
@@ -63,6 +64,8 @@ void klm_stream_end_(struct klm_stream *stream, klm_rc why);
 void klm_stream_update_(struct klm_stream *stream);
 /* Call a callback of the owner (data or secured), then send what it left. */
 void klm_stream_call_(struct klm_stream *stream, void (*fn)(void *, struct klm_stream *));
+/* Something was read or sent, or TLS begins. */
+void klm_stream_active_(struct klm_stream *stream);
 /* Have the task look at the input, on the loop. */
 void klm_stream_look_(struct klm_stream *stream);
 /* Room for unread bytes, and reading is allowed. */

@@ -146,6 +146,11 @@ static klm_rc cert_of(void *arg, struct klm_pool *pool, struct klm_slice *der)
                                    : KLM_E_NOTFOUND;
 }
 
+static void secret_came(void *arg)
+{
+    klm_stream_rest(((const struct request *)arg)->session->stream);
+}
+
 static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct request *request)
 {
     KLM_TRY(take_bytes(session, at + n, request));
@@ -158,6 +163,7 @@ static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct
                                          .session = session->number,
                                          .cert = cert_of,
                                          .done = answered,
+                                         .secret = secret_came,
                                          .arg = request};
     return KLM_OK;
 }

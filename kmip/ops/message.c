@@ -1,4 +1,5 @@
 /* A message from its bytes to those of its answer (KMIP 1.4, 6 and 7; 2.1, 8 and 9): header, items, batch options. */
+#include "kmip/codec/dump.h"
 #include "kmip/codec/json.h"
 #include "kmip/codec/ttlv.h"
 #include "kmip/codec/xml.h"
@@ -521,11 +522,34 @@ static klm_rc read_version(struct kmop_message *msg, struct klm_diag *diag)
     return KLM_OK;
 }
 
+static bool holds_secrets(const struct kmip_node *node)
+{
+    if (kmip_secret(node->tag)) {
+        return true;
+    }
+    for (const struct kmip_node *child = node->type == KMIP_STRUCTURE ? node->first : NULL; child;
+         child = child->next) {
+        if (holds_secrets(child)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_secret(const struct kmop_message *msg, const struct kmip_node *root)
+{
+    if (msg->req.secret && (!root || holds_secrets(root))) {
+        msg->req.secret(msg->req.arg);
+    }
+}
+
 static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool *readable)
 {
     struct kmip_node *root = NULL;
     const struct kmip_node *header;
     klm_rc rc = decode(msg, &root);
+
+    tell_secret(msg, rc == KLM_OK ? root : NULL);
 
     if (rc != KLM_OK) {
         return klm_fail(diag, rc, KLM_MSG_KMIP_UNREADABLE, klm_rc_text(rc));
