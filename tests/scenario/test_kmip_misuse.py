@@ -405,6 +405,46 @@ def attribute_of(name, value):
     return item("Attribute", [item("AttributeName", name), Item("AttributeValue", STRUCTURE, value)])
 
 
+@test
+def no_message_costs_much_more_than_its_length():
+    """What is compared with all of its kind: a megabyte of it may hold up nobody."""
+    names = [Item("AttributeName", TEXT, f"x-{n:x}") for n in range(60_000)]
+    references = [item("AttributeReference", items(VendorIdentification="x", AttributeName=f"{n:x}")) for n in range(20_000)]
+    attribute = [item("Attribute", [Item("AttributeName", TEXT, f"x-{n:x}"), Item("AttributeValue", TEXT, "v")]) for n in range(15_000)]
+    with SITE.started() as server, server.client("alice") as client, server.client("bob") as other:
+        uid = client.register_key(bytes(16))
+        slow = [(version, operation, payload) for version, payload in (((1, 4), names), ((2, 1), references), ((1, 4), attribute), ((1, 4), [item("TemplateAttribute", attribute)]))
+                for operation in ("GetAttributes", "Locate", "Query", "Create", "Register", "AddAttribute", "DeleteAttribute", "Check", "ReKey", "Get")]
+        texts = [f"<RequestMessage {' '.join(form.format(n) for n in range(80_000))}"[:MOST - 10] + "/>" for form in ("a{:x}=''", "xmlns:a{:x}='u'", "p{:x}:a='u'", "a{:x}")]
+        texts += ["<RequestMessage>" + "".join(f"<a{n:x}/>" for n in range(90_000)), "<!--" * 200_000, "<?a " * 200_000, "<RequestMessage a='" + "&amp;" * 200_000 + "'/>"]
+        stop, worst = threading.Event(), [0.0]
+
+        def others_ask():
+            while not stop.is_set():
+                began = time.monotonic()
+                other.ok("Query", QueryFunction="QueryOperations")
+                worst[0] = max(worst[0], time.monotonic() - began)
+
+        other.ok("Query", QueryFunction="QueryOperations")
+        asking = threading.Thread(target=others_ask)
+        asking.start()
+        try:
+            for version, operation, payload in slow:
+                began = time.monotonic()
+                with server.client("alice", version=version) as own:
+                    own.send(encode(message(version, [item("BatchItem", [item("Operation", operation), Item("RequestPayload", STRUCTURE, [Item("UniqueIdentifier", TEXT, uid), *payload])])])))
+                expect(time.monotonic() - began < 2 * SLOW, f"{operation} in {version}: {time.monotonic() - began:.1f} s for {len(payload)} of {payload[0].name}")
+            for text in texts:
+                began = time.monotonic()
+                with web(server) as own:
+                    text_refused(server, own, text.encode()[:MOST], "text/xml")
+                expect(time.monotonic() - began < 2 * SLOW, f"{time.monotonic() - began:.1f} s for {text[:60]}")
+        finally:
+            stop.set()
+            asking.join()
+        expect(worst[0] < 1 * SLOW, f"others had to wait {worst[0]:.1f} s")
+
+
 # ---- F13: nesting
 
 @test
