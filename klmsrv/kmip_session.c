@@ -251,7 +251,8 @@ static bool take_http(struct srv_kmip_session *session)
         wait_for_more(session);
         return false;
     }
-    if (http.status) { /* the client is told; load balancers ask for what is not here all day */
+    if (http.status) { /* the client is told, an operator is not */
+        srv_kmip_tell_http(session, http.status);
         klm_trace("transport", "HTTP request of KMIP session %s at %s refused: %u", session->number,
                   session->address, http.status);
         refuse_http(session, http.status);
