@@ -166,22 +166,31 @@ static klm_rc record_mac(struct st_mac *mac, enum st_table table, struct klm_sli
     return compute(mac, KLM_SLICE(head, make_head(table, key, version, head)), record, out);
 }
 
+klm_rc st_seal_around(struct st_mac *mac, enum st_table table, struct klm_slice key,
+                      uint8_t *envelope, size_t n)
+{
+    const struct klm_slice record = {envelope + ST_ENVELOPE, n - ST_ENVELOPE};
+    uint8_t tag[32];
+
+    KLM_TRY(record_mac(mac, table, key, ST_SCHEMA, record, tag));
+    envelope[0] = ST_SCHEMA >> 8;
+    envelope[1] = ST_SCHEMA & 0xff;
+    memcpy(envelope + 2, tag, 16);
+    return KLM_OK;
+}
+
 klm_rc st_seal(struct st_mac *mac, enum st_table table, struct klm_slice key,
                struct klm_slice record, struct klm_pool *pool, struct klm_slice *sealed)
 {
-    uint8_t tag[32];
     uint8_t *p = klm_pool_alloc(pool, ST_ENVELOPE + record.n);
 
     if (!p) {
         return KLM_E_NOMEM;
     }
-    KLM_TRY(record_mac(mac, table, key, ST_SCHEMA, record, tag));
-    p[0] = ST_SCHEMA >> 8;
-    p[1] = ST_SCHEMA & 0xff;
-    memcpy(p + 2, tag, 16);
     if (record.n) {
         memcpy(p + ST_ENVELOPE, record.p, record.n);
     }
+    KLM_TRY(st_seal_around(mac, table, key, p, ST_ENVELOPE + record.n));
     *sealed = KLM_SLICE(p, ST_ENVELOPE + record.n);
     return KLM_OK;
 }

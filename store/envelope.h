@@ -27,6 +27,9 @@ klm_rc st_sum(struct klm_slice in, uint8_t out[ST_SUM]) KLM_MUST_USE;
 klm_rc st_seal(struct st_mac *mac, enum st_table table, struct klm_slice key,
                struct klm_slice record, struct klm_pool *pool, struct klm_slice *sealed)
     KLM_MUST_USE;
+/* Close an envelope around the record that stands behind its first ST_ENVELOPE bytes, n bytes with them. Any thread. */
+klm_rc st_seal_around(struct st_mac *mac, enum st_table table, struct klm_slice key,
+                      uint8_t *envelope, size_t n) KLM_MUST_USE;
 /* The record in an envelope, borrowed from sealed. KLM_E_CORRUPT: the MAC is wrong.
  * KLM_E_UNSUPPORTED: the MAC is right and the schema newer than this build. Any thread. */
 klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
