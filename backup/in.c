@@ -25,7 +25,7 @@ struct bk_in {
     int fd;
     const char *file;
     struct bk_pulse pulse;
-    uint64_t bytes; /* of items, for the pulse */
+    _Atomic uint64_t bytes; /* of chunks, for the pulse */
     struct klm_lane *lane;
     pthread_t thread;
     bool running;
@@ -161,6 +161,7 @@ static klm_rc next_chunk(struct bk_in *in, struct klm_diag *diag)
     }
     in->from = (ZSTD_inBuffer){in->plain, size, 0};
     in->seen++;
+    in->bytes += KR_CHUNK_HEAD + got;
     return in->last ? check_end(in, diag) : KLM_OK;
 }
 
@@ -235,6 +236,15 @@ static klm_rc next_item(struct bk_in *in, struct item *item, struct klm_diag *di
     return KLM_OK;
 }
 
+klm_rc bk_in_prove(struct bk_in *in, struct klm_diag *diag)
+{
+    while (!in->last) {
+        KLM_TRY(in->pulse.go_on(in->pulse.arg, in->bytes));
+        KLM_TRY(next_chunk(in, diag));
+    }
+    return KLM_OK;
+}
+
 static void *read_ahead(void *arg)
 {
     struct bk_in *in = arg;
@@ -269,7 +279,6 @@ klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payloa
         }
         return rc;
     }
-    in->bytes += BK_ITEM_HEAD + item->n;
     *kind = item->kind;
     *payload = KLM_SLICE(item->bytes, item->n);
     return KLM_OK;

@@ -17,7 +17,6 @@ struct walk {
     struct klm_hash *hash;
     struct bk_section seen[BK_SECTIONS_MOST];
     size_t n;
-    uint64_t bytes;
 };
 
 static klm_rc damaged(const struct walk *walk, const char *why)
@@ -75,7 +74,6 @@ static klm_rc data(struct walk *walk, struct bk_section *section, struct klm_sli
 
     klm_hash_update(walk->hash, payload);
     section->bytes += payload.n;
-    walk->bytes += payload.n;
     if (section->type == BK_TABLE) {
         return records(walk, section, payload);
     }
@@ -257,7 +255,6 @@ klm_rc bk_walk(struct bk_in *in, const struct bk_header *header, const char *fil
     if (rc == KLM_OK) {
         rc = walk_all(walk, out);
     }
-    out->bytes = walk->bytes;
     klm_hash_free(&walk->hash);
     free(walk);
     return rc;

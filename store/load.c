@@ -216,6 +216,13 @@ klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice k
     return KLM_OK;
 }
 
+void st_load_number(struct st_load *load, uint64_t number)
+{
+    if (atomic_load(&load->store->number) < number) {
+        atomic_store(&load->store->number, number);
+    }
+}
+
 /* The change number goes last: until it stands there the store counts as one that has no change. */
 static klm_rc put_number(struct st_load *load, struct klm_diag *diag)
 {

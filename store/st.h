@@ -40,7 +40,7 @@ struct st_options {
     bool read_only;
     bool
         filling; /* made now, filled by st_load and thrown away after a crash: nothing is logged, so that nothing of it is sure to be on
-                   * disk before a good st_checkpoint. Then it is to be closed, and opened without this */
+                   * disk before a good st_load_end. Then it is to be closed, and opened without this */
     const uint8_t *id; /* 16 bytes: the id of a store that is made now; NULL: a random one */
     uint64_t
         number; /* changes are numbered from here on, if the store is not there yet; 0 usually. The next change makes that durable */
@@ -133,7 +133,10 @@ struct st_load;
 klm_rc st_load_open(struct st_store *store, struct st_load **out) KLM_MUST_USE;
 klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice key,
                    struct klm_slice record) KLM_MUST_USE;
-/* All of it on disk, as the store's first change. Frees the load, also on failure. */
+/* Changes are numbered above this number, if the store's own is not higher; before st_load_end. */
+void st_load_number(struct st_load *load, uint64_t number);
+/* All of it on disk, as the store's first change. Frees the load, also on failure. Of a store that was opened for filling the tables cannot be read before it is opened
+ * again without that. */
 klm_rc st_load_end(struct st_load **load, struct klm_diag *diag) KLM_MUST_USE;
 void st_load_drop(struct st_load **load);
 
