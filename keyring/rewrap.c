@@ -49,6 +49,9 @@ void kr_rewrap_free(struct kr_rewrap **rewrap)
 
 static klm_rc set_up(struct kr_rewrap *r)
 {
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
     r->hmac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
@@ -56,7 +59,8 @@ static klm_rc set_up(struct kr_rewrap *r)
     r->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     r->open.ctx = EVP_CIPHER_CTX_new();
     r->seal.ctx = EVP_CIPHER_CTX_new();
-    if (!r->hmac || !r->gcm || !r->open.ctx || !r->seal.ctx) {
+    if (!r->hmac || EVP_MAC_CTX_set_params(r->hmac, params) != 1 || !r->gcm || !r->open.ctx ||
+        !r->seal.ctx) {
         return kr_quiet(KLM_E_CRYPTO);
     }
     KLM_TRY(kr_secret_new(64, &r->keys));
@@ -83,14 +87,10 @@ klm_rc kr_rewrap_new(const struct kr_master *from, const struct kr_master *to,
 
 static bool hmac(EVP_MAC_CTX *ctx, struct klm_slice key, struct klm_slice text, uint8_t out[32])
 {
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
     size_t n = 0;
 
-    return EVP_MAC_init(ctx, key.p, key.n, params) == 1 &&
-           EVP_MAC_update(ctx, text.p, text.n) == 1 && EVP_MAC_final(ctx, out, &n, 32) == 1 &&
-           n == 32;
+    return EVP_MAC_init(ctx, key.p, key.n, NULL) == 1 && EVP_MAC_update(ctx, text.p, text.n) == 1 &&
+           EVP_MAC_final(ctx, out, &n, 32) == 1 && n == 32;
 }
 
 /* RFC 5869: one block is all of the key. */

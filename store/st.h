@@ -81,7 +81,7 @@ struct st_range {
     bool reverse;            /* from the highest key down */
     size_t limit;            /* most records visited; 0: no limit */
     bool
-        ahead; /* all of a long scan: another thread reads ahead, while this one checks MACs and visits. The visitor leaves the view alone */
+        ahead; /* all of a long scan: another thread reads ahead, and checks MACs when this one is behind with visiting. The visitor leaves the view alone */
 };
 /* Called for each record in key order; damaged is true when its MAC is wrong (record is then
  * empty). Any outcome but KLM_OK ends the scan and is returned. */
