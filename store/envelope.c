@@ -13,11 +13,16 @@
 
 #define CONTEXTS_MAX 16
 
+/* Keyed; it can be started over without the key. */
+struct st_mac_ctx {
+    EVP_MAC_CTX *evp;
+};
+
 struct st_mac {
     uint8_t *key;         /* 32 secret bytes */
     EVP_MAC_CTX *first;   /* keyed; only ever copied */
     pthread_mutex_t lock; /* guards idle and idle_n */
-    EVP_MAC_CTX *idle[CONTEXTS_MAX];
+    struct st_mac_ctx *idle[CONTEXTS_MAX];
     size_t idle_n;
 };
 
@@ -57,6 +62,14 @@ klm_rc st_mac_new(const uint8_t key[32], struct st_mac **out)
     return KLM_OK;
 }
 
+static void ctx_free(struct st_mac_ctx *ctx)
+{
+    if (ctx) {
+        EVP_MAC_CTX_free(ctx->evp);
+        free(ctx);
+    }
+}
+
 void st_mac_free(struct st_mac **mac)
 {
     struct st_mac *m = *mac;
@@ -65,7 +78,7 @@ void st_mac_free(struct st_mac **mac)
         return;
     }
     for (size_t i = 0; i < m->idle_n; i++) {
-        EVP_MAC_CTX_free(m->idle[i]);
+        ctx_free(m->idle[i]);
     }
     EVP_MAC_CTX_free(m->first);
     if (m->key) {
@@ -76,52 +89,64 @@ void st_mac_free(struct st_mac **mac)
     *mac = NULL;
 }
 
-static EVP_MAC_CTX *take(struct st_mac *mac)
+static struct st_mac_ctx *ctx_new(struct st_mac *mac)
 {
-    EVP_MAC_CTX *ctx = NULL;
+    struct st_mac_ctx *ctx = malloc(sizeof *ctx);
+
+    if (ctx && !(ctx->evp = EVP_MAC_CTX_dup(mac->first))) {
+        free(ctx);
+        ctx = NULL;
+    }
+    return ctx;
+}
+
+struct st_mac_ctx *st_mac_hold(struct st_mac *mac)
+{
+    struct st_mac_ctx *ctx = NULL;
 
     pthread_mutex_lock(&mac->lock);
     if (mac->idle_n) {
         ctx = mac->idle[--mac->idle_n];
     }
     pthread_mutex_unlock(&mac->lock);
-    return ctx ? ctx : EVP_MAC_CTX_dup(mac->first);
+    return ctx ? ctx : ctx_new(mac);
 }
 
-static void give_back(struct st_mac *mac, EVP_MAC_CTX *ctx)
+void st_mac_let_go(struct st_mac *mac, struct st_mac_ctx **held)
 {
+    struct st_mac_ctx *ctx = *held;
+
+    *held = NULL;
     pthread_mutex_lock(&mac->lock);
-    if (mac->idle_n < CONTEXTS_MAX) {
+    if (ctx && mac->idle_n < CONTEXTS_MAX) {
         mac->idle[mac->idle_n++] = ctx;
         ctx = NULL;
     }
     pthread_mutex_unlock(&mac->lock);
-    EVP_MAC_CTX_free(ctx);
+    ctx_free(ctx);
 }
 
 /* HMAC of head and tail one after the other. */
-static klm_rc compute(struct st_mac *mac, struct klm_slice head, struct klm_slice tail,
+static klm_rc compute(struct st_mac_ctx *ctx, struct klm_slice head, struct klm_slice tail,
                       uint8_t out[32])
 {
-    EVP_MAC_CTX *ctx = take(mac);
     size_t n = 0;
 
-    if (!ctx) {
-        return KLM_E_NOMEM;
-    }
-    if (!EVP_MAC_init(ctx, NULL, 0, NULL) || !EVP_MAC_update(ctx, head.p, head.n) ||
-        (tail.n && !EVP_MAC_update(ctx, tail.p, tail.n)) || !EVP_MAC_final(ctx, out, &n, 32) ||
-        n != 32) {
-        EVP_MAC_CTX_free(ctx);
-        return KLM_E_CRYPTO;
-    }
-    give_back(mac, ctx);
-    return KLM_OK;
+    return EVP_MAC_init(ctx->evp, NULL, 0, NULL) && EVP_MAC_update(ctx->evp, head.p, head.n) &&
+                   (!tail.n || EVP_MAC_update(ctx->evp, tail.p, tail.n)) &&
+                   EVP_MAC_final(ctx->evp, out, &n, 32) && n == 32
+               ? KLM_OK
+               : KLM_E_CRYPTO;
 }
 
 klm_rc st_mac_verifier(struct st_mac *mac, const uint8_t id[16], uint8_t out[ST_VERIFIER])
 {
-    return compute(mac, klm_slice_str("klm store verifier"), KLM_SLICE(id, 16), out);
+    struct st_mac_ctx *ctx = st_mac_hold(mac);
+    klm_rc rc = ctx ? compute(ctx, klm_slice_str("klm store verifier"), KLM_SLICE(id, 16), out)
+                    : KLM_E_NOMEM;
+
+    st_mac_let_go(mac, &ctx);
+    return rc;
 }
 
 klm_rc st_sum(struct klm_slice in, uint8_t out[ST_SUM])
@@ -155,7 +180,7 @@ static size_t make_head(enum st_table table, struct klm_slice key, uint16_t vers
     return n;
 }
 
-static klm_rc record_mac(struct st_mac *mac, enum st_table table, struct klm_slice key,
+static klm_rc record_mac(struct st_mac_ctx *ctx, enum st_table table, struct klm_slice key,
                          uint16_t version, struct klm_slice record, uint8_t out[32])
 {
     uint8_t head[HEAD_MAX];
@@ -163,16 +188,16 @@ static klm_rc record_mac(struct st_mac *mac, enum st_table table, struct klm_sli
     if (key.n == 0 || key.n > ST_KEY_MAX) {
         return KLM_E_CORRUPT;
     }
-    return compute(mac, KLM_SLICE(head, make_head(table, key, version, head)), record, out);
+    return compute(ctx, KLM_SLICE(head, make_head(table, key, version, head)), record, out);
 }
 
-klm_rc st_seal_around(struct st_mac *mac, enum st_table table, struct klm_slice key,
+klm_rc st_seal_around(struct st_mac_ctx *ctx, enum st_table table, struct klm_slice key,
                       uint8_t *envelope, size_t n)
 {
     const struct klm_slice record = {envelope + ST_ENVELOPE, n - ST_ENVELOPE};
     uint8_t tag[32];
 
-    KLM_TRY(record_mac(mac, table, key, ST_SCHEMA, record, tag));
+    KLM_TRY(record_mac(ctx, table, key, ST_SCHEMA, record, tag));
     envelope[0] = ST_SCHEMA >> 8;
     envelope[1] = ST_SCHEMA & 0xff;
     memcpy(envelope + 2, tag, 16);
@@ -183,6 +208,8 @@ klm_rc st_seal(struct st_mac *mac, enum st_table table, struct klm_slice key,
                struct klm_slice record, struct klm_pool *pool, struct klm_slice *sealed)
 {
     uint8_t *p = klm_pool_alloc(pool, ST_ENVELOPE + record.n);
+    struct st_mac_ctx *ctx;
+    klm_rc rc;
 
     if (!p) {
         return KLM_E_NOMEM;
@@ -190,13 +217,16 @@ klm_rc st_seal(struct st_mac *mac, enum st_table table, struct klm_slice key,
     if (record.n) {
         memcpy(p + ST_ENVELOPE, record.p, record.n);
     }
-    KLM_TRY(st_seal_around(mac, table, key, p, ST_ENVELOPE + record.n));
+    ctx = st_mac_hold(mac);
+    rc = ctx ? st_seal_around(ctx, table, key, p, ST_ENVELOPE + record.n) : KLM_E_NOMEM;
+    st_mac_let_go(mac, &ctx);
+    KLM_TRY(rc);
     *sealed = KLM_SLICE(p, ST_ENVELOPE + record.n);
     return KLM_OK;
 }
 
-klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
-                 struct klm_slice sealed, struct klm_slice *record)
+klm_rc st_unseal_held(struct st_mac_ctx *ctx, enum st_table table, struct klm_slice key,
+                      struct klm_slice sealed, struct klm_slice *record)
 {
     uint8_t tag[32];
 
@@ -205,7 +235,7 @@ klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
     }
     uint16_t version = (uint16_t)(sealed.p[0] << 8 | sealed.p[1]);
     struct klm_slice body = KLM_SLICE(sealed.p + ST_ENVELOPE, sealed.n - ST_ENVELOPE);
-    KLM_TRY(record_mac(mac, table, key, version, body, tag));
+    KLM_TRY(record_mac(ctx, table, key, version, body, tag));
     if (!klm_secret_equal(tag, sealed.p + 2, 16)) {
         return KLM_E_CORRUPT;
     }
@@ -214,4 +244,14 @@ klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
     }
     *record = body;
     return KLM_OK;
+}
+
+klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
+                 struct klm_slice sealed, struct klm_slice *record)
+{
+    struct st_mac_ctx *ctx = st_mac_hold(mac);
+    klm_rc rc = ctx ? st_unseal_held(ctx, table, key, sealed, record) : KLM_E_NOMEM;
+
+    st_mac_let_go(mac, &ctx);
+    return rc;
 }

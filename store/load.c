@@ -19,12 +19,14 @@ _Static_assert(BATCH_BYTES >= 2 * (ST_KEY_MAX + ST_SEALED_MAX), "any record fits
 /* Keys and open envelopes, one behind the other. */
 struct batch {
     size_t n, bytes;
+    bool sealed; /* by the caller, who was ahead */
     struct st_write write[BATCH];
     uint8_t text[BATCH_BYTES];
 };
 
 struct st_load {
     struct st_store *store;
+    struct st_mac_ctx *mac, *thread_mac; /* the caller's and the thread's */
     struct klm_lane *lane;
     struct batch *batch; /* the lane's, being filled; NULL: none */
     pthread_t thread;
@@ -48,13 +50,13 @@ static klm_rc commit(struct st_store *store, const struct st_write *writes, size
                         : rc;
 }
 
-static klm_rc seal(struct st_store *store, struct batch *batch)
+static klm_rc seal(struct st_mac_ctx *mac, struct batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
         struct st_write *w = &batch->write[i];
         uint8_t *envelope = batch->text + (w->sealed.p - batch->text);
 
-        KLM_TRY(st_seal_around(store->mac, w->table, w->key, envelope, w->sealed.n));
+        KLM_TRY(st_seal_around(mac, w->table, w->key, envelope, w->sealed.n));
     }
     return KLM_OK;
 }
@@ -66,7 +68,7 @@ static void *commit_all(void *arg)
     klm_rc why = KLM_OK;
 
     while (load->rc == KLM_OK && (batch = klm_lane_take(load->lane, &why))) {
-        load->rc = seal(load->store, batch);
+        load->rc = batch->sealed ? KLM_OK : seal(load->thread_mac, batch);
         if (load->rc == KLM_OK) {
             load->rc = commit(load->store, batch->write, batch->n, false, &load->diag);
         }
@@ -89,13 +91,21 @@ static klm_rc join(struct st_load *load, struct klm_diag *diag)
     return load->rc;
 }
 
-/* Hand the batch over. */
-static void flush(struct st_load *load)
+/* Hand the batch over. A caller who is ahead of the thread takes some of its work. */
+static klm_rc flush(struct st_load *load)
 {
-    if (load->batch) {
-        klm_lane_give(load->lane);
-        load->batch = NULL;
+    struct batch *batch = load->batch;
+
+    if (!batch) {
+        return KLM_OK;
     }
+    load->batch = NULL;
+    batch->sealed = klm_lane_behind(load->lane);
+    if (batch->sealed) {
+        KLM_TRY(seal(load->mac, batch));
+    }
+    klm_lane_give(load->lane);
+    return KLM_OK;
 }
 
 void st_load_drop(struct st_load **load)
@@ -106,6 +116,8 @@ void st_load_drop(struct st_load **load)
     if (l) {
         (void)join(l, NULL); /* it is thrown away, or its outcome is known */
         klm_lane_free(&l->lane);
+        st_mac_let_go(l->store->mac, &l->mac);
+        st_mac_let_go(l->store->mac, &l->thread_mac);
         atomic_store(&l->store->changing, false);
         free(l);
     }
@@ -120,8 +132,13 @@ static klm_rc load_new(struct st_store *store, struct st_load **out)
         return KLM_E_NOMEM;
     }
     load->store = store;
-    rc = klm_lane_new(BATCHES, sizeof(struct batch), &load->lane);
+    load->mac = st_mac_hold(store->mac);
+    load->thread_mac = st_mac_hold(store->mac);
+    rc = load->mac && load->thread_mac ? klm_lane_new(BATCHES, sizeof(struct batch), &load->lane)
+                                       : KLM_E_NOMEM;
     if (rc != KLM_OK) {
+        st_mac_let_go(store->mac, &load->mac);
+        st_mac_let_go(store->mac, &load->thread_mac);
         free(load);
         return rc;
     }
@@ -207,7 +224,7 @@ klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice k
     KLM_TRY(check_order(load, table, key));
     if (load->batch && (load->batch->n == BATCH ||
                         load->batch->bytes + key.n + ST_ENVELOPE + record.n > BATCH_BYTES)) {
-        flush(load);
+        KLM_TRY(flush(load));
     }
     if (!load->batch) {
         KLM_TRY(next_batch(load));
@@ -241,8 +258,10 @@ static klm_rc put_number(struct st_load *load, struct klm_diag *diag)
 
 static klm_rc end(struct st_load *load, struct klm_diag *diag)
 {
-    flush(load);
+    klm_rc given = flush(load);
+
     KLM_TRY(join(load, diag));
+    KLM_TRY(given);
     return put_number(load, diag);
 }
 

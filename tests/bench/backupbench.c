@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "tests/bench/bench.h"
 
+#include <ftw.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,24 @@ static struct took backup(const char *config, const char *path)
     return began;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+/* The state before is put back, so that each pair has the store that was given: one that was restored is better ordered. */
+static void undo(struct bk_restore order, const char *kept)
+{
+    struct bk_restored done;
+
+    order.file = kept;
+    need(bk_undo(&order, &diag, &done), "undo");
+    bench_need(nftw(kept, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 &&
+                   nftw(done.kept, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0,
+               "remove what was kept");
+}
+
 static struct took restore(const char *config, const char *path)
 {
     const struct bk_restore order = {.config_path = config,
@@ -94,10 +113,12 @@ static struct took restore(const char *config, const char *path)
                                      .who = "bench",
                                      .roles = KM_ROLE_BACKUP};
     struct bk_restored done;
-    const struct took began = begin();
+    struct took took = begin();
 
     need(bk_restore(&order, &diag, &done), "restore");
-    return since(began);
+    took = since(took);
+    undo(order, done.kept);
+    return took;
 }
 
 /* The stream as it lies in the chunks. */
