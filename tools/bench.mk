@@ -16,5 +16,5 @@ bench-programs: $(BENCH_BINS)
 bench: all $(BENCH_BINS) | $(call deps,CHECK) ## measure speed against this machine's ceilings
 	@tests/bench/bench.py $(B)
 bench-quick: all $(BENCH_BINS) | $(call deps,CHECK) ## the same, short and with a small store
-	@BENCH_PAIRS=1 BENCH_SECONDS=0.5 BENCH_DRIVES=5000 BENCH_EVENTS=50000 BENCH_OBJECTS=2000 BENCH_IDLE=500 tests/bench/bench.py $(B)
+	@BENCH_PAIRS=1 BENCH_SECONDS=0.5 BENCH_DRIVES=5000 BENCH_EVENTS=50000 BENCH_KEYS=20000 BENCH_OBJECTS=2000 BENCH_IDLE=500 tests/bench/bench.py $(B)
 .PHONY: bench bench-quick bench-programs
