@@ -1,6 +1,7 @@
 /* Tokens rewrapped in bulk: contexts, subkeys and random bytes are kept from one to the next. */
 #include "keyring/rewrap.h"
 
+#include "base/hmac.h"
 #include "base/secret.h"
 #include "keyring/token.h"
 
@@ -8,10 +9,8 @@
 #include <string.h>
 
 #define AAD_MAX (KR_TOKEN_HEAD + 2 + KR_TOKEN_LABEL_MAX)
-#define BLOCK 64 /* of SHA-256 */
 #define AT_SUBKEY 32
-#define AT_BLOCK 64
-#define KEYS (AT_BLOCK + BLOCK)
+#define KEYS 64
 #define SCRATCH                                                                                    \
     4096 /* clear forms up to here; longer ones, which are rare, get memory of their own */
 
@@ -24,12 +23,11 @@ struct side {
 
 struct kr_rewrap {
     const struct kr_master *from, *to;
-    EVP_MD_CTX *sha256;
     EVP_CIPHER *gcm;
     struct side open, seal;
     uint8_t nonce[KR_TOKEN_NONCE]; /* of the next token */
     unsigned left;                 /* tokens that may still be sealed under this salt */
-    struct kr_secret keys;         /* pseudorandom key, subkey, and a block to hash */
+    struct kr_secret keys;         /* pseudorandom key and subkey */
     struct kr_secret clear;        /* scratch */
 };
 
@@ -39,7 +37,6 @@ void kr_rewrap_free(struct kr_rewrap **rewrap)
 
     *rewrap = NULL;
     if (r) {
-        EVP_MD_CTX_free(r->sha256);
         EVP_CIPHER_CTX_free(r->open.ctx);
         EVP_CIPHER_CTX_free(r->seal.ctx);
         EVP_CIPHER_free(r->gcm);
@@ -51,12 +48,10 @@ void kr_rewrap_free(struct kr_rewrap **rewrap)
 
 static klm_rc set_up(struct kr_rewrap *r)
 {
-    r->sha256 = EVP_MD_CTX_new();
     r->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     r->open.ctx = EVP_CIPHER_CTX_new();
     r->seal.ctx = EVP_CIPHER_CTX_new();
-    if (!r->sha256 || EVP_DigestInit_ex2(r->sha256, EVP_sha256(), NULL) != 1 || !r->gcm ||
-        !r->open.ctx || !r->seal.ctx) {
+    if (!r->gcm || !r->open.ctx || !r->seal.ctx) {
         return kr_quiet(KLM_E_CRYPTO);
     }
     KLM_TRY(kr_secret_new(KEYS, &r->keys));
@@ -81,37 +76,14 @@ klm_rc kr_rewrap_new(const struct kr_master *from, const struct kr_master *to,
 
 /* ---- Subkeys */
 
-/* One pass of HMAC-SHA256 (RFC 2104): the key, no longer than a block, under a pad, then the text. */
-static bool pass(EVP_MD_CTX *ctx, struct klm_slice key, uint8_t pad, struct klm_slice text,
-                 uint8_t *block, uint8_t out[32])
-{
-    memset(block, pad, BLOCK);
-    for (size_t i = 0; i < key.n; i++) {
-        block[i] ^= key.p[i];
-    }
-    return EVP_DigestInit_ex2(ctx, NULL, NULL) == 1 && EVP_DigestUpdate(ctx, block, BLOCK) == 1 &&
-           EVP_DigestUpdate(ctx, text.p, text.n) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-}
-
-/* By hand, since each key is used once: to give OpenSSL's HMAC a new key takes several times as long as the hashing. */
-static bool hmac(struct kr_rewrap *r, struct klm_slice key, struct klm_slice text, uint8_t out[32])
-{
-    uint8_t *block = r->keys.p + AT_BLOCK;
-
-    return pass(r->sha256, key, 0x36, text, block, out) &&
-           pass(r->sha256, key, 0x5c, KLM_SLICE(out, 32), block, out);
-}
-
 /* RFC 5869: one block is all of the key. */
-static klm_rc subkey(struct kr_rewrap *r, const struct kr_master *master, struct klm_slice salt)
+static void subkey(struct kr_rewrap *r, const struct kr_master *master, struct klm_slice salt)
 {
     static const uint8_t block[] = KR_TOKEN_INFO "\1";
     uint8_t *prk = r->keys.p, *key = r->keys.p + AT_SUBKEY;
 
-    return hmac(r, salt, KLM_SLICE(kr_master_key(master), 32), prk) &&
-                   hmac(r, KLM_SLICE(prk, 32), KLM_SLICE(block, sizeof block - 1), key)
-               ? KLM_OK
-               : kr_quiet(KLM_E_CRYPTO);
+    klm_hmac_once(salt, KLM_SLICE(kr_master_key(master), 32), prk);
+    klm_hmac_once(KLM_SLICE(prk, 32), KLM_SLICE(block, sizeof block - 1), key);
 }
 
 static klm_rc key_side(struct kr_rewrap *r, struct side *side, const struct kr_master *master,
@@ -121,7 +93,7 @@ static klm_rc key_side(struct kr_rewrap *r, struct side *side, const struct kr_m
         return KLM_OK;
     }
     side->master = NULL;
-    KLM_TRY(subkey(r, master, salt));
+    subkey(r, master, salt);
     if (EVP_CipherInit_ex2(side->ctx, r->gcm, r->keys.p + AT_SUBKEY, NULL, enc, NULL) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }

@@ -25,7 +25,7 @@ struct batch {
 
 struct ahead {
     struct st_snapshot *snapshot;
-    struct st_mac_ctx *mac; /* of the thread that reads ahead */
+    struct st_mac *mac;
     enum st_table table;
     const struct st_bounds *bounds;
     struct klm_lane *lane;
@@ -62,8 +62,7 @@ static void open_envelopes(struct ahead *a)
         next = record_at(batch, at, &found);
         memcpy(&head, batch->bytes + at, sizeof head);
         head.is_open = 1;
-        head.rc =
-            (uint16_t)st_unseal_held(a->mac, a->table, found.key, found.sealed, &found.record);
+        head.rc = (uint16_t)st_unseal(a->mac, a->table, found.key, found.sealed, &found.record);
         memcpy(batch->bytes + at, &head, sizeof head);
     }
 }
@@ -139,7 +138,7 @@ static klm_rc visit_batch(const struct batch *batch, st_found_fn *visit, void *a
 klm_rc st_scan_ahead(struct st_snapshot *snapshot, struct st_mac *mac, enum st_table table,
                      const struct st_bounds *bounds, st_found_fn *visit, void *arg)
 {
-    struct ahead a = {.snapshot = snapshot, .table = table, .bounds = bounds};
+    struct ahead a = {.snapshot = snapshot, .mac = mac, .table = table, .bounds = bounds};
     KLM_AUTO(klm_lane_free) struct klm_lane *lane = NULL;
     const struct batch *batch;
     klm_rc rc = KLM_OK, why = KLM_OK;
@@ -147,9 +146,7 @@ klm_rc st_scan_ahead(struct st_snapshot *snapshot, struct st_mac *mac, enum st_t
 
     KLM_TRY(klm_lane_new(BATCHES, sizeof(struct batch), &lane));
     a.lane = lane;
-    a.mac = st_mac_hold(mac);
-    if (!a.mac || pthread_create(&thread, NULL, read_all, &a) != 0) {
-        st_mac_let_go(mac, &a.mac);
+    if (pthread_create(&thread, NULL, read_all, &a) != 0) {
         return KLM_E_LIMIT;
     }
     while (rc == KLM_OK && (batch = klm_lane_take(lane, &why))) {
@@ -157,6 +154,5 @@ klm_rc st_scan_ahead(struct st_snapshot *snapshot, struct st_mac *mac, enum st_t
     }
     klm_lane_close(lane);
     pthread_join(thread, NULL);
-    st_mac_let_go(mac, &a.mac);
     return rc == KLM_OK ? why : rc;
 }

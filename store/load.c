@@ -26,7 +26,6 @@ struct batch {
 
 struct st_load {
     struct st_store *store;
-    struct st_mac_ctx *mac, *thread_mac; /* the caller's and the thread's */
     struct klm_lane *lane;
     struct batch *batch; /* the lane's, being filled; NULL: none */
     pthread_t thread;
@@ -50,7 +49,7 @@ static klm_rc commit(struct st_store *store, const struct st_write *writes, size
                         : rc;
 }
 
-static klm_rc seal(struct st_mac_ctx *mac, struct batch *batch)
+static klm_rc seal(const struct st_mac *mac, struct batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
         struct st_write *w = &batch->write[i];
@@ -68,7 +67,7 @@ static void *commit_all(void *arg)
     klm_rc why = KLM_OK;
 
     while (load->rc == KLM_OK && (batch = klm_lane_take(load->lane, &why))) {
-        load->rc = batch->sealed ? KLM_OK : seal(load->thread_mac, batch);
+        load->rc = batch->sealed ? KLM_OK : seal(load->store->mac, batch);
         if (load->rc == KLM_OK) {
             load->rc = commit(load->store, batch->write, batch->n, false, &load->diag);
         }
@@ -102,7 +101,7 @@ static klm_rc flush(struct st_load *load)
     load->batch = NULL;
     batch->sealed = klm_lane_behind(load->lane);
     if (batch->sealed) {
-        KLM_TRY(seal(load->mac, batch));
+        KLM_TRY(seal(load->store->mac, batch));
     }
     klm_lane_give(load->lane);
     return KLM_OK;
@@ -116,8 +115,6 @@ void st_load_drop(struct st_load **load)
     if (l) {
         (void)join(l, NULL); /* it is thrown away, or its outcome is known */
         klm_lane_free(&l->lane);
-        st_mac_let_go(l->store->mac, &l->mac);
-        st_mac_let_go(l->store->mac, &l->thread_mac);
         atomic_store(&l->store->changing, false);
         free(l);
     }
@@ -132,13 +129,8 @@ static klm_rc load_new(struct st_store *store, struct st_load **out)
         return KLM_E_NOMEM;
     }
     load->store = store;
-    load->mac = st_mac_hold(store->mac);
-    load->thread_mac = st_mac_hold(store->mac);
-    rc = load->mac && load->thread_mac ? klm_lane_new(BATCHES, sizeof(struct batch), &load->lane)
-                                       : KLM_E_NOMEM;
+    rc = klm_lane_new(BATCHES, sizeof(struct batch), &load->lane);
     if (rc != KLM_OK) {
-        st_mac_let_go(store->mac, &load->mac);
-        st_mac_let_go(store->mac, &load->thread_mac);
         free(load);
         return rc;
     }
@@ -262,6 +254,7 @@ static klm_rc end(struct st_load *load, struct klm_diag *diag)
 
     KLM_TRY(join(load, diag));
     KLM_TRY(given);
+    KLM_TRY(load->store->driver->ops->checkpoint(load->store->driver));
     return put_number(load, diag);
 }
 

@@ -135,8 +135,7 @@ klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice k
                    struct klm_slice record) KLM_MUST_USE;
 /* Changes are numbered above this number, if the store's own is not higher; before st_load_end. */
 void st_load_number(struct st_load *load, uint64_t number);
-/* All of it on disk, as the store's first change. Frees the load, also on failure. Of a store that was opened for filling the tables cannot be read before it is opened
- * again without that. */
+/* All of it on disk, as the store's first change. Frees the load, also on failure. */
 klm_rc st_load_end(struct st_load **load, struct klm_diag *diag) KLM_MUST_USE;
 void st_load_drop(struct st_load **load);
 

@@ -160,7 +160,6 @@ static struct st_bounds bounds_of(const struct st_range *range, uint8_t buf[ST_K
 /* A scan that merges overlay and snapshot. */
 struct merge {
     struct st_view *view;
-    struct st_mac_ctx *mac; /* held: the visitor may scan, too */
     enum st_table table;
     struct st_bounds rest;  /* what was not visited yet: the overlay is asked from here */
     uint8_t at[ST_KEY_MAX]; /* rest borrows the last visited key from here */
@@ -188,7 +187,7 @@ static klm_rc emit_open(struct merge *m, struct klm_slice key, struct klm_slice 
 static klm_rc emit(struct merge *m, struct klm_slice key, struct klm_slice sealed)
 {
     struct klm_slice record = {NULL, 0};
-    klm_rc rc = st_unseal_held(m->mac, m->table, key, sealed, &record);
+    klm_rc rc = st_unseal(m->view->store->mac, m->table, key, sealed, &record);
 
     return emit_open(m, key, record, rc);
 }
@@ -255,26 +254,12 @@ static klm_rc visit_base(void *arg, struct klm_slice key, struct klm_slice seale
     return visit_found(arg, &(struct st_found){.key = key, .sealed = sealed});
 }
 
-static klm_rc scan(struct merge *m, const struct st_bounds *bounds, bool ahead)
-{
-    struct st_store *store = m->view->store;
-    klm_rc rc = ahead
-                    ? st_scan_ahead(m->view->snapshot, store->mac, m->table, bounds, visit_found, m)
-                    : store->driver->ops->scan(m->view->snapshot, m->table, bounds, visit_base, m);
-
-    if (rc == KLM_OK && m->view->over) {
-        rc = emit_overlay(m, NULL, NULL);
-    }
-    return m->ended ? KLM_OK : rc;
-}
-
 klm_rc st_scan(struct st_view *view, enum st_table table, const struct st_range *range,
                st_visit_fn *visit, void *arg)
 {
     uint8_t high[ST_KEY_MAX];
     static const struct st_range all;
     const struct st_range *r = range ? range : &all;
-    klm_rc rc;
 
     if ((unsigned)table >= ST_TABLES) {
         return KLM_E_INVALID;
@@ -284,14 +269,17 @@ klm_rc st_scan(struct st_view *view, enum st_table table, const struct st_range 
     }
     struct st_bounds bounds = bounds_of(r, high);
     struct merge m = {.view = view,
-                      .mac = st_mac_hold(view->store->mac),
                       .table = table,
                       .rest = bounds,
                       .left = r->limit,
                       .no_limit = r->limit == 0,
                       .visit = visit,
                       .arg = arg};
-    rc = m.mac ? scan(&m, &bounds, r->ahead) : KLM_E_NOMEM;
-    st_mac_let_go(view->store->mac, &m.mac);
-    return rc;
+    klm_rc rc =
+        r->ahead ? st_scan_ahead(view->snapshot, view->store->mac, table, &bounds, visit_found, &m)
+                 : view->store->driver->ops->scan(view->snapshot, table, &bounds, visit_base, &m);
+    if (rc == KLM_OK && view->over) {
+        rc = emit_overlay(&m, NULL, NULL);
+    }
+    return m.ended ? KLM_OK : rc;
 }
