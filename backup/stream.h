@@ -20,6 +20,9 @@ klm_rc bk_out_open(int fd, const char *file, const struct kr_backup *key, uint32
 /* Add an item of at most BK_ITEM_MOST bytes. */
 klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice payload,
                    struct klm_diag *diag) KLM_MUST_USE;
+/* The same of a wiping buffer, whose memory is taken: it comes back empty, with that of an earlier item. */
+klm_rc bk_out_take(struct bk_out *out, enum bk_kind kind, struct klm_buf *payload,
+                   struct klm_diag *diag) KLM_MUST_USE;
 /* The end: everything was written to fd, not synced yet. */
 klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag) KLM_MUST_USE;
 /* Bytes written to the file, without the header; after bk_out_end. */
