@@ -200,22 +200,35 @@ static klm_rc fill(struct staging *s, struct st_store *store)
     return rc;
 }
 
-/* What was written is read again, as a start would. */
+/* What was written is read again from its files: every record, as a start would open it. */
 static klm_rc check_store(struct staging *s, const struct st_options *options)
 {
-    struct bk_restoring *r = s->r;
     KLM_AUTO(st_close) struct st_store *store = NULL;
 
-    r->step = "checking the new store";
-    KLM_TRY(st_open_bdb(options, r->diag, &store));
-    KLM_TRY(st_verify(store, NULL, NULL, NULL));
+    s->r->step = "checking the new store";
+    KLM_TRY(st_open_bdb(options, s->r->diag, &store));
+    return st_verify(store, NULL, NULL, NULL);
+}
+
+static klm_rc open_and_fill(struct staging *s, const struct st_options *options)
+{
+    KLM_AUTO(st_close) struct st_store *store = NULL;
+
+    KLM_TRY(st_open_bdb(options, s->r->diag, &store));
+    return fill(s, store);
+}
+
+static klm_rc open_and_mark(struct staging *s, const struct st_options *options)
+{
+    KLM_AUTO(st_close) struct st_store *store = NULL;
+
+    KLM_TRY(st_open_bdb(options, s->r->diag, &store));
     return mark(s, store);
 }
 
 static klm_rc make_store(struct staging *s)
 {
     struct bk_restoring *r = s->r;
-    KLM_AUTO(st_close) struct st_store *store = NULL;
     struct st_options options;
     klm_rc rc;
 
@@ -223,14 +236,13 @@ static klm_rc make_store(struct staging *s)
     options.id = r->file.header.lineage;
     options.number = r->present.number;
     options.filling = true;
-    rc = st_open_bdb(&options, r->diag, &store);
-    if (rc == KLM_OK) {
-        rc = fill(s, store);
-    }
-    st_close(&store);
-    options.filling = false;
+    rc = open_and_fill(s, &options);
     if (rc == KLM_OK) {
         rc = check_store(s, &options);
+    }
+    options.filling = false;
+    if (rc == KLM_OK) {
+        rc = open_and_mark(s, &options);
     }
     klm_wipe(options.mac_key, sizeof options.mac_key);
     return rc == KLM_OK ? rc : bk_stage_failed(r, km_switch_store(r->swap), rc);

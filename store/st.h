@@ -40,7 +40,8 @@ struct st_options {
     bool read_only;
     bool
         filling; /* made now, filled by st_load and thrown away after a crash: nothing is logged, so that nothing of it is sure to be on
-                   * disk before a good st_load_end. Then it is to be closed, and opened without this */
+                   * disk before a good st_load_end, and one thread at a time works on it. Then it is to be closed. Opened so once more it can be verified, sooner than in a
+                   * store that serves; nothing else */
     const uint8_t *id; /* 16 bytes: the id of a store that is made now; NULL: a random one */
     uint64_t
         number; /* changes are numbered from here on, if the store is not there yet; 0 usually. The next change makes that durable */

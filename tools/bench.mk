@@ -1,5 +1,5 @@
 # The benchmark: a load generator, the machine's ceilings, a filler of stores. BENCH_PAIRS, BENCH_SECONDS and the like: see docs/performance.md.
-BENCH_OBJS := bench drive kxload ceiling ceiling_crypto ceiling_echo ceiling_store ceiling_token fillstore fillkeys backupbench kmipload kmipnull
+BENCH_OBJS := bench drive kxload ceiling ceiling_crypto ceiling_echo ceiling_store ceiling_token fillstore fillkeys backupbench bulkload kmipload kmipnull
 TOOL_OBJS  += $(BENCH_OBJS:%=$(B)/tests/bench/%.o)
 BENCH_BINS := $(B)/bench/kxload $(B)/bench/ceiling $(B)/bench/fillstore $(B)/bench/backupbench $(B)/bench/kmipload $(B)/bench/kmipnull
 $(B)/bench/kxload: $(patsubst %,$(B)/tests/bench/%.o,kxload drive bench) $(call libsof,keyring exchange)
@@ -7,7 +7,7 @@ $(B)/bench/ceiling: $(patsubst %,$(B)/tests/bench/%.o,ceiling ceiling_crypto cei
 $(B)/bench/kmipload: $(patsubst %,$(B)/tests/bench/%.o,kmipload bench) $(call libsof,kmip/codec)
 $(B)/bench/kmipnull: $(patsubst %,$(B)/tests/bench/%.o,kmipnull bench) $(call libsof,kmip/codec)
 $(B)/bench/fillstore: $(patsubst %,$(B)/tests/bench/%.o,fillstore fillkeys bench) $(call libsof,keyring drivetable metadata)
-$(B)/bench/backupbench: $(patsubst %,$(B)/tests/bench/%.o,backupbench bench) $(call libsof,backup)
+$(B)/bench/backupbench: $(patsubst %,$(B)/tests/bench/%.o,backupbench bulkload bench) $(call libsof,backup)
 $(BENCH_BINS):
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

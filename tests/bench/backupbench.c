@@ -1,13 +1,15 @@
 /* Backup and restore of a server that is down, against zstd and AES-256-GCM over the same bytes and nothing else, in turn.
  *   backupbench CONFIG FOLDER PAIRS
  * Prints a line of JSON: bytes of the stream, and for each pair seconds of backup, of compressing and encrypting the same bytes, of
- * restore, and of decrypting and decompressing them; of backup a second ceiling at the level of zstd that backups use (pack_same_level);
+ * restore, and of decrypting and decompressing them; of backup a second ceiling at the level of zstd that backups use (pack_same_level), of restore
+ * one that Berkeley DB sets: its bulk load of the same records, by one thread and by two (bulk, bulk_two);
  * of each also the seconds of CPU of all threads (_cpu), which others on the machine disturb least. */
 #include "backup/bk.h"
 #include "backup/make.h"
 #include "backup/walk.h"
 #include "base/secret.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bulkload.h"
 
 #include <ftw.h>
 #include <openssl/evp.h>
@@ -183,7 +185,22 @@ static struct took pack(int level, const struct klm_buf *stream, uint8_t *packed
     return since(began);
 }
 
-static void pair(const char *config, const char *path, struct klm_buf *stream, bool last)
+static struct took load(struct bulk *bulk, const char *path, unsigned threads)
+{
+    char folder[4200];
+    struct took began;
+
+    snprintf(folder, sizeof folder, "%s.bulk", path);
+    sync(); /* so that nobody else's writes are in the way */
+    began = begin();
+    bulk_load(bulk, folder, threads);
+    began = since(began);
+    bulk_remove(folder);
+    return began;
+}
+
+static void pair(const char *config, const char *path, struct klm_buf *stream, struct bulk *bulk,
+                 bool last)
 {
     size_t cap = ZSTD_compressBound(stream->n), n;
     uint8_t *packed = malloc(cap), *sealed = malloc(cap), *back = malloc(stream->n);
@@ -198,15 +215,31 @@ static void pair(const char *config, const char *path, struct klm_buf *stream, b
     unpack = begin();
     gcm(0, sealed, n, packed);
     bench_need(ZSTD_decompress(back, stream->n, packed, n) == stream->n, "zstd");
-    tell("unpack", since(unpack), last ? "}" : "},");
+    tell("unpack", since(unpack), ",");
+    tell("bulk", load(bulk, path, 1), ",");
+    tell("bulk_two", load(bulk, path, 2), last ? "}" : "},");
     free(packed);
     free(sealed);
     free(back);
 }
 
+static struct bulk *read_store(const char *config_path)
+{
+    struct parm_config *config;
+    struct bulk *bulk;
+    char folder[4096];
+
+    need(parm_load(config_path, &diag, &config), "configuration");
+    need(parm_store_dir(config, folder, sizeof folder), "store");
+    bulk = bulk_read(folder);
+    parm_free(&config);
+    return bulk;
+}
+
 int main(int argc, char **argv)
 {
     struct klm_buf stream;
+    struct bulk *bulk;
     char path[4096];
     int pairs;
 
@@ -217,11 +250,13 @@ int main(int argc, char **argv)
     (void)backup(argv[1], path); /* what the first start does is not measured */
     klm_buf_init(&stream, (size_t)8 << 30);
     read_stream(path, &stream);
+    bulk = read_store(argv[1]);
     printf("{\"bytes\":%zu,\"pairs\":[", stream.n);
     for (int i = 0; i < pairs; i++) {
-        pair(argv[1], path, &stream, i + 1 == pairs);
+        pair(argv[1], path, &stream, bulk, i + 1 == pairs);
     }
     printf("]}\n");
+    bulk_free(bulk);
     klm_buf_done(&stream);
     return 0;
 }
