@@ -18,17 +18,28 @@ struct klm_hmac {
     SHA256_CTX inner, outer; /* after the key under each pad; only ever copied */
 };
 
-/* Their outcomes are not looked at: these functions cannot fail (sha(3): "1 for success", and there is nothing else that they return). */
-static void begin(SHA256_CTX *ctx, struct klm_slice key, uint8_t pad)
+/* Their outcomes are not looked at: these functions cannot fail. ctx has hashed the key under a pad then; block holds the key, and zeros behind it. */
+static void begin(SHA256_CTX *ctx, const uint8_t block[SHA256_CBLOCK], uint8_t pad)
 {
-    uint8_t block[SHA256_CBLOCK];
+    uint8_t padded[SHA256_CBLOCK];
 
-    memset(block, pad, sizeof block);
-    for (size_t i = 0; i < key.n; i++) {
-        block[i] ^= key.p[i];
+    for (size_t i = 0; i < sizeof padded; i++) {
+        padded[i] = block[i] ^ pad;
     }
     (void)SHA256_Init(ctx);
-    (void)SHA256_Update(ctx, block, sizeof block);
+    (void)SHA256_Update(ctx, padded, sizeof padded);
+    klm_wipe(padded, sizeof padded);
+}
+
+static void begin_both(SHA256_CTX *inner, SHA256_CTX *outer, struct klm_slice key)
+{
+    uint8_t block[SHA256_CBLOCK] = {0};
+
+    if (key.n) {
+        memcpy(block, key.p, key.n);
+    }
+    begin(inner, block, INNER);
+    begin(outer, block, OUTER);
     klm_wipe(block, sizeof block);
 }
 
@@ -56,8 +67,7 @@ klm_rc klm_hmac_new(struct klm_slice key, struct klm_hmac **out)
     if (!hmac) {
         return KLM_E_NOMEM;
     }
-    begin(&hmac->inner, key, INNER);
-    begin(&hmac->outer, key, OUTER);
+    begin_both(&hmac->inner, &hmac->outer, key);
     *out = hmac;
     return KLM_OK;
 }
@@ -87,9 +97,10 @@ void klm_hmac_once(struct klm_slice key, struct klm_slice text, uint8_t out[KLM_
 {
     SHA256_CTX ctx, outer;
 
-    begin(&ctx, key, INNER);
-    begin(&outer, key, OUTER);
-    (void)SHA256_Update(&ctx, text.p, text.n);
+    begin_both(&ctx, &outer, key);
+    if (text.n) {
+        (void)SHA256_Update(&ctx, text.p, text.n);
+    }
     end(&ctx, &outer, out);
     klm_wipe(&outer, sizeof outer);
 }

@@ -69,7 +69,7 @@ static klm_rc go_on(void *arg, uint64_t bytes)
 
 static struct took backup(const char *config, const char *path)
 {
-    const struct km_options options = {.config_path = config, .offline = true};
+    const struct km_options options = {.config_path = config, .offline = true, .once = true};
     struct km_server *server;
     struct bk_made made;
     struct took began;

@@ -316,3 +316,101 @@ TEST(a_backup_is_needed_after_changes_of_objects_clients_and_their_groups)
     }
     st_close(&store);
 }
+
+/* ---- Read back */
+
+/* The manifest as it stands in the file. */
+static void find_manifest(struct bk_file *file, struct klm_buf *out)
+{
+    const struct bk_pulse pulse = {go_on, NULL};
+    struct klm_slice payload;
+    struct bk_in *in = NULL;
+    enum bk_kind kind;
+
+    REQUIRE(lseek(file->fd, (off_t)file->header.whole.n, SEEK_SET) > 0);
+    REQUIRE_OK(bk_in_open(file->fd, file->path, file->key, file->header.chunk, &pulse, &in));
+    do {
+        REQUIRE_OK(bk_in_item(in, &kind, &payload, NULL));
+    } while (kind != BK_MANIFEST);
+    klm_buf_slice(out, payload);
+    bk_in_free(&in);
+}
+
+static klm_rc reread(const char *path, struct klm_buf *manifest, bool find)
+{
+    const struct bk_pulse pulse = {go_on, NULL};
+    struct klm_diag diag = {0};
+    struct bk_file file;
+    klm_rc rc;
+
+    REQUIRE_OK(bk_file_open(path, &diag, &file));
+    REQUIRE_OK(bk_file_unlock(&file, klm_slice_str(PASSWORD), &diag));
+    if (find) {
+        find_manifest(&file, manifest);
+    }
+    rc = bk_file_reread(&file, klm_buf_as_slice(manifest), &pulse, &diag);
+    CHECK(rc == KLM_OK || diag.msg == KLM_MSG_BK_DAMAGED);
+    bk_file_close(&file);
+    return rc;
+}
+
+static void flip(const char *path, off_t at)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    uint8_t byte;
+
+    REQUIRE(fd >= 0 && pread(fd, &byte, 1, at) == 1);
+    byte ^= 1;
+    REQUIRE(pwrite(fd, &byte, 1, at) == 1);
+    close(fd);
+}
+
+TEST(a_file_that_is_not_what_was_written_is_told_when_it_is_read_back)
+{
+    struct klm_buf manifest;
+    struct bk_made made;
+
+    start_house(&house, "reread", "");
+    klm_buf_init(&manifest, BK_ITEM_MOST);
+    made = make_backup(&house, backup_path("one"));
+    CHECK_RC(reread(backup_path("one"), &manifest, true), KLM_OK);
+    flip(backup_path("one"), (off_t)made.bytes / 2);
+    CHECK_RC(reread(backup_path("one"), &manifest, false), KLM_E_CORRUPT);
+    flip(backup_path("one"), (off_t)made.bytes / 2);
+    manifest.p[manifest.n - 1] ^= 1;
+    CHECK_RC(reread(backup_path("one"), &manifest, false), KLM_E_CORRUPT);
+    klm_buf_done(&manifest);
+    close_house(&house);
+}
+
+/* RFC 8878, 3.1.1.1: the magic number, then the descriptor, whose bit 2 says that a checksum follows. */
+TEST(contents_have_zstds_checksum)
+{
+    struct klm_diag diag = {0};
+    struct kr_chunks *chunks = NULL;
+    struct bk_file file;
+    uint8_t head[KR_CHUNK_HEAD], *sealed, *plain;
+    bool last;
+    size_t n;
+
+    start_house(&house, "checksum", "");
+    make_backup(&house, backup_path("one"));
+    REQUIRE_OK(bk_file_open(backup_path("one"), &diag, &file));
+    REQUIRE_OK(bk_file_unlock(&file, klm_slice_str(PASSWORD), &diag));
+    REQUIRE(pread(file.fd, head, sizeof head, (off_t)file.header.whole.n) == sizeof head);
+    n = kr_chunk_size(head, &last);
+    sealed = malloc(n + KR_CHUNK_TAG);
+    plain = malloc(n);
+    REQUIRE(sealed && plain);
+    REQUIRE(pread(file.fd, sealed, n + KR_CHUNK_TAG, (off_t)(file.header.whole.n + sizeof head)) ==
+            (ssize_t)(n + KR_CHUNK_TAG));
+    REQUIRE_OK(kr_chunks_new(file.key, false, &chunks));
+    REQUIRE_OK(kr_chunk_open(chunks, head, KLM_SLICE(sealed, n + KR_CHUNK_TAG), plain));
+    CHECK_MEM(plain, "\x28\xb5\x2f\xfd", 4);
+    CHECK(plain[4] & 0x04);
+    kr_chunks_free(&chunks);
+    free(sealed);
+    free(plain);
+    bk_file_close(&file);
+    close_house(&house);
+}
