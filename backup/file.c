@@ -128,26 +128,6 @@ klm_rc bk_file_prove(struct bk_file *file, const struct bk_pulse *pulse, struct 
     return bk_in_prove(in, diag);
 }
 
-klm_rc bk_file_reread(struct bk_file *file, struct klm_slice manifest, const struct bk_pulse *pulse,
-                      struct klm_diag *diag)
-{
-    KLM_AUTO(bk_in_free) struct bk_in *in = NULL;
-    struct klm_slice payload;
-    enum bk_kind kind;
-    bool same = false;
-    klm_rc rc;
-
-    KLM_TRY(from_first_chunk(file, pulse, diag, &in));
-    while ((rc = bk_in_item(in, &kind, &payload, diag)) == KLM_OK) {
-        same = same || (kind == BK_MANIFEST && klm_slice_equal(payload, manifest));
-    }
-    if (rc == KLM_E_CLOSED && !same) {
-        return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_BK_DAMAGED, file->path,
-                        "its manifest is not what was written");
-    }
-    return rc == KLM_E_CLOSED ? KLM_OK : rc;
-}
-
 klm_rc bk_file_walk(struct bk_file *file, const struct bk_visitor *visitor,
                     const struct bk_pulse *pulse, struct klm_diag *diag, struct bk_found *out)
 {

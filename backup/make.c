@@ -26,7 +26,7 @@ struct making {
     struct bk_manifest manifest;
     struct bk_progress progress;
     struct bk_made made;
-    struct klm_slice header, encoded; /* bytes of header and manifest */
+    struct klm_slice header;
 };
 
 static klm_rc pulse(void *arg, uint64_t bytes)
@@ -114,7 +114,6 @@ static klm_rc put_manifest(struct making *m, struct bk_out *out)
     klm_buf_init(&bytes, BK_ITEM_MOST);
     klm_buf_init(&signature, BK_ITEM_MOST);
     KLM_TRY(bk_manifest_encode(&m->manifest, &bytes));
-    KLM_TRY(klm_pool_slice(m->pool, klm_buf_as_slice(&bytes), &m->encoded));
     KLM_TRY(sign(m, klm_buf_as_slice(&bytes), &made));
     bk_signature_put(&signature, &made);
     KLM_TRY(klm_buf_rc(&signature));
@@ -152,12 +151,15 @@ static klm_rc write_contents(struct making *m)
 /* From the disk, not from memory: what was just written is dropped from the page cache first. */
 static klm_rc read_back(struct making *m)
 {
+    static const struct bk_visitor nobody = {.closed = true};
     const struct bk_pulse beat = {pulse, m};
     struct bk_file file;
-    klm_rc rc;
+    struct bk_found *found = calloc(1, sizeof *found);
+    klm_rc rc = found ? KLM_OK : KLM_E_NOMEM;
 
     m->progress = (struct bk_progress){.total = m->made.bytes, .verifying = true};
     (void)posix_fadvise(m->fd, 0, 0, POSIX_FADV_DONTNEED); /* only a better test */
+    KLM_TRY(rc);
     rc = bk_file_open(m->temporary, m->diag, &file);
     if (rc == KLM_OK) {
         file.key = m->key;
@@ -165,9 +167,10 @@ static klm_rc read_back(struct making *m)
         rc = bk_header_check(&file.header, file.key);
     }
     if (rc == KLM_OK) {
-        rc = bk_file_reread(&file, m->encoded, &beat, m->diag);
+        rc = bk_file_walk(&file, &nobody, &beat, m->diag, found);
     }
     bk_file_close(&file);
+    free(found);
     return rc;
 }
 

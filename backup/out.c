@@ -83,8 +83,7 @@ static klm_rc set_up(struct bk_out *out, const struct kr_backup *key)
     if (!out->zstd || !out->plain || !out->sealed) {
         return KLM_E_NOMEM;
     }
-    if (ZSTD_isError(ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_compressionLevel, LEVEL)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_checksumFlag, 1))) {
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_compressionLevel, LEVEL))) {
         return KLM_E_INTERNAL;
     }
     KLM_TRY(klm_lane_new(BEHIND, sizeof(struct item), &out->lane));

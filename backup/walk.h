@@ -12,6 +12,8 @@ struct bk_visitor {
     klm_rc (*data)(void *arg, const struct bk_section *section, struct klm_slice data);
     klm_rc (*end)(void *arg, const struct bk_section *section);
     void *arg;
+    bool
+        closed; /* records are not taken apart, nor shown: for who wrote them, their hash says enough */
 };
 
 /* What a walk found; text and bytes live in its pool. */
@@ -46,10 +48,6 @@ klm_rc bk_file_unlock(struct bk_file *file, struct klm_slice password, struct kl
 /* Is it as it was written, from the first chunk to the last (bk_in_prove)? */
 klm_rc bk_file_prove(struct bk_file *file, const struct bk_pulse *pulse, struct klm_diag *diag)
     KLM_MUST_USE;
-/* Is it what was written, with this manifest? Every chunk is opened and decompressed, what comes out has zstd's checksum of what was compressed, and is whole items. What
- * the sections hold is not looked at. KLM_E_CORRUPT with a message. */
-klm_rc bk_file_reread(struct bk_file *file, struct klm_slice manifest, const struct bk_pulse *pulse,
-                      struct klm_diag *diag) KLM_MUST_USE;
 /* Walk through it, from the first chunk on; more than once if need be. */
 klm_rc bk_file_walk(struct bk_file *file, const struct bk_visitor *visitor,
                     const struct bk_pulse *pulse, struct klm_diag *diag, struct bk_found *out)
