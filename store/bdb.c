@@ -303,7 +303,6 @@ klm_rc st_driver_bdb(const struct st_bdb_options *options, struct klm_diag *diag
     b->base.ops = &ops;
     b->filling = options->filling;
     b->io.space = options->space;
-    b->io.filling = options->filling;
     pthread_mutex_init(&b->text_lock, NULL);
     bdb_io_install();
     bdb_io_enter(&b->io);

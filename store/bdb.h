@@ -12,9 +12,6 @@
 /* What the hooks under Berkeley DB's file calls know of the store that this thread works for. */
 struct bdb_io {
     struct st_space *space;
-    bool
-        filling; /* much is written in order, and synced at the end: the kernel is told to begin with it */
-    size_t not_told;  /* bytes since it was told last */
     atomic_int error; /* errno of the first write or sync that failed; no write goes out after it */
 };
 

@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TO_DISK (8u << 20)
-
 static _Thread_local struct bdb_io *current;
 
 void bdb_io_enter(struct bdb_io *io)
@@ -36,15 +34,6 @@ static void fail(struct bdb_io *io, int err)
     }
 }
 
-/* Only a hint: the sync at the end finds out. */
-static void begin_to_disk(struct bdb_io *io, int fd, size_t n)
-{
-    if (io && io->filling && (io->not_told += n) >= TO_DISK) {
-        io->not_told = 0;
-        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    }
-}
-
 /* at < 0: where the file stands. */
 static ssize_t write_at(int fd, const void *p, size_t n, off_t at)
 {
@@ -56,9 +45,6 @@ static ssize_t write_at(int fd, const void *p, size_t n, off_t at)
     }
     for (;;) {
         ssize_t done = at < 0 ? write(fd, p, n) : pwrite(fd, p, n, at);
-        if (done > 0) {
-            begin_to_disk(io, fd, (size_t)done);
-        }
         if (done >= 0 || errno == EINTR || errno == EAGAIN) {
             return done;
         }
