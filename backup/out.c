@@ -5,7 +5,6 @@
 #include "base/lane.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +13,6 @@
 #define LEVEL                                                                                      \
     1 /* records of keys get hardly smaller beyond it, key tokens not at all, and it takes twice the time */
 #define BEHIND 4 /* items */
-#define TO_DISK                                                                                    \
-    (8u                                                                                            \
-     << 20) /* bytes after which the kernel is told to write, so that little is left for the sync */
 
 struct item {
     uint8_t head[BK_ITEM_HEAD];
@@ -39,7 +35,6 @@ struct bk_out {
     uint8_t *plain, *sealed;
     size_t n, chunk;  /* bytes in plain, and how many it takes */
     uint64_t written; /* of the file */
-    uint64_t told;    /* of these, what the kernel was told to write */
     klm_rc rc;
     struct klm_diag diag;
 };
@@ -111,14 +106,6 @@ klm_rc bk_out_open(int fd, const char *file, const struct kr_backup *key, uint32
     return KLM_OK;
 }
 
-static void begin_to_disk(struct bk_out *out)
-{
-    if (out->written - out->told >= TO_DISK) {
-        out->told = out->written;
-        (void)sync_file_range(out->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* the sync finds out */
-    }
-}
-
 /* What plain holds as the next chunk. */
 static klm_rc write_chunk(struct bk_out *out, bool last, struct klm_diag *diag)
 {
@@ -132,7 +119,6 @@ static klm_rc write_chunk(struct bk_out *out, bool last, struct klm_diag *diag)
     }
     out->n = 0;
     out->written += n;
-    begin_to_disk(out);
     return KLM_OK;
 }
 

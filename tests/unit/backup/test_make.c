@@ -339,7 +339,7 @@ static klm_rc read_closed(const char *path, bool closed, enum klm_msg_id *msg)
 static void flip(const char *path, off_t at)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    uint8_t byte;
+    uint8_t byte = 0;
 
     REQUIRE(fd >= 0 && pread(fd, &byte, 1, at) == 1);
     byte ^= 1;
