@@ -216,8 +216,6 @@ static klm_rc walk_bulk(struct walk *w, const struct st_bounds *bounds, st_raw_f
     if (!w->bulk) {
         return KLM_E_NOMEM;
     }
-    /* Its pages are the first to make room, for one another: the cache stays the server's. Only a hint. */
-    (void)w->cursor->set_priority(w->cursor, DB_PRIORITY_VERY_LOW);
     while (!over) {
         bdb_io_enter(&w->b->io); /* the visitor may have worked on another store */
         ret = w->cursor->get(w->cursor, &w->key, &data, DB_NEXT | DB_MULTIPLE_KEY);
