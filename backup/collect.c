@@ -48,9 +48,7 @@ static klm_rc flush(struct collect *c)
     }
     klm_hash_update(c->hash, data);
     c->section->bytes += data.n;
-    KLM_TRY(item(c, BK_DATA, data));
-    klm_buf_clear(&c->data);
-    return KLM_OK;
+    return bk_out_take(c->sink->out, BK_DATA, &c->data, c->sink->diag);
 }
 
 static klm_rc begin(struct collect *c, enum bk_type type, const char *name)

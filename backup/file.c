@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static klm_rc open_regular(const char *path, struct klm_diag *diag, int *out)
+static klm_rc open_regular(const char *path, struct klm_diag *diag, int *out, uint64_t *bytes)
 {
     /* O_NONBLOCK: a FIFO of that name must not hold us. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -22,6 +22,7 @@ static klm_rc open_regular(const char *path, struct klm_diag *diag, int *out)
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_FILE_READ, path, "it is no regular file");
     }
     *out = fd;
+    *bytes = (uint64_t)st.st_size;
     return KLM_OK;
 }
 
@@ -58,7 +59,7 @@ klm_rc bk_file_open(const char *path, struct klm_diag *diag, struct bk_file *out
     size_t n = 0;
 
     *out = (struct bk_file){.path = path, .fd = -1};
-    KLM_TRY(open_regular(path, diag, &out->fd));
+    KLM_TRY(open_regular(path, diag, &out->fd, &out->bytes));
     KLM_TRY(klm_pool_new(0, &out->pool));
     KLM_TRY(read_at(out, start, sizeof start, 0, diag));
     KLM_TRY(bk_header_length(start, path, diag, &n));
@@ -110,14 +111,28 @@ klm_rc bk_file_unlock(struct bk_file *file, struct klm_slice password, struct kl
                : rc;
 }
 
+static klm_rc from_first_chunk(struct bk_file *file, const struct bk_pulse *pulse,
+                               struct klm_diag *diag, struct bk_in **out)
+{
+    if (lseek(file->fd, (off_t)file->header.whole.n, SEEK_SET) < 0) {
+        return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_READ, file->path, strerror(errno));
+    }
+    return bk_in_open(file->fd, file->path, file->key, file->header.chunk, pulse, out);
+}
+
+klm_rc bk_file_prove(struct bk_file *file, const struct bk_pulse *pulse, struct klm_diag *diag)
+{
+    KLM_AUTO(bk_in_free) struct bk_in *in = NULL;
+
+    KLM_TRY(from_first_chunk(file, pulse, diag, &in));
+    return bk_in_prove(in, diag);
+}
+
 klm_rc bk_file_walk(struct bk_file *file, const struct bk_visitor *visitor,
                     const struct bk_pulse *pulse, struct klm_diag *diag, struct bk_found *out)
 {
     KLM_AUTO(bk_in_free) struct bk_in *in = NULL;
 
-    if (lseek(file->fd, (off_t)file->header.whole.n, SEEK_SET) < 0) {
-        return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_READ, file->path, strerror(errno));
-    }
-    KLM_TRY(bk_in_open(file->fd, file->path, file->key, file->header.chunk, pulse, &in));
+    KLM_TRY(from_first_chunk(file, pulse, diag, &in));
     return bk_walk(in, &file->header, file->path, visitor, file->pool, diag, out);
 }

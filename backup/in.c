@@ -1,8 +1,9 @@
-/* Reading the stream of a backup. Every byte was authenticated before it is looked at. A thread of its own reads, decrypts and decompresses ahead, so that both
- * processors work; the caller gets whole items. */
+/* Reading the stream of a backup. Every byte was authenticated before it is looked at. One thread reads and decrypts ahead, one decompresses, so that both processors work; the
+ * caller gets whole items. */
 #include "backup/stream.h"
 
 #include "base/lane.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +14,13 @@
 #include <zstd.h>
 
 #define WINDOW_LOG 23 /* what a writer of level 3 needs is 21: more would only cost memory */
-#define AHEAD 3       /* items */
+#define AHEAD 3       /* items, and chunks */
+
+struct chunk {
+    size_t n;
+    bool last;
+    uint8_t plain[]; /* as many bytes as the header says */
+};
 
 struct item {
     enum bk_kind kind;
@@ -25,18 +32,21 @@ struct bk_in {
     int fd;
     const char *file;
     struct bk_pulse pulse;
-    uint64_t bytes; /* of items, for the pulse */
-    struct klm_lane *lane;
+    _Atomic uint64_t bytes;         /* of chunks, for the pulse */
+    size_t size;                    /* of a chunk, at most */
+    struct klm_lane *opened, *lane; /* of chunks and of items */
     pthread_t thread;
     bool running;
-    /* The thread's own while it runs */
+    /* Who opens chunks: a thread of its own, or the caller that proves them */
     struct kr_chunks *chunks;
+    uint8_t *sealed;
+    uint64_t read; /* chunks */
+    struct klm_diag chunk_diag;
+    /* The thread's that decompresses */
     ZSTD_DCtx *zstd;
-    uint8_t *plain, *sealed;
-    size_t chunk;
-    ZSTD_inBuffer from; /* of plain */
+    ZSTD_inBuffer from; /* of the chunk that was taken */
     uint64_t seen;      /* chunks */
-    bool last, ended;   /* the last chunk was opened; the frame is complete */
+    bool last, ended;   /* the last chunk was taken; the frame is complete */
     struct klm_diag diag;
 };
 
@@ -51,9 +61,9 @@ void bk_in_free(struct bk_in **in)
             pthread_join(i->thread, NULL);
         }
         klm_lane_free(&i->lane);
+        klm_lane_free(&i->opened);
         kr_chunks_free(&i->chunks);
         ZSTD_freeDCtx(i->zstd);
-        free(i->plain);
         free(i->sealed);
         free(i);
     }
@@ -62,14 +72,14 @@ void bk_in_free(struct bk_in **in)
 static klm_rc set_up(struct bk_in *in, const struct kr_backup *key)
 {
     in->zstd = ZSTD_createDCtx();
-    in->plain = malloc(in->chunk);
-    in->sealed = malloc(in->chunk + KR_CHUNK_TAG);
-    if (!in->zstd || !in->plain || !in->sealed) {
+    in->sealed = malloc(in->size + KR_CHUNK_TAG);
+    if (!in->zstd || !in->sealed) {
         return KLM_E_NOMEM;
     }
     if (ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, WINDOW_LOG))) {
         return KLM_E_INTERNAL;
     }
+    KLM_TRY(klm_lane_new(AHEAD, sizeof(struct chunk) + in->size, &in->opened));
     KLM_TRY(klm_lane_new(AHEAD, sizeof(struct item), &in->lane));
     return kr_chunks_new(key, false, &in->chunks);
 }
@@ -84,7 +94,7 @@ klm_rc bk_in_open(int fd, const char *file, const struct kr_backup *key, uint32_
     }
     made->fd = fd;
     made->file = file;
-    made->chunk = chunk;
+    made->size = chunk;
     made->pulse = *pulse;
     KLM_TRY(set_up(made, key));
     *out = made;
@@ -92,13 +102,16 @@ klm_rc bk_in_open(int fd, const char *file, const struct kr_backup *key, uint32_
     return KLM_OK;
 }
 
-static klm_rc damaged(const struct bk_in *in, const char *what, struct klm_diag *diag)
+static klm_rc damaged_at(const struct bk_in *in, uint64_t chunk, const char *what,
+                         struct klm_diag *diag)
 {
     char why[128];
 
-    snprintf(why, sizeof why, "%s, at chunk %llu", what, (unsigned long long)in->seen);
+    snprintf(why, sizeof why, "%s, at chunk %llu", what, (unsigned long long)chunk);
     return klm_fail(diag, KLM_E_CORRUPT, KLM_MSG_BK_DAMAGED, in->file, why);
 }
+
+/* ---- Opening chunks */
 
 /* Up to n bytes; *got is less only at the end of the file. */
 static klm_rc read_some(struct bk_in *in, uint8_t *to, size_t n, size_t *got, struct klm_diag *diag)
@@ -130,38 +143,99 @@ static klm_rc check_end(struct bk_in *in, struct klm_diag *diag)
     size_t got;
 
     KLM_TRY(read_some(in, &more, 1, &got, diag));
-    return got ? damaged(in, "something stands behind its end", diag) : KLM_OK;
+    return got ? damaged_at(in, in->read, "something stands behind its end", diag) : KLM_OK;
+}
+
+static klm_rc read_chunk(struct bk_in *in, struct chunk *out, struct klm_diag *diag)
+{
+    uint8_t head[KR_CHUNK_HEAD];
+    size_t got;
+    klm_rc rc;
+
+    KLM_TRY(read_some(in, head, sizeof head, &got, diag));
+    if (got < sizeof head) {
+        return damaged_at(in, in->read, "it is cut short", diag);
+    }
+    out->n = kr_chunk_size(head, &out->last);
+    if (out->n > in->size) {
+        return damaged_at(in, in->read, "a chunk is longer than the header says", diag);
+    }
+    KLM_TRY(read_some(in, in->sealed, out->n + KR_CHUNK_TAG, &got, diag));
+    if (got < out->n + KR_CHUNK_TAG) {
+        return damaged_at(in, in->read, "it is cut short", diag);
+    }
+    rc = kr_chunk_open(in->chunks, head, KLM_SLICE(in->sealed, got), out->plain);
+    if (rc == KLM_E_CORRUPT) {
+        return damaged_at(in, in->read, "a chunk was changed or is not in its place", diag);
+    }
+    KLM_TRY(rc);
+    in->read++;
+    in->bytes += KR_CHUNK_HEAD + got;
+    return out->last ? check_end(in, diag) : KLM_OK;
+}
+
+static void *open_ahead(void *arg)
+{
+    struct bk_in *in = arg;
+    klm_rc rc = KLM_OK;
+    bool last = false;
+
+    while (rc == KLM_OK && !last) {
+        struct chunk *chunk = klm_lane_slot(in->opened);
+
+        rc = chunk ? read_chunk(in, chunk, &in->chunk_diag) : KLM_E_CANCELLED;
+        if (rc == KLM_OK) {
+            last = chunk->last;
+            klm_lane_give(in->opened);
+        }
+    }
+    klm_lane_end(in->opened, rc);
+    return NULL;
+}
+
+klm_rc bk_in_prove(struct bk_in *in, struct klm_diag *diag)
+{
+    struct chunk *chunk = malloc(sizeof *chunk + in->size);
+    klm_rc rc = chunk ? KLM_OK : KLM_E_NOMEM;
+
+    for (bool last = false; rc == KLM_OK && !last;) {
+        rc = in->pulse.go_on(in->pulse.arg, in->bytes);
+        if (rc == KLM_OK) {
+            rc = read_chunk(in, chunk, diag);
+            last = chunk->last;
+        }
+    }
+    if (chunk) {
+        klm_wipe(chunk, sizeof *chunk + in->size);
+        free(chunk);
+    }
+    return rc;
+}
+
+/* ---- Decompressing */
+
+static klm_rc damaged(const struct bk_in *in, const char *what, struct klm_diag *diag)
+{
+    return damaged_at(in, in->seen, what, diag);
 }
 
 static klm_rc next_chunk(struct bk_in *in, struct klm_diag *diag)
 {
-    uint8_t head[KR_CHUNK_HEAD];
-    size_t got, size;
-    klm_rc rc;
+    const struct chunk *chunk;
+    klm_rc rc = KLM_OK;
 
     if (in->last) {
         return damaged(in, "its last chunk comes too early", diag);
     }
-    KLM_TRY(read_some(in, head, sizeof head, &got, diag));
-    size = kr_chunk_size(head, &in->last);
-    if (got < sizeof head) {
-        return damaged(in, "it is cut short", diag);
+    chunk = klm_lane_take(in->opened, &rc);
+    if (!chunk) {
+        *diag = in->chunk_diag;
+        return rc;
     }
-    if (size > in->chunk) {
-        return damaged(in, "a chunk is longer than the header says", diag);
-    }
-    KLM_TRY(read_some(in, in->sealed, size + KR_CHUNK_TAG, &got, diag));
-    if (got < size + KR_CHUNK_TAG) {
-        return damaged(in, "it is cut short", diag);
-    }
-    rc = kr_chunk_open(in->chunks, head, KLM_SLICE(in->sealed, got), in->plain);
-    if (rc != KLM_OK) {
-        return rc == KLM_E_CORRUPT ? damaged(in, "a chunk was changed or is not in its place", diag)
-                                   : rc;
-    }
-    in->from = (ZSTD_inBuffer){in->plain, size, 0};
+    in->last = chunk->last;
+    in->from = (ZSTD_inBuffer){chunk->plain, chunk->n, 0};
     in->seen++;
-    return in->last ? check_end(in, diag) : KLM_OK;
+    return KLM_OK;
 }
 
 /* One step of the decompressor, which may first need a chunk. */
@@ -235,10 +309,12 @@ static klm_rc next_item(struct bk_in *in, struct item *item, struct klm_diag *di
     return KLM_OK;
 }
 
-static void *read_ahead(void *arg)
+static void *decompress_ahead(void *arg)
 {
     struct bk_in *in = arg;
-    klm_rc rc = KLM_OK;
+    pthread_t opener;
+    klm_rc rc = pthread_create(&opener, NULL, open_ahead, in) == 0 ? KLM_OK : KLM_E_LIMIT;
+    const bool opening = rc == KLM_OK;
     struct item *item;
 
     while (rc == KLM_OK && (item = klm_lane_slot(in->lane))) {
@@ -246,6 +322,10 @@ static void *read_ahead(void *arg)
         if (rc == KLM_OK) {
             klm_lane_give(in->lane);
         }
+    }
+    if (opening) {
+        klm_lane_close(in->opened);
+        pthread_join(opener, NULL);
     }
     klm_lane_end(in->lane, rc);
     return NULL;
@@ -258,7 +338,7 @@ klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payloa
     klm_rc rc = KLM_OK;
 
     KLM_TRY(in->pulse.go_on(in->pulse.arg, in->bytes));
-    if (!in->running && pthread_create(&in->thread, NULL, read_ahead, in) != 0) {
+    if (!in->running && pthread_create(&in->thread, NULL, decompress_ahead, in) != 0) {
         return KLM_E_LIMIT;
     }
     in->running = true;
@@ -269,7 +349,6 @@ klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payloa
         }
         return rc;
     }
-    in->bytes += BK_ITEM_HEAD + item->n;
     *kind = item->kind;
     *payload = KLM_SLICE(item->bytes, item->n);
     return KLM_OK;

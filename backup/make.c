@@ -151,16 +151,13 @@ static klm_rc write_contents(struct making *m)
 /* From the disk, not from memory: what was just written is dropped from the page cache first. */
 static klm_rc read_back(struct making *m)
 {
-    static const struct bk_visitor nobody;
+    static const struct bk_visitor nobody = {.closed = true};
     const struct bk_pulse beat = {pulse, m};
     struct bk_file file;
     struct bk_found *found = calloc(1, sizeof *found);
     klm_rc rc = found ? KLM_OK : KLM_E_NOMEM;
 
-    m->progress = (struct bk_progress){.total = 0, .verifying = true};
-    for (size_t i = 0; i < m->manifest.n; i++) {
-        m->progress.total += m->manifest.section[i].bytes;
-    }
+    m->progress = (struct bk_progress){.total = m->made.bytes, .verifying = true};
     (void)posix_fadvise(m->fd, 0, 0, POSIX_FADV_DONTNEED); /* only a better test */
     KLM_TRY(rc);
     rc = bk_file_open(m->temporary, m->diag, &file);

@@ -15,8 +15,8 @@
 #define BEHIND 4 /* items */
 
 struct item {
-    size_t n;
-    uint8_t bytes[BK_ITEM_HEAD + BK_ITEM_MOST];
+    uint8_t head[BK_ITEM_HEAD];
+    struct klm_buf *payload; /* one of bk_out's */
 };
 
 struct bk_out {
@@ -25,6 +25,8 @@ struct bk_out {
     struct bk_pulse pulse;
     uint64_t bytes; /* of items, for the pulse */
     struct klm_lane *lane;
+    struct klm_buf payload[BEHIND]; /* in turn, as the slots of the lane are */
+    size_t items;
     pthread_t thread;
     bool running;
     /* The thread's own while it runs */
@@ -59,6 +61,9 @@ void bk_out_free(struct bk_out **out)
         klm_lane_free(&o->lane);
         kr_chunks_free(&o->chunks);
         ZSTD_freeCCtx(o->zstd);
+        for (size_t i = 0; i < BEHIND; i++) {
+            klm_buf_done(&o->payload[i]);
+        }
         free(o->plain);
         free(o->sealed);
         free(o);
@@ -92,6 +97,9 @@ klm_rc bk_out_open(int fd, const char *file, const struct kr_backup *key, uint32
     made->file = file;
     made->chunk = chunk;
     made->pulse = *pulse;
+    for (size_t i = 0; i < BEHIND; i++) {
+        klm_buf_init_wiping(&made->payload[i], BK_ITEM_MOST);
+    }
     KLM_TRY(set_up(made, key));
     *out = made;
     made = NULL;
@@ -143,7 +151,9 @@ static klm_rc write_items(struct bk_out *out)
     klm_rc why = KLM_OK;
 
     while ((item = klm_lane_take(out->lane, &why))) {
-        KLM_TRY(compress(out, KLM_SLICE(item->bytes, item->n), ZSTD_e_continue, &out->diag));
+        KLM_TRY(
+            compress(out, KLM_SLICE(item->head, sizeof item->head), ZSTD_e_continue, &out->diag));
+        KLM_TRY(compress(out, klm_buf_as_slice(item->payload), ZSTD_e_continue, &out->diag));
     }
     KLM_TRY(why);
     KLM_TRY(compress(out, KLM_SLICE(NULL, 0), ZSTD_e_end, &out->diag));
@@ -179,31 +189,61 @@ static klm_rc begin(struct bk_out *out)
     return KLM_OK;
 }
 
-klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice payload,
+/* The slot for the next item, its payload empty; NULL: the thread has ended. */
+static struct item *next_item(struct bk_out *out)
+{
+    struct item *item = klm_lane_slot(out->lane);
+
+    if (item) {
+        item->payload = &out->payload[out->items % BEHIND];
+        item->payload->n = 0;
+    }
+    return item;
+}
+
+static void give(struct bk_out *out, struct item *item, enum bk_kind kind)
+{
+    const size_t n = item->payload->n;
+
+    item->head[0] = (uint8_t)kind;
+    for (int i = 1; i < BK_ITEM_HEAD; i++) {
+        item->head[i] = (uint8_t)(n >> (8 * (BK_ITEM_HEAD - 1 - i)));
+    }
+    out->items++;
+    out->bytes += BK_ITEM_HEAD + n;
+    klm_lane_give(out->lane);
+}
+
+klm_rc bk_out_take(struct bk_out *out, enum bk_kind kind, struct klm_buf *payload,
                    struct klm_diag *diag)
 {
-    const uint8_t head[BK_ITEM_HEAD] = {(uint8_t)kind, (uint8_t)(payload.n >> 24),
-                                        (uint8_t)(payload.n >> 16), (uint8_t)(payload.n >> 8),
-                                        (uint8_t)payload.n};
+    struct klm_buf taken = *payload;
     struct item *item;
 
-    if (payload.n > BK_ITEM_MOST) {
+    KLM_TRY(klm_buf_rc(payload));
+    if (payload->n > BK_ITEM_MOST) {
         return KLM_E_LIMIT;
     }
     KLM_TRY(out->pulse.go_on(out->pulse.arg, out->bytes));
     KLM_TRY(begin(out));
-    item = klm_lane_slot(out->lane);
+    item = next_item(out);
     if (!item) {
         return outcome(out, diag);
     }
-    memcpy(item->bytes, head, sizeof head);
-    if (payload.n) {
-        memcpy(item->bytes + sizeof head, payload.p, payload.n);
-    }
-    item->n = sizeof head + payload.n;
-    klm_lane_give(out->lane);
-    out->bytes += sizeof head + payload.n;
+    *payload = *item->payload;
+    *item->payload = taken;
+    give(out, item, kind);
     return KLM_OK;
+}
+
+klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice payload,
+                   struct klm_diag *diag)
+{
+    KLM_AUTO(klm_buf_done) struct klm_buf copy;
+
+    klm_buf_init_wiping(&copy, BK_ITEM_MOST);
+    klm_buf_slice(&copy, payload);
+    return bk_out_take(out, kind, &copy, diag);
 }
 
 klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag)

@@ -14,7 +14,7 @@
 klm_rc bk_restore_pulse(void *restoring, uint64_t bytes)
 {
     struct bk_restoring *r = restoring;
-    uint64_t now = klm_clock_mono_ms(), total = r->found->bytes;
+    uint64_t now = klm_clock_mono_ms(), total = r->file.bytes;
     char line[128];
 
     if (!r->order->progress || now - r->told_ms < PROGRESS_MS) {
@@ -43,30 +43,15 @@ static klm_rc open_config(struct bk_restoring *r)
     return km_open_master(&options, r->diag, &r->keys);
 }
 
-/* A table that this release does not know is left out only with consent. */
-static klm_rc check_section(void *arg, const struct bk_section *section)
-{
-    struct bk_restoring *r = arg;
-    enum st_table table;
-
-    if (section->type != BK_TABLE || st_table_find(section->name, &table) == KLM_OK ||
-        (r->order->consent & BK_ACCEPT_NEWER)) {
-        return KLM_OK;
-    }
-    return klm_fail(r->diag, KLM_E_STATE, KLM_MSG_BK_NEWER, r->file.path, r->file.header.product,
-                    KLM_VERSION);
-}
-
+/* Damage is found before anything is built. */
 static klm_rc check_backup(struct bk_restoring *r)
 {
-    const struct bk_visitor visitor = {.begin = check_section, .arg = r};
     const struct bk_pulse pulse = {bk_restore_pulse, r};
 
     r->step = "checking";
     KLM_TRY(bk_file_open(r->order->file, r->diag, &r->file));
     KLM_TRY(bk_file_unlock(&r->file, r->order->password, r->diag));
-    KLM_TRY(bk_file_walk(&r->file, &visitor, &pulse, r->diag, r->found));
-    return bk_consent_check(r);
+    return bk_file_prove(&r->file, &pulse, r->diag);
 }
 
 /* ---- Afterwards */
@@ -151,9 +136,9 @@ static klm_rc restore(struct bk_restoring *r, struct bk_restored *out)
 {
     KLM_TRY(bk_restore_begin(r));
     KLM_TRY(check_backup(r));
-    st_close(&r->store); /* nobody else opens it: km_switch_ask */
     r->step = "restoring";
-    KLM_TRY(bk_stage(r, &out->records));
+    KLM_TRY(bk_stage(r, bk_consent_check, &out->records));
+    st_close(&r->store); /* nobody else opens it: km_switch_ask */
     return bk_restore_commit(r, r->order->file, out);
 }
 

@@ -38,8 +38,10 @@ bool bk_other_server(const struct bk_restoring *r);
 /* consent.c: what needs consent and does not have it. */
 klm_rc bk_consent_check(struct bk_restoring *r) KLM_MUST_USE;
 
-/* stage.c: the new store and the new files, beside the old ones. */
-klm_rc bk_stage(struct bk_restoring *r, uint64_t *records) KLM_MUST_USE;
+/* stage.c: the new store and the new files, beside the old ones. The one walk through the backup fills the store and checks everything; when all is found good, and only
+ * then, agree is asked whether it may be restored. */
+klm_rc bk_stage(struct bk_restoring *r, klm_rc (*agree)(struct bk_restoring *r), uint64_t *records)
+    KLM_MUST_USE;
 klm_rc bk_stage_failed(struct bk_restoring *r, const char *path, klm_rc rc) KLM_MUST_USE;
 klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed) KLM_MUST_USE;
 /* Options for the store that is made at home, with the receiver's keys. Wipe mac_key. */

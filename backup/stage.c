@@ -12,7 +12,8 @@
 #include <sys/statvfs.h>
 
 #define FILE_MOST (256u << 20)
-#define SPACE_FACTOR 3 /* pages are not full, and the log of the load comes on top */
+#define SPACE_FACTOR                                                                               \
+    2 /* what is compressed takes more in a store; how much more, the load finds out */
 #define SPACE_BESIDE ((uint64_t)64 << 20)
 
 struct staging {
@@ -21,6 +22,7 @@ struct staging {
     struct kr_rewrap *rewrap; /* from there to the receiver's */
     struct klm_buf token;     /* the one being put */
     struct st_load *load;
+    klm_rc (*agree)(struct bk_restoring *r);
     enum st_table table;
     bool skip; /* a table that this release does not know */
     uint64_t records;
@@ -67,9 +69,14 @@ klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed)
 
 /* ---- Visitor */
 
+/* A table that this release does not know is left out only with consent. */
 static klm_rc begin_table(struct staging *s, const struct bk_section *section)
 {
     s->skip = st_table_find(section->name, &s->table) != KLM_OK;
+    if (s->skip && !(s->r->order->consent & BK_ACCEPT_NEWER)) {
+        return klm_fail(s->r->diag, KLM_E_STATE, KLM_MSG_BK_NEWER, s->r->file.path,
+                        s->r->file.header.product, KLM_VERSION);
+    }
     if (s->skip) {
         klm_say(KLM_MSG_BK_TABLE, s->r->file.path, section->name);
     }
@@ -183,42 +190,59 @@ static klm_rc fill(struct staging *s, struct st_store *store)
     KLM_TRY(st_load_open(store, &s->load));
     rc = bk_file_walk(&s->r->file, &visitor, &pulse, s->r->diag, s->r->found);
     if (rc == KLM_OK) {
+        rc = s->agree(s->r);
+    }
+    if (rc == KLM_OK) {
+        st_load_number(s->load, s->r->found->manifest.number);
         rc = st_load_end(&s->load, s->r->diag);
     }
     st_load_drop(&s->load);
-    return rc == KLM_OK ? mark(s, store) : rc;
+    return rc;
 }
 
-/* What was written is read again, as a start would. */
-static klm_rc check_store(struct bk_restoring *r, const struct st_options *options)
+/* What was written is read again from its files: every record, as a start would open it. */
+static klm_rc check_store(struct staging *s, const struct st_options *options)
 {
     KLM_AUTO(st_close) struct st_store *store = NULL;
 
-    r->step = "checking the new store";
-    KLM_TRY(st_open_bdb(options, r->diag, &store));
+    s->r->step = "checking the new store";
+    KLM_TRY(st_open_bdb(options, s->r->diag, &store));
     return st_verify(store, NULL, NULL, NULL);
+}
+
+static klm_rc open_and_fill(struct staging *s, const struct st_options *options)
+{
+    KLM_AUTO(st_close) struct st_store *store = NULL;
+
+    KLM_TRY(st_open_bdb(options, s->r->diag, &store));
+    return fill(s, store);
+}
+
+static klm_rc open_and_mark(struct staging *s, const struct st_options *options)
+{
+    KLM_AUTO(st_close) struct st_store *store = NULL;
+
+    KLM_TRY(st_open_bdb(options, s->r->diag, &store));
+    return mark(s, store);
 }
 
 static klm_rc make_store(struct staging *s)
 {
     struct bk_restoring *r = s->r;
-    KLM_AUTO(st_close) struct st_store *store = NULL;
-    const uint64_t backup = r->found->manifest.number, here = r->present.number;
     struct st_options options;
     klm_rc rc;
 
     KLM_TRY(bk_stage_options(r, km_switch_store(r->swap), &options));
     options.id = r->file.header.lineage;
-    options.number = backup > here ? backup : here;
+    options.number = r->present.number;
     options.filling = true;
-    rc = st_open_bdb(&options, r->diag, &store);
+    rc = open_and_fill(s, &options);
     if (rc == KLM_OK) {
-        rc = fill(s, store);
+        rc = check_store(s, &options);
     }
-    st_close(&store);
     options.filling = false;
     if (rc == KLM_OK) {
-        rc = check_store(r, &options);
+        rc = open_and_mark(s, &options);
     }
     klm_wipe(options.mac_key, sizeof options.mac_key);
     return rc == KLM_OK ? rc : bk_stage_failed(r, km_switch_store(r->swap), rc);
@@ -292,7 +316,7 @@ static klm_rc stage(struct staging *s)
     return KLM_OK;
 }
 
-klm_rc bk_stage(struct bk_restoring *r, uint64_t *records)
+klm_rc bk_stage(struct bk_restoring *r, klm_rc (*agree)(struct bk_restoring *r), uint64_t *records)
 {
     struct staging *s = calloc(1, sizeof *s);
     klm_rc rc;
@@ -301,11 +325,12 @@ klm_rc bk_stage(struct bk_restoring *r, uint64_t *records)
         return KLM_E_NOMEM;
     }
     s->r = r;
+    s->agree = agree;
     for (size_t i = 0; i < BK_PATHS; i++) {
         klm_buf_init_wiping(&s->content[i], FILE_MOST);
     }
     klm_buf_init(&s->token, ST_RECORD_MAX);
-    rc = bk_stage_space(r, r->found->bytes * SPACE_FACTOR + SPACE_BESIDE);
+    rc = bk_stage_space(r, r->file.bytes * SPACE_FACTOR + SPACE_BESIDE);
     if (rc == KLM_OK) {
         rc = stage(s);
     }

@@ -6,7 +6,7 @@
 
 #include "backup/format.h"
 
-/* Asked at each item, on the caller's thread, with the bytes of items so far: any outcome but KLM_OK ends the work and is its outcome (KLM_E_CLOSED: cancelled,
+/* Asked at each item, on the caller's thread, with the bytes so far, of items when writing, of the file when reading: any outcome but KLM_OK ends the work and is its outcome (KLM_E_CLOSED: cancelled,
  * KLM_E_TIMEOUT: took too long). */
 struct bk_pulse {
     klm_rc (*go_on)(void *arg, uint64_t bytes);
@@ -19,6 +19,9 @@ klm_rc bk_out_open(int fd, const char *file, const struct kr_backup *key, uint32
                    const struct bk_pulse *pulse, struct bk_out **out) KLM_MUST_USE;
 /* Add an item of at most BK_ITEM_MOST bytes. */
 klm_rc bk_out_item(struct bk_out *out, enum bk_kind kind, struct klm_slice payload,
+                   struct klm_diag *diag) KLM_MUST_USE;
+/* The same of a wiping buffer, whose memory is taken: it comes back empty, with that of an earlier item. */
+klm_rc bk_out_take(struct bk_out *out, enum bk_kind kind, struct klm_buf *payload,
                    struct klm_diag *diag) KLM_MUST_USE;
 /* The end: everything was written to fd, not synced yet. */
 klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag) KLM_MUST_USE;
@@ -35,5 +38,8 @@ klm_rc bk_in_open(int fd, const char *file, const struct kr_backup *key, uint32_
 klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payload,
                   struct klm_diag *diag) KLM_MUST_USE;
 void bk_in_free(struct bk_in **in);
+/* All chunks from the first to the last, opened and dropped: is every byte of the file as it was written, and nothing missing? Needs no thread and takes a fraction of the
+ * time that reading takes. Failures as bk_in_item; instead of it. */
+klm_rc bk_in_prove(struct bk_in *in, struct klm_diag *diag) KLM_MUST_USE;
 
 #endif

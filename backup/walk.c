@@ -17,7 +17,6 @@ struct walk {
     struct klm_hash *hash;
     struct bk_section seen[BK_SECTIONS_MOST];
     size_t n;
-    uint64_t bytes;
 };
 
 static klm_rc damaged(const struct walk *walk, const char *why)
@@ -75,9 +74,8 @@ static klm_rc data(struct walk *walk, struct bk_section *section, struct klm_sli
 
     klm_hash_update(walk->hash, payload);
     section->bytes += payload.n;
-    walk->bytes += payload.n;
     if (section->type == BK_TABLE) {
-        return records(walk, section, payload);
+        return walk->visitor->closed ? KLM_OK : records(walk, section, payload);
     }
     section->items = 1;
     return visitor->data ? visitor->data(visitor->arg, section, payload) : KLM_OK;
@@ -95,6 +93,8 @@ static klm_rc end(struct walk *walk, struct bk_section *section, struct klm_slic
     klm_cur_end(&cur);
     if (section->type == BK_FILE) {
         section->items = 1; /* an empty one, too */
+    } else if (walk->visitor->closed) {
+        section->items = items; /* compared with the manifest alone */
     }
     if (klm_cur_rc(&cur) != KLM_OK || items != section->items || bytes != section->bytes) {
         return damaged(walk, "a section is not as long as it says");
@@ -257,7 +257,6 @@ klm_rc bk_walk(struct bk_in *in, const struct bk_header *header, const char *fil
     if (rc == KLM_OK) {
         rc = walk_all(walk, out);
     }
-    out->bytes = walk->bytes;
     klm_hash_free(&walk->hash);
     free(walk);
     return rc;

@@ -12,13 +12,14 @@ struct bk_visitor {
     klm_rc (*data)(void *arg, const struct bk_section *section, struct klm_slice data);
     klm_rc (*end)(void *arg, const struct bk_section *section);
     void *arg;
+    bool
+        closed; /* records are not taken apart, nor shown: for who wrote them, their hash says enough */
 };
 
 /* What a walk found; text and bytes live in its pool. */
 struct bk_found {
     struct bk_manifest manifest;
     struct bk_signature signature; /* of the manifest; algorithm "": not signed */
-    uint64_t bytes;                /* of all sections: what a restore writes, roughly */
 };
 
 /* Walk through in, which was opened behind this header. KLM_E_CORRUPT with a message: what is in it does not fit the manifest, or the
@@ -32,6 +33,7 @@ struct bk_file {
     const char *path; /* borrowed */
     int fd;
     struct klm_pool *pool;
+    uint64_t bytes; /* of the file */
     struct bk_header header;
     struct kr_backup *key; /* NULL until bk_file_unlock */
 };
@@ -42,6 +44,9 @@ void bk_file_close(struct bk_file *file);
 /* Find the key by a password. KLM_E_WRONGKEY: no slot opens with it; KLM_E_UNSUPPORTED: no slot takes a password; KLM_E_CORRUPT: the
  * password is right, and the header was changed. */
 klm_rc bk_file_unlock(struct bk_file *file, struct klm_slice password, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Is it as it was written, from the first chunk to the last (bk_in_prove)? */
+klm_rc bk_file_prove(struct bk_file *file, const struct bk_pulse *pulse, struct klm_diag *diag)
     KLM_MUST_USE;
 /* Walk through it, from the first chunk on; more than once if need be. */
 klm_rc bk_file_walk(struct bk_file *file, const struct bk_visitor *visitor,

@@ -4,7 +4,6 @@
 #include "base/secret.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -80,6 +79,16 @@ void klm_lane_give(struct klm_lane *lane)
     lane->given++;
     pthread_cond_signal(&lane->turned);
     pthread_mutex_unlock(&lane->lock);
+}
+
+bool klm_lane_behind(struct klm_lane *lane)
+{
+    bool behind;
+
+    pthread_mutex_lock(&lane->lock);
+    behind = lane->given - lane->taken > (lane->held ? 1 : 0);
+    pthread_mutex_unlock(&lane->lock);
+    return behind;
 }
 
 void klm_lane_end(struct klm_lane *lane, klm_rc why)

@@ -5,6 +5,7 @@
 
 #include "base/rc.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct klm_lane;
@@ -18,6 +19,8 @@ void klm_lane_free(struct klm_lane **lane);
 void *klm_lane_slot(struct klm_lane *lane);
 /* Hand the slot over. */
 void klm_lane_give(struct klm_lane *lane);
+/* Does something that was given wait to be taken? Then the taker is behind, and the giver may do some of its work. */
+bool klm_lane_behind(struct klm_lane *lane);
 /* There is no more, and why: KLM_OK at the end. */
 void klm_lane_end(struct klm_lane *lane, klm_rc why);
 

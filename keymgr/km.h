@@ -500,6 +500,7 @@ struct km_options {
     const char *config_path;
     bool
         offline; /* a tool while the task is down: no threads, no views, no text log of its own follows later */
+    bool once; /* it reads the store through once, so a large cache would only cost time */
     struct klm_loop *loop; /* the task's main loop, or NULL */
 };
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */

@@ -29,6 +29,8 @@ static klm_rc open_master(struct km_server *server, const struct parm_config *co
     return KLM_OK;
 }
 
+#define CACHE_ONCE ((size_t)16 << 20)
+
 static klm_rc open_store(struct km_server *server, const struct parm_config *config,
                          struct klm_diag *diag)
 {
@@ -38,6 +40,9 @@ static klm_rc open_store(struct km_server *server, const struct parm_config *con
 
     KLM_TRY(parm_store_dir(config, path, sizeof path));
     options.cache_bytes = (size_t)parm_num(config, PARM_store_cache_megabytes) << 20;
+    if (server->options.once && options.cache_bytes > CACHE_ONCE) {
+        options.cache_bytes = CACHE_ONCE;
+    }
     KLM_TRY(km_store_key(server, path, options.mac_key, diag));
     rc = st_open_bdb(&options, diag, &server->store);
     klm_wipe(options.mac_key, sizeof options.mac_key);

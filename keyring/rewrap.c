@@ -1,15 +1,16 @@
 /* Tokens rewrapped in bulk: contexts, subkeys and random bytes are kept from one to the next. */
 #include "keyring/rewrap.h"
 
+#include "base/hmac.h"
 #include "base/secret.h"
 #include "keyring/token.h"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define AAD_MAX (KR_TOKEN_HEAD + 2 + KR_TOKEN_LABEL_MAX)
+#define AT_SUBKEY 32
+#define KEYS 64
 #define SCRATCH                                                                                    \
     4096 /* clear forms up to here; longer ones, which are rare, get memory of their own */
 
@@ -22,7 +23,6 @@ struct side {
 
 struct kr_rewrap {
     const struct kr_master *from, *to;
-    EVP_MAC_CTX *hmac;
     EVP_CIPHER *gcm;
     struct side open, seal;
     uint8_t nonce[KR_TOKEN_NONCE]; /* of the next token */
@@ -37,7 +37,6 @@ void kr_rewrap_free(struct kr_rewrap **rewrap)
 
     *rewrap = NULL;
     if (r) {
-        EVP_MAC_CTX_free(r->hmac);
         EVP_CIPHER_CTX_free(r->open.ctx);
         EVP_CIPHER_CTX_free(r->seal.ctx);
         EVP_CIPHER_free(r->gcm);
@@ -49,17 +48,13 @@ void kr_rewrap_free(struct kr_rewrap **rewrap)
 
 static klm_rc set_up(struct kr_rewrap *r)
 {
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-
-    r->hmac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
-    EVP_MAC_free(hmac); /* the context holds it */
     r->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     r->open.ctx = EVP_CIPHER_CTX_new();
     r->seal.ctx = EVP_CIPHER_CTX_new();
-    if (!r->hmac || !r->gcm || !r->open.ctx || !r->seal.ctx) {
+    if (!r->gcm || !r->open.ctx || !r->seal.ctx) {
         return kr_quiet(KLM_E_CRYPTO);
     }
-    KLM_TRY(kr_secret_new(64, &r->keys));
+    KLM_TRY(kr_secret_new(KEYS, &r->keys));
     return kr_secret_new(SCRATCH, &r->clear);
 }
 
@@ -81,28 +76,14 @@ klm_rc kr_rewrap_new(const struct kr_master *from, const struct kr_master *to,
 
 /* ---- Subkeys */
 
-static bool hmac(EVP_MAC_CTX *ctx, struct klm_slice key, struct klm_slice text, uint8_t out[32])
-{
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
-    size_t n = 0;
-
-    return EVP_MAC_init(ctx, key.p, key.n, params) == 1 &&
-           EVP_MAC_update(ctx, text.p, text.n) == 1 && EVP_MAC_final(ctx, out, &n, 32) == 1 &&
-           n == 32;
-}
-
 /* RFC 5869: one block is all of the key. */
-static klm_rc subkey(struct kr_rewrap *r, const struct kr_master *master, struct klm_slice salt)
+static void subkey(struct kr_rewrap *r, const struct kr_master *master, struct klm_slice salt)
 {
     static const uint8_t block[] = KR_TOKEN_INFO "\1";
-    uint8_t *prk = r->keys.p, *key = r->keys.p + 32;
+    uint8_t *prk = r->keys.p, *key = r->keys.p + AT_SUBKEY;
 
-    return hmac(r->hmac, salt, KLM_SLICE(kr_master_key(master), 32), prk) &&
-                   hmac(r->hmac, KLM_SLICE(prk, 32), KLM_SLICE(block, sizeof block - 1), key)
-               ? KLM_OK
-               : kr_quiet(KLM_E_CRYPTO);
+    klm_hmac_once(salt, KLM_SLICE(kr_master_key(master), 32), prk);
+    klm_hmac_once(KLM_SLICE(prk, 32), KLM_SLICE(block, sizeof block - 1), key);
 }
 
 static klm_rc key_side(struct kr_rewrap *r, struct side *side, const struct kr_master *master,
@@ -112,8 +93,8 @@ static klm_rc key_side(struct kr_rewrap *r, struct side *side, const struct kr_m
         return KLM_OK;
     }
     side->master = NULL;
-    KLM_TRY(subkey(r, master, salt));
-    if (EVP_CipherInit_ex2(side->ctx, r->gcm, r->keys.p + 32, NULL, enc, NULL) != 1) {
+    subkey(r, master, salt);
+    if (EVP_CipherInit_ex2(side->ctx, r->gcm, r->keys.p + AT_SUBKEY, NULL, enc, NULL) != 1) {
         return kr_quiet(KLM_E_CRYPTO);
     }
     memcpy(side->salt, salt.p, sizeof side->salt);

@@ -15,6 +15,7 @@
 /* All pages are equal to the cache's search for a page to give up. With an order by use, Berkeley DB 5.3 (mp_alloc.c) takes the older version of a page as its candidate, holds it, finds it
  * held, and so never sees that no reader needs it: once the cache is full it goes through all of it for each new page and writes needless versions to files ("freezer"). */
 #define EVICTION DB_PRIORITY_VERY_LOW
+#define CACHE_FILLING CACHE_MIN /* pages are written in order and never looked at again */
 #define PAGE_BYTES                                                                                 \
     4096 /* a page must reach the disk as a whole: no larger than the file system's block */
 #define LOG_BUFFER (1u << 20)
@@ -121,11 +122,13 @@ static int set_log(DB_ENV *env)
     return ret;
 }
 
-/* Filling needs none of transactions, locks, log and versions: nobody else looks, and what a crash leaves is thrown away. */
+/* Filling needs none of transactions, locks, log and versions, nor the mutexes of DB_THREAD: one thread at a time works on it, nobody else looks, and what a crash leaves is
+ * thrown away. */
 static int env_open(struct bdb *b, size_t cache)
 {
-    const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE | DB_THREAD |
-                           (b->filling ? 0 : DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_RECOVER);
+    const uint32_t flags =
+        DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE |
+        (b->filling ? 0 : DB_THREAD | DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_RECOVER);
     int ret = db_env_create(&b->env, 0);
 
     if (ret != 0) {
@@ -191,7 +194,7 @@ static bool means_damage(int ret)
 static klm_rc table_open(struct bdb *b, DB_TXN *txn, enum st_table table, bool make,
                          struct klm_diag *diag)
 {
-    const uint32_t flags = DB_THREAD | (b->filling ? 0 : DB_MULTIVERSION) | (make ? DB_CREATE : 0);
+    const uint32_t flags = (b->filling ? 0 : DB_THREAD | DB_MULTIVERSION) | (make ? DB_CREATE : 0);
     char text[256];
     DB *db;
     int ret = db_create(&db, b->env, 0);
@@ -201,7 +204,7 @@ static klm_rc table_open(struct bdb *b, DB_TXN *txn, enum st_table table, bool m
     }
     b->db[table] = db;
     ret = make ? db->set_pagesize(db, PAGE_BYTES) : 0;
-    ret = ret ? ret : db->set_priority(db, EVICTION);
+    ret = ret || b->filling ? ret : db->set_priority(db, EVICTION);
     ret = ret ? ret : db->open(db, txn, file_of(table).text, NULL, DB_BTREE, flags, 0600);
     if (ret != 0 && !bdb_failed(&b->base) && means_damage(ret)) {
         return damaged(b, table, bdb_text(b, ret, text, sizeof text), diag);
@@ -307,7 +310,9 @@ klm_rc st_driver_bdb(const struct st_bdb_options *options, struct klm_diag *diag
     pthread_mutex_init(&b->text_lock, NULL);
     bdb_io_install();
     bdb_io_enter(&b->io);
-    int ret = env_open(b, options->cache_bytes ? options->cache_bytes : CACHE_DEFAULT);
+    int ret = env_open(b, b->filling             ? CACHE_FILLING
+                          : options->cache_bytes ? options->cache_bytes
+                                                 : CACHE_DEFAULT);
     klm_rc rc = ret == 0 ? all_tables(b, options, diag) : fail_open(b, ret, diag);
     if (rc != KLM_OK) {
         bdb_close(&b->base, false);

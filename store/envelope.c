@@ -1,127 +1,44 @@
-/* Sealing and opening records. This is on the path of every put and get, so the key is set up once
- * and contexts, which the library can start over without the key, are kept on a short list. */
+/* Sealing and opening records. This is on the path of every put and get, so the key is expanded once. */
 #include "store/envelope.h"
 
+#include "base/hmac.h"
 #include "base/secret.h"
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTEXTS_MAX 16
-
 struct st_mac {
-    uint8_t *key;         /* 32 secret bytes */
-    EVP_MAC_CTX *first;   /* keyed; only ever copied */
-    pthread_mutex_t lock; /* guards idle and idle_n */
-    EVP_MAC_CTX *idle[CONTEXTS_MAX];
-    size_t idle_n;
+    struct klm_hmac *hmac;
 };
-
-static klm_rc set_up(struct st_mac *mac)
-{
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
-
-    mac->first = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
-    EVP_MAC_free(hmac);
-    if (!mac->first || !EVP_MAC_init(mac->first, mac->key, 32, params)) {
-        return KLM_E_CRYPTO;
-    }
-    return KLM_OK;
-}
 
 klm_rc st_mac_new(const uint8_t key[32], struct st_mac **out)
 {
-    KLM_AUTO(st_mac_free) struct st_mac *mac = calloc(1, sizeof *mac);
+    struct st_mac *mac = calloc(1, sizeof *mac);
+    klm_rc rc = mac ? klm_hmac_new(KLM_SLICE(key, 32), &mac->hmac) : KLM_E_NOMEM;
 
-    if (!mac) {
-        return KLM_E_NOMEM;
+    if (rc != KLM_OK) {
+        free(mac);
+        return rc;
     }
-    pthread_mutex_init(&mac->lock, NULL);
-    mac->key = klm_secret_alloc(32);
-    if (!mac->key) {
-        return KLM_E_NOMEM;
-    }
-    memcpy(mac->key, key, 32);
-    KLM_TRY(set_up(mac));
     *out = mac;
-    mac = NULL;
     return KLM_OK;
 }
 
 void st_mac_free(struct st_mac **mac)
 {
-    struct st_mac *m = *mac;
-
-    if (!m) {
-        return;
+    if (*mac) {
+        klm_hmac_free(&(*mac)->hmac);
+        free(*mac);
+        *mac = NULL;
     }
-    for (size_t i = 0; i < m->idle_n; i++) {
-        EVP_MAC_CTX_free(m->idle[i]);
-    }
-    EVP_MAC_CTX_free(m->first);
-    if (m->key) {
-        klm_secret_free(m->key, 32);
-    }
-    pthread_mutex_destroy(&m->lock);
-    free(m);
-    *mac = NULL;
 }
 
-static EVP_MAC_CTX *take(struct st_mac *mac)
+void st_mac_verifier(const struct st_mac *mac, const uint8_t id[16], uint8_t out[ST_VERIFIER])
 {
-    EVP_MAC_CTX *ctx = NULL;
+    const struct klm_slice parts[] = {klm_slice_str("klm store verifier"), KLM_SLICE(id, 16)};
 
-    pthread_mutex_lock(&mac->lock);
-    if (mac->idle_n) {
-        ctx = mac->idle[--mac->idle_n];
-    }
-    pthread_mutex_unlock(&mac->lock);
-    return ctx ? ctx : EVP_MAC_CTX_dup(mac->first);
-}
-
-static void give_back(struct st_mac *mac, EVP_MAC_CTX *ctx)
-{
-    pthread_mutex_lock(&mac->lock);
-    if (mac->idle_n < CONTEXTS_MAX) {
-        mac->idle[mac->idle_n++] = ctx;
-        ctx = NULL;
-    }
-    pthread_mutex_unlock(&mac->lock);
-    EVP_MAC_CTX_free(ctx);
-}
-
-/* HMAC of head and tail one after the other. */
-static klm_rc compute(struct st_mac *mac, struct klm_slice head, struct klm_slice tail,
-                      uint8_t out[32])
-{
-    EVP_MAC_CTX *ctx = take(mac);
-    size_t n = 0;
-
-    if (!ctx) {
-        return KLM_E_NOMEM;
-    }
-    if (!EVP_MAC_init(ctx, NULL, 0, NULL) || !EVP_MAC_update(ctx, head.p, head.n) ||
-        (tail.n && !EVP_MAC_update(ctx, tail.p, tail.n)) || !EVP_MAC_final(ctx, out, &n, 32) ||
-        n != 32) {
-        EVP_MAC_CTX_free(ctx);
-        return KLM_E_CRYPTO;
-    }
-    give_back(mac, ctx);
-    return KLM_OK;
-}
-
-klm_rc st_mac_verifier(struct st_mac *mac, const uint8_t id[16], uint8_t out[ST_VERIFIER])
-{
-    return compute(mac, klm_slice_str("klm store verifier"), KLM_SLICE(id, 16), out);
+    klm_hmac(mac->hmac, parts, KLM_COUNT(parts), out);
 }
 
 klm_rc st_sum(struct klm_slice in, uint8_t out[ST_SUM])
@@ -155,38 +72,50 @@ static size_t make_head(enum st_table table, struct klm_slice key, uint16_t vers
     return n;
 }
 
-static klm_rc record_mac(struct st_mac *mac, enum st_table table, struct klm_slice key,
+static klm_rc record_mac(const struct st_mac *mac, enum st_table table, struct klm_slice key,
                          uint16_t version, struct klm_slice record, uint8_t out[32])
 {
     uint8_t head[HEAD_MAX];
+    struct klm_slice parts[2] = {{head, 0}, record};
 
     if (key.n == 0 || key.n > ST_KEY_MAX) {
         return KLM_E_CORRUPT;
     }
-    return compute(mac, KLM_SLICE(head, make_head(table, key, version, head)), record, out);
+    parts[0].n = make_head(table, key, version, head);
+    klm_hmac(mac->hmac, parts, KLM_COUNT(parts), out);
+    return KLM_OK;
 }
 
-klm_rc st_seal(struct st_mac *mac, enum st_table table, struct klm_slice key,
+klm_rc st_seal_around(const struct st_mac *mac, enum st_table table, struct klm_slice key,
+                      uint8_t *envelope, size_t n)
+{
+    const struct klm_slice record = {envelope + ST_ENVELOPE, n - ST_ENVELOPE};
+    uint8_t tag[32];
+
+    KLM_TRY(record_mac(mac, table, key, ST_SCHEMA, record, tag));
+    envelope[0] = ST_SCHEMA >> 8;
+    envelope[1] = ST_SCHEMA & 0xff;
+    memcpy(envelope + 2, tag, 16);
+    return KLM_OK;
+}
+
+klm_rc st_seal(const struct st_mac *mac, enum st_table table, struct klm_slice key,
                struct klm_slice record, struct klm_pool *pool, struct klm_slice *sealed)
 {
-    uint8_t tag[32];
     uint8_t *p = klm_pool_alloc(pool, ST_ENVELOPE + record.n);
 
     if (!p) {
         return KLM_E_NOMEM;
     }
-    KLM_TRY(record_mac(mac, table, key, ST_SCHEMA, record, tag));
-    p[0] = ST_SCHEMA >> 8;
-    p[1] = ST_SCHEMA & 0xff;
-    memcpy(p + 2, tag, 16);
     if (record.n) {
         memcpy(p + ST_ENVELOPE, record.p, record.n);
     }
+    KLM_TRY(st_seal_around(mac, table, key, p, ST_ENVELOPE + record.n));
     *sealed = KLM_SLICE(p, ST_ENVELOPE + record.n);
     return KLM_OK;
 }
 
-klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
+klm_rc st_unseal(const struct st_mac *mac, enum st_table table, struct klm_slice key,
                  struct klm_slice sealed, struct klm_slice *record)
 {
     uint8_t tag[32];

@@ -12,24 +12,25 @@
 
 struct st_mac;
 
-/* The key is copied into secret memory and given to the crypto library once. KLM_E_CRYPTO,
- * KLM_E_NOMEM. */
+/* The key is expanded into secret memory. KLM_E_NOMEM. */
 klm_rc st_mac_new(const uint8_t key[32], struct st_mac **out) KLM_MUST_USE;
 void st_mac_free(struct st_mac **mac);
 /* HMAC of "klm store verifier" and a store id: tells whether a store was made under this key. Any
  * thread. */
-klm_rc st_mac_verifier(struct st_mac *mac, const uint8_t id[16], uint8_t out[ST_VERIFIER])
-    KLM_MUST_USE;
+void st_mac_verifier(const struct st_mac *mac, const uint8_t id[16], uint8_t out[ST_VERIFIER]);
 /* The first bytes of the SHA-256 of some bytes: finds damage, proves nothing. */
 #define ST_SUM 8
 klm_rc st_sum(struct klm_slice in, uint8_t out[ST_SUM]) KLM_MUST_USE;
 /* A record in its envelope, in the pool. Any thread. */
-klm_rc st_seal(struct st_mac *mac, enum st_table table, struct klm_slice key,
+klm_rc st_seal(const struct st_mac *mac, enum st_table table, struct klm_slice key,
                struct klm_slice record, struct klm_pool *pool, struct klm_slice *sealed)
     KLM_MUST_USE;
+/* Close an envelope around the record that stands behind its first ST_ENVELOPE bytes, n bytes with them. Any thread. */
+klm_rc st_seal_around(const struct st_mac *mac, enum st_table table, struct klm_slice key,
+                      uint8_t *envelope, size_t n) KLM_MUST_USE;
 /* The record in an envelope, borrowed from sealed. KLM_E_CORRUPT: the MAC is wrong.
  * KLM_E_UNSUPPORTED: the MAC is right and the schema newer than this build. Any thread. */
-klm_rc st_unseal(struct st_mac *mac, enum st_table table, struct klm_slice key,
+klm_rc st_unseal(const struct st_mac *mac, enum st_table table, struct klm_slice key,
                  struct klm_slice sealed, struct klm_slice *record) KLM_MUST_USE;
 
 #endif

@@ -1,5 +1,5 @@
-/* Filling a new store: sorted records straight to the driver, without the overlay that hides a change on its way. The caller seals records, a thread of its own puts them
- * into the driver, batch by batch. */
+/* Filling a new store: sorted records straight to the driver, without the overlay that hides a change on its way. The caller checks and copies records, a thread of its own
+ * seals them and puts them into the driver, batch by batch. */
 #include "store/core.h"
 
 #include "base/lane.h"
@@ -11,19 +11,23 @@
 #include <string.h>
 
 #define BATCH 4096             /* records of one transaction */
-#define BATCH_BYTES (8u << 20) /* and their bytes */
-#define BATCHES 2
+#define BATCH_BYTES (2u << 20) /* and their bytes: the longest record fits many times */
+#define BATCHES 4
 
+_Static_assert(BATCH_BYTES >= 2 * (ST_KEY_MAX + ST_SEALED_MAX), "any record fits");
+
+/* Keys and open envelopes, one behind the other. */
 struct batch {
-    struct klm_pool *pool;
     size_t n, bytes;
+    bool sealed; /* by the caller, who was ahead */
     struct st_write write[BATCH];
+    uint8_t text[BATCH_BYTES];
 };
 
 struct st_load {
     struct st_store *store;
-    struct klm_lane *lane; /* of pointers to batches */
-    struct batch *batch;   /* that is being filled; NULL: none */
+    struct klm_lane *lane;
+    struct batch *batch; /* the lane's, being filled; NULL: none */
     pthread_t thread;
     bool running;
     klm_rc rc; /* of the thread, when it has ended */
@@ -34,43 +38,41 @@ struct st_load {
     uint8_t last[ST_KEY_MAX]; /* its key */
 };
 
-static void batch_free(struct batch **batch)
-{
-    if (*batch) {
-        klm_pool_free(&(*batch)->pool);
-        free(*batch);
-        *batch = NULL;
-    }
-}
-
 /* One transaction. Only the last of a load is waited for: its sync puts all before it on disk, too. */
-static klm_rc commit(struct st_store *store, const struct batch *batch, bool sync,
+static klm_rc commit(struct st_store *store, const struct st_write *writes, size_t n, bool sync,
                      struct klm_diag *diag)
 {
     bool doubt = false;
     klm_rc rc = store->space ? st_space_room(store->space, false, diag) : KLM_OK;
 
-    return rc == KLM_OK ? store->driver->ops->commit(store->driver, batch->write, batch->n, sync,
-                                                     &doubt, diag)
+    return rc == KLM_OK ? store->driver->ops->commit(store->driver, writes, n, sync, &doubt, diag)
                         : rc;
 }
 
-/* What was given is freed here also after a failure. */
+static klm_rc seal(const struct st_mac *mac, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct st_write *w = &batch->write[i];
+        uint8_t *envelope = batch->text + (w->sealed.p - batch->text);
+
+        KLM_TRY(st_seal_around(mac, w->table, w->key, envelope, w->sealed.n));
+    }
+    return KLM_OK;
+}
+
 static void *commit_all(void *arg)
 {
     struct st_load *load = arg;
-    struct batch **given;
+    struct batch *batch;
     klm_rc why = KLM_OK;
 
-    while ((given = klm_lane_take(load->lane, &why))) {
+    while (load->rc == KLM_OK && (batch = klm_lane_take(load->lane, &why))) {
+        load->rc = batch->sealed ? KLM_OK : seal(load->store->mac, batch);
         if (load->rc == KLM_OK) {
-            load->rc = commit(load->store, *given, false, &load->diag);
+            load->rc = commit(load->store, batch->write, batch->n, false, &load->diag);
         }
-        if (load->rc != KLM_OK) {
-            klm_lane_close(load->lane);
-        }
-        batch_free(given);
     }
+    klm_lane_close(load->lane);
     return NULL;
 }
 
@@ -88,26 +90,19 @@ static klm_rc join(struct st_load *load, struct klm_diag *diag)
     return load->rc;
 }
 
-/* Hand the batch over. */
+/* Hand the batch over. A caller who is ahead of the thread takes some of its work. */
 static klm_rc flush(struct st_load *load)
 {
-    struct batch **slot;
+    struct batch *batch = load->batch;
 
-    if (!load->batch) {
+    if (!batch) {
         return KLM_OK;
     }
-    if (!load->running && pthread_create(&load->thread, NULL, commit_all, load) != 0) {
-        return KLM_E_LIMIT;
-    }
-    load->running = true;
-    slot = klm_lane_slot(load->lane);
-    if (!slot) {
-        klm_rc rc = join(load, NULL);
-
-        return rc == KLM_OK ? KLM_E_IO : rc;
-    }
-    *slot = load->batch;
     load->batch = NULL;
+    batch->sealed = klm_lane_behind(load->lane);
+    if (batch->sealed) {
+        KLM_TRY(seal(load->store->mac, batch));
+    }
     klm_lane_give(load->lane);
     return KLM_OK;
 }
@@ -119,7 +114,6 @@ void st_load_drop(struct st_load **load)
     *load = NULL;
     if (l) {
         (void)join(l, NULL); /* it is thrown away, or its outcome is known */
-        batch_free(&l->batch);
         klm_lane_free(&l->lane);
         atomic_store(&l->store->changing, false);
         free(l);
@@ -135,7 +129,7 @@ static klm_rc load_new(struct st_store *store, struct st_load **out)
         return KLM_E_NOMEM;
     }
     load->store = store;
-    rc = klm_lane_new(BATCHES, sizeof(struct batch *), &load->lane);
+    rc = klm_lane_new(BATCHES, sizeof(struct batch), &load->lane);
     if (rc != KLM_OK) {
         free(load);
         return rc;
@@ -176,36 +170,37 @@ static klm_rc check_order(struct st_load *load, enum st_table table, struct klm_
     return KLM_OK;
 }
 
-static klm_rc batch_new(struct batch **out)
+/* A batch to add to; the outcome of the thread when it has failed. */
+static klm_rc next_batch(struct st_load *load)
 {
-    struct batch *batch = malloc(sizeof *batch);
-    klm_rc rc;
+    if (!load->running && pthread_create(&load->thread, NULL, commit_all, load) != 0) {
+        return KLM_E_LIMIT;
+    }
+    load->running = true;
+    load->batch = klm_lane_slot(load->lane);
+    if (!load->batch) {
+        klm_rc rc = join(load, NULL);
 
-    if (!batch) {
-        return KLM_E_NOMEM;
+        return rc == KLM_OK ? KLM_E_IO : rc;
     }
-    batch->n = batch->bytes = 0;
-    rc = klm_pool_new(BATCH_BYTES * 2 + BATCH * 2048, &batch->pool);
-    if (rc != KLM_OK) {
-        free(batch);
-        return rc;
-    }
-    *out = batch;
+    load->batch->n = load->batch->bytes = 0;
     return KLM_OK;
 }
 
-static klm_rc add(struct st_load *load, enum st_table table, struct klm_slice key,
-                  struct klm_slice record)
+static void add(struct batch *batch, enum st_table table, struct klm_slice key,
+                struct klm_slice record)
 {
-    struct batch *batch = load->batch;
-    struct st_write *write = &batch->write[batch->n];
+    uint8_t *to = batch->text + batch->bytes, *envelope = to + key.n;
 
-    *write = (struct st_write){.table = table};
-    KLM_TRY(klm_pool_slice(batch->pool, key, &write->key));
-    KLM_TRY(st_seal(load->store->mac, table, key, record, batch->pool, &write->sealed));
-    batch->n++;
-    batch->bytes += key.n + write->sealed.n;
-    return KLM_OK;
+    memcpy(to, key.p, key.n);
+    if (record.n) {
+        memcpy(envelope + ST_ENVELOPE, record.p, record.n);
+    }
+    batch->write[batch->n++] =
+        (struct st_write){.table = table,
+                          .key = KLM_SLICE(to, key.n),
+                          .sealed = KLM_SLICE(envelope, ST_ENVELOPE + record.n)};
+    batch->bytes += key.n + ST_ENVELOPE + record.n;
 }
 
 klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice key,
@@ -219,28 +214,35 @@ klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice k
         return KLM_E_INVALID;
     }
     KLM_TRY(check_order(load, table, key));
-    if (load->batch && (load->batch->n == BATCH || load->batch->bytes >= BATCH_BYTES)) {
+    if (load->batch && (load->batch->n == BATCH ||
+                        load->batch->bytes + key.n + ST_ENVELOPE + record.n > BATCH_BYTES)) {
         KLM_TRY(flush(load));
     }
     if (!load->batch) {
-        KLM_TRY(batch_new(&load->batch));
+        KLM_TRY(next_batch(load));
     }
-    return add(load, table, key, record);
+    add(load->batch, table, key, record);
+    return KLM_OK;
+}
+
+void st_load_number(struct st_load *load, uint64_t number)
+{
+    if (atomic_load(&load->store->number) < number) {
+        atomic_store(&load->store->number, number);
+    }
 }
 
 /* The change number goes last: until it stands there the store counts as one that has no change. */
 static klm_rc put_number(struct st_load *load, struct klm_diag *diag)
 {
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
     struct st_store *store = load->store;
     uint64_t number = atomic_load(&store->number) + 1;
-    struct st_write *write;
+    struct st_write write = {.table = ST_META, .key = klm_slice_str(ST_META_NUMBER)};
 
-    KLM_TRY(batch_new(&load->batch));
-    write = load->batch->write;
-    *write = (struct st_write){.table = ST_META, .key = klm_slice_str(ST_META_NUMBER)};
-    KLM_TRY(st_number_seal(store, number, load->batch->pool, &write->sealed));
-    load->batch->n = 1;
-    KLM_TRY(commit(store, load->batch, true, diag));
+    KLM_TRY(klm_pool_new(0, &pool));
+    KLM_TRY(st_number_seal(store, number, pool, &write.sealed));
+    KLM_TRY(commit(store, &write, 1, true, diag));
     atomic_store(&store->number, number);
     atomic_fetch_add(&store->commits, 1);
     return KLM_OK;
@@ -248,10 +250,11 @@ static klm_rc put_number(struct st_load *load, struct klm_diag *diag)
 
 static klm_rc end(struct st_load *load, struct klm_diag *diag)
 {
-    klm_rc given = flush(load), rc = join(load, diag);
+    klm_rc given = flush(load);
 
-    KLM_TRY(rc);
+    KLM_TRY(join(load, diag));
     KLM_TRY(given);
+    KLM_TRY(load->store->driver->ops->checkpoint(load->store->driver));
     return put_number(load, diag);
 }
 

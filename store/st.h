@@ -40,7 +40,8 @@ struct st_options {
     bool read_only;
     bool
         filling; /* made now, filled by st_load and thrown away after a crash: nothing is logged, so that nothing of it is sure to be on
-                   * disk before a good st_checkpoint. Then it is to be closed, and opened without this */
+                   * disk before a good st_load_end, and one thread at a time works on it. Then it is to be closed. Opened so once more it can be verified, sooner than in a
+                   * store that serves; nothing else */
     const uint8_t *id; /* 16 bytes: the id of a store that is made now; NULL: a random one */
     uint64_t
         number; /* changes are numbered from here on, if the store is not there yet; 0 usually. The next change makes that durable */
@@ -81,7 +82,7 @@ struct st_range {
     bool reverse;            /* from the highest key down */
     size_t limit;            /* most records visited; 0: no limit */
     bool
-        ahead; /* all of a long scan: another thread reads ahead, while this one checks MACs and visits. The visitor leaves the view alone */
+        ahead; /* all of a long scan: another thread reads ahead, and checks MACs when this one is behind with visiting. The visitor leaves the view alone */
 };
 /* Called for each record in key order; damaged is true when its MAC is wrong (record is then
  * empty). Any outcome but KLM_OK ends the scan and is returned. */
@@ -137,6 +138,8 @@ struct st_load;
 klm_rc st_load_open(struct st_store *store, struct st_load **out) KLM_MUST_USE;
 klm_rc st_load_put(struct st_load *load, enum st_table table, struct klm_slice key,
                    struct klm_slice record) KLM_MUST_USE;
+/* Changes are numbered above this number, if the store's own is not higher; before st_load_end. */
+void st_load_number(struct st_load *load, uint64_t number);
 /* All of it on disk, as the store's first change. Frees the load, also on failure. */
 klm_rc st_load_end(struct st_load **load, struct klm_diag *diag) KLM_MUST_USE;
 void st_load_drop(struct st_load **load);

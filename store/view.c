@@ -170,11 +170,9 @@ struct merge {
     void *arg;
 };
 
-static klm_rc emit(struct merge *m, struct klm_slice key, struct klm_slice sealed)
+/* rc: how its envelope opened. */
+static klm_rc emit_open(struct merge *m, struct klm_slice key, struct klm_slice record, klm_rc rc)
 {
-    struct klm_slice record = {NULL, 0};
-    klm_rc rc = st_unseal(m->view->store->mac, m->table, key, sealed, &record);
-
     if (rc != KLM_OK && rc != KLM_E_CORRUPT) {
         return rc;
     }
@@ -184,6 +182,14 @@ static klm_rc emit(struct merge *m, struct klm_slice key, struct klm_slice seale
         return KLM_E_LIMIT;
     }
     return KLM_OK;
+}
+
+static klm_rc emit(struct merge *m, struct klm_slice key, struct klm_slice sealed)
+{
+    struct klm_slice record = {NULL, 0};
+    klm_rc rc = st_unseal(m->view->store->mac, m->table, key, sealed, &record);
+
+    return emit_open(m, key, record, rc);
 }
 
 /* Remember that key was dealt with. */
@@ -224,22 +230,28 @@ static klm_rc emit_overlay(struct merge *m, const struct klm_slice *upto, bool *
     return KLM_OK;
 }
 
-static klm_rc visit_base(void *arg, struct klm_slice key, struct klm_slice sealed)
+static klm_rc visit_found(void *arg, const struct st_found *found)
 {
     struct merge *m = arg;
     bool taken = false;
 
-    if (key.n > ST_KEY_MAX) {
+    if (found->key.n > ST_KEY_MAX) {
         return KLM_E_CORRUPT;
     }
     if (m->view->over) {
-        KLM_TRY(emit_overlay(m, &key, &taken));
+        KLM_TRY(emit_overlay(m, &found->key, &taken));
     }
     if (taken) {
         return KLM_OK;
     }
-    pass(m, key);
-    return emit(m, key, sealed);
+    pass(m, found->key);
+    return found->is_open ? emit_open(m, found->key, found->record, found->rc)
+                          : emit(m, found->key, found->sealed);
+}
+
+static klm_rc visit_base(void *arg, struct klm_slice key, struct klm_slice sealed)
+{
+    return visit_found(arg, &(struct st_found){.key = key, .sealed = sealed});
 }
 
 klm_rc st_scan(struct st_view *view, enum st_table table, const struct st_range *range,
@@ -264,7 +276,7 @@ klm_rc st_scan(struct st_view *view, enum st_table table, const struct st_range 
                       .visit = visit,
                       .arg = arg};
     klm_rc rc =
-        r->ahead ? st_scan_ahead(view->snapshot, table, &bounds, visit_base, &m)
+        r->ahead ? st_scan_ahead(view->snapshot, view->store->mac, table, &bounds, visit_found, &m)
                  : view->store->driver->ops->scan(view->snapshot, table, &bounds, visit_base, &m);
     if (rc == KLM_OK && view->over) {
         rc = emit_overlay(&m, NULL, NULL);

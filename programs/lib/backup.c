@@ -229,7 +229,7 @@ static int with_service(struct km_server *server, const struct program_backup *o
 
 static int by_store(const struct program_backup *order, const char *password)
 {
-    const struct km_options options = {.config_path = order->config, .offline = true};
+    const struct km_options options = {.config_path = order->config, .offline = true, .once = true};
     struct klm_diag diag = {0};
     struct km_server *server;
     klm_rc rc = km_open(&options, &diag, &server);

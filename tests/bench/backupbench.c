@@ -1,13 +1,17 @@
 /* Backup and restore of a server that is down, against zstd and AES-256-GCM over the same bytes and nothing else, in turn.
  *   backupbench CONFIG FOLDER PAIRS
  * Prints a line of JSON: bytes of the stream, and for each pair seconds of backup, of compressing and encrypting the same bytes, of
- * restore, and of decrypting and decompressing them; of each also the seconds of CPU of all threads (_cpu), which others on the machine disturb least. */
+ * restore, and of decrypting and decompressing them; of backup a second ceiling at the level of zstd that backups use (pack_same_level), of restore
+ * one that Berkeley DB sets: its bulk load of the same records, by one thread and by two (bulk, bulk_two);
+ * of each also the seconds of CPU of all threads (_cpu), which others on the machine disturb least. */
 #include "backup/bk.h"
 #include "backup/make.h"
 #include "backup/walk.h"
 #include "base/secret.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bulkload.h"
 
+#include <ftw.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +69,7 @@ static klm_rc go_on(void *arg, uint64_t bytes)
 
 static struct took backup(const char *config, const char *path)
 {
-    const struct km_options options = {.config_path = config, .offline = true};
+    const struct km_options options = {.config_path = config, .offline = true, .once = true};
     struct km_server *server;
     struct bk_made made;
     struct took began;
@@ -85,6 +89,24 @@ static struct took backup(const char *config, const char *path)
     return began;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+/* The state before is put back, so that each pair has the store that was given: one that was restored is better ordered. */
+static void undo(struct bk_restore order, const char *kept)
+{
+    struct bk_restored done;
+
+    order.file = kept;
+    need(bk_undo(&order, &diag, &done), "undo");
+    bench_need(nftw(kept, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 &&
+                   nftw(done.kept, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0,
+               "remove what was kept");
+}
+
 static struct took restore(const char *config, const char *path)
 {
     const struct bk_restore order = {.config_path = config,
@@ -94,10 +116,12 @@ static struct took restore(const char *config, const char *path)
                                      .who = "bench",
                                      .roles = KM_ROLE_BACKUP};
     struct bk_restored done;
-    const struct took began = begin();
+    struct took took = begin();
 
     need(bk_restore(&order, &diag, &done), "restore");
-    return since(began);
+    took = since(took);
+    undo(order, done.kept);
+    return took;
 }
 
 /* The stream as it lies in the chunks. */
@@ -150,33 +174,72 @@ static void tell(const char *what, struct took took, const char *end)
     printf("\"%s\":%.3f,\"%s_cpu\":%.3f%s", what, took.seconds, what, took.cpu, end);
 }
 
-static void pair(const char *config, const char *path, struct klm_buf *stream, bool last)
+static struct took pack(int level, const struct klm_buf *stream, uint8_t *packed, size_t cap,
+                        uint8_t *sealed, size_t *n)
+{
+    const struct took began = begin();
+
+    *n = ZSTD_compress(packed, cap, stream->p, stream->n, level);
+    bench_need(!ZSTD_isError(*n), "zstd");
+    gcm(1, packed, *n, sealed);
+    return since(began);
+}
+
+static struct took load(struct bulk *bulk, const char *path, unsigned threads)
+{
+    char folder[4200];
+    struct took began;
+
+    snprintf(folder, sizeof folder, "%s.bulk", path);
+    sync(); /* so that nobody else's writes are in the way */
+    began = begin();
+    bulk_load(bulk, folder, threads);
+    began = since(began);
+    bulk_remove(folder);
+    return began;
+}
+
+static void pair(const char *config, const char *path, struct klm_buf *stream, struct bulk *bulk,
+                 bool last)
 {
     size_t cap = ZSTD_compressBound(stream->n), n;
     uint8_t *packed = malloc(cap), *sealed = malloc(cap), *back = malloc(stream->n);
-    struct took pack, unpack;
+    struct took unpack;
 
     bench_need(packed && sealed && back, "memory");
     putchar('{');
     tell("backup", backup(config, path), ",");
-    pack = begin();
-    n = ZSTD_compress(packed, cap, stream->p, stream->n, 3);
-    bench_need(!ZSTD_isError(n), "zstd");
-    gcm(1, packed, n, sealed);
-    tell("pack", since(pack), ",");
+    tell("pack_same_level", pack(1, stream, packed, cap, sealed, &n), ",");
+    tell("pack", pack(3, stream, packed, cap, sealed, &n), ",");
     tell("restore", restore(config, path), ",");
     unpack = begin();
     gcm(0, sealed, n, packed);
     bench_need(ZSTD_decompress(back, stream->n, packed, n) == stream->n, "zstd");
-    tell("unpack", since(unpack), last ? "}" : "},");
+    tell("unpack", since(unpack), ",");
+    tell("bulk", load(bulk, path, 1), ",");
+    tell("bulk_two", load(bulk, path, 2), last ? "}" : "},");
     free(packed);
     free(sealed);
     free(back);
 }
 
+static struct bulk *read_store(const char *config_path)
+{
+    struct parm_config *config;
+    struct bulk *bulk;
+    char folder[4096];
+
+    need(parm_load(config_path, &diag, &config), "configuration");
+    need(parm_store_dir(config, folder, sizeof folder), "store");
+    bulk = bulk_read(folder);
+    parm_free(&config);
+    return bulk;
+}
+
 int main(int argc, char **argv)
 {
     struct klm_buf stream;
+    struct bulk *bulk;
     char path[4096];
     int pairs;
 
@@ -187,11 +250,13 @@ int main(int argc, char **argv)
     (void)backup(argv[1], path); /* what the first start does is not measured */
     klm_buf_init(&stream, (size_t)8 << 30);
     read_stream(path, &stream);
+    bulk = read_store(argv[1]);
     printf("{\"bytes\":%zu,\"pairs\":[", stream.n);
     for (int i = 0; i < pairs; i++) {
-        pair(argv[1], path, &stream, i + 1 == pairs);
+        pair(argv[1], path, &stream, bulk, i + 1 == pairs);
     }
     printf("]}\n");
+    bulk_free(bulk);
     klm_buf_done(&stream);
     return 0;
 }

@@ -6,7 +6,7 @@
 Each row runs the server and its ceiling in turn and takes the median of the ratios of those pairs; a row whose ratios differ by more than a
 quarter is measured again, twice at most, and its last try counts. Prints a table, writes every single run to BUILD_FOLDER/bench.jsonl. Exit 1: an answer was wrong or
 missing, or a target was not shown to be met while BENCH_STRICT is set. Environment, with defaults: BENCH_PAIRS 5, BENCH_SECONDS 2, BENCH_ROWS (only rows whose
-name contains this word), BENCH_DRIVES 100000, BENCH_EVENTS 1000000, BENCH_RESTARTS 3, BENCH_OBJECTS 100000, BENCH_IDLE 10000, BENCH_KEEP (leave the servers' folders), BENCH_STRICT.
+name contains this word), BENCH_DRIVES 100000, BENCH_EVENTS 1000000, BENCH_RESTARTS 3, BENCH_OBJECTS 100000, BENCH_KEYS 1000000, BENCH_IDLE 10000, BENCH_KEEP (leave the servers' folders), BENCH_STRICT.
 docs/performance.md explains rows and ceilings."""
 import json
 import os
@@ -456,7 +456,7 @@ def print_machine():
 
 def big_wanted():
     return any(wanted(name) for name in ("start, ms, after a clean end", "start, ms, after kill -9", "create@8, big store",
-                                         "get@8, big store", "backup, big store", "restore, big store"))
+                                         "get@8, big store"))
 
 
 def run(servers):
@@ -482,7 +482,7 @@ def run(servers):
     if audit.wanted(bench):
         audit.rows(bench, servers)
     if backup.wanted(bench):
-        backup.rows(bench, servers[1])
+        backup.rows(bench, servers)
 
 
 def main():

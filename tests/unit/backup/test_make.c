@@ -316,3 +316,75 @@ TEST(a_backup_is_needed_after_changes_of_objects_clients_and_their_groups)
     }
     st_close(&store);
 }
+
+/* ---- Read back */
+
+static klm_rc read_closed(const char *path, bool closed, enum klm_msg_id *msg)
+{
+    const struct bk_visitor visitor = {.closed = closed};
+    const struct bk_pulse pulse = {go_on, NULL};
+    static struct bk_found found;
+    struct klm_diag diag = {0};
+    struct bk_file file;
+    klm_rc rc;
+
+    REQUIRE_OK(bk_file_open(path, &diag, &file));
+    REQUIRE_OK(bk_file_unlock(&file, klm_slice_str(PASSWORD), &diag));
+    rc = bk_file_walk(&file, &visitor, &pulse, &diag, &found);
+    bk_file_close(&file);
+    *msg = diag.msg;
+    return rc;
+}
+
+static void flip(const char *path, off_t at)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    uint8_t byte = 0;
+
+    REQUIRE(fd >= 0 && pread(fd, &byte, 1, at) == 1);
+    byte ^= 1;
+    REQUIRE(pwrite(fd, &byte, 1, at) == 1);
+    close(fd);
+}
+
+TEST(a_file_that_is_not_what_was_written_is_told_when_it_is_read_back)
+{
+    enum klm_msg_id msg;
+    struct bk_made made;
+
+    start_house(&house, "reread", "");
+    made = make_backup(&house, backup_path("one"));
+    CHECK_RC(read_closed(backup_path("one"), true, &msg), KLM_OK);
+    for (off_t at = (off_t)made.bytes / 4; at < (off_t)made.bytes; at += (off_t)made.bytes / 4) {
+        flip(backup_path("one"), at);
+        CHECK_RC(read_closed(backup_path("one"), true, &msg), KLM_E_CORRUPT);
+        CHECK(msg == KLM_MSG_BK_DAMAGED);
+        flip(backup_path("one"), at);
+    }
+    close_house(&house);
+}
+
+/* Reading back does not take records apart; hashes, lengths and numbers are compared all the same. */
+TEST(what_is_read_back_is_compared_with_the_manifest_though_records_stay_closed)
+{
+    const char *path = test_path("crafted");
+    enum klm_msg_id msg;
+    struct craft c;
+
+    craft_begin(&c, path, KLM_VERSION, "HERE");
+    craft_section(&c, BK_TABLE, "drive", klm_slice_str("no records"), 3);
+    craft_end(&c, true);
+    CHECK_RC(read_closed(path, true, &msg), KLM_OK);
+    CHECK_RC(read_closed(path, false, &msg), KLM_E_CORRUPT);
+    for (unsigned wrong = 0; wrong < 3; wrong++) {
+        craft_begin(&c, path, KLM_VERSION, "HERE");
+        craft_table(&c, "drive", "a", "b", BK_PLAIN);
+        c.manifest.section[0].hash[31] ^= wrong == 0;
+        c.manifest.section[0].items += wrong == 1;
+        c.manifest.section[0].bytes += wrong == 2;
+        craft_end(&c, true);
+        CHECK_RC(read_closed(path, true, &msg), KLM_E_CORRUPT);
+        CHECK(msg == KLM_MSG_BK_SECTION);
+    }
+    (void)unlink(path);
+}

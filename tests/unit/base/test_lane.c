@@ -91,6 +91,27 @@ TEST(a_taker_that_wants_no_more_lets_the_giver_go)
     klm_lane_free(&giver.lane);
 }
 
+TEST(a_taker_is_behind_while_something_waits_for_it_and_not_for_what_it_holds)
+{
+    struct klm_lane *lane = NULL;
+    klm_rc why;
+
+    REQUIRE_OK(klm_lane_new(3, sizeof(int), &lane));
+    CHECK(!klm_lane_behind(lane));
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(klm_lane_slot(lane) != NULL);
+        klm_lane_give(lane);
+        CHECK(klm_lane_behind(lane));
+    }
+    REQUIRE(klm_lane_take(lane, &why) != NULL);
+    CHECK(klm_lane_behind(lane));
+    REQUIRE(klm_lane_take(lane, &why) != NULL);
+    CHECK(!klm_lane_behind(lane));
+    klm_lane_end(lane, KLM_OK);
+    CHECK(klm_lane_take(lane, &why) == NULL);
+    klm_lane_free(&lane);
+}
+
 TEST(what_is_no_lane_is_refused)
 {
     struct klm_lane *lane = NULL;

@@ -377,6 +377,63 @@ TEST(a_damaged_record_is_told_by_a_scan_and_can_be_written_anew)
     st_close(&store);
 }
 
+struct slow {
+    size_t n, damaged;
+    uint32_t wait_ms; /* at every hundredth record */
+};
+
+static klm_rc visit_slowly(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
+{
+    struct slow *slow = arg;
+    char want[32];
+
+    snprintf(want, sizeof want, "%08zu", slow->n);
+    REQUIRE(klm_slice_equal(key, S(want)));
+    REQUIRE(damaged ? record.n == 0 : record.n == 900 && record.p[899] == 'r');
+    slow->damaged += damaged;
+    if (slow->n++ % 100 == 0) {
+        usleep(slow->wait_ms * 1000);
+    }
+    return KLM_OK;
+}
+
+/* Whichever of the two threads opens the envelopes. */
+TEST(damage_is_told_by_a_scan_that_reads_ahead_whether_the_visitor_is_behind_or_not)
+{
+    struct st_options o = help_options(test_path("ahead"));
+    struct st_store *store = help_open(o.home);
+    struct st_change *change = NULL;
+    struct st_view *view = NULL;
+    static char record[900]; /* four pairs fill a page */
+    char key[16];
+
+    memset(record, 'r', sizeof record);
+    REQUIRE_OK(st_change_open(store, &change));
+    for (int i = 0; i < 4000; i++) {
+        snprintf(key, sizeof key, "%08d", i);
+        REQUIRE_OK(st_put(change, ST_GROUP, S(key), KLM_SLICE(record, sizeof record)));
+    }
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    st_close(&store);
+    int fd = open(in(o.home, "group.db"), O_RDWR | O_CLOEXEC);
+    for (off_t page = 100; page <= 700; page += 200) { /* of 4,096 bytes; a record in each */
+        REQUIRE(pwrite(fd, "X", 1, page * 4096 + 4000) == 1);
+    }
+    close(fd);
+    REQUIRE_OK(st_open_bdb(&o, NULL, &store));
+    for (uint32_t wait = 0; wait <= 2; wait += 2) {
+        struct slow slow = {.wait_ms = wait};
+
+        REQUIRE_OK(st_view_open(store, &view));
+        CHECK_RC(st_scan(view, ST_GROUP, &(struct st_range){.ahead = true}, visit_slowly, &slow),
+                 KLM_OK);
+        CHECK_INT(slow.n, 4000);
+        CHECK_INT(slow.damaged, 4);
+        st_view_close(&view);
+    }
+    st_close(&store);
+}
+
 /* The child commits as fast as it can and tells each number it was promised; it is killed at a
  * random moment. */
 static void commit_for_ever(const char *home, int fd)

@@ -63,7 +63,7 @@ TEST(the_verifier_is_that_of_the_vector)
     for (unsigned i = 0; i < sizeof id; i++) {
         id[i] = (uint8_t)(100 + i);
     }
-    REQUIRE_OK(st_mac_verifier(mac, id, got));
+    st_mac_verifier(mac, id, got);
     CHECK_MEM(got, bytes(VERIFIER, buf).p, sizeof got);
     st_mac_free(&mac);
 }

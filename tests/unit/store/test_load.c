@@ -1,6 +1,8 @@
 /* Filling a new store: what comes out, what is refused, what a store that was not filled to its end is. */
 #include "store/store_help.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,5 +174,77 @@ TEST(a_change_tells_which_tables_it_touches)
     REQUIRE_OK(st_delete(change, ST_CERT, S("b")));
     CHECK(st_change_touches(change, ST_CERT));
     st_change_drop(&change);
+    st_close(&store);
+}
+
+static struct st_store *open_filling(const char *home)
+{
+    struct st_options o = help_options(home);
+    struct st_store *store = NULL;
+
+    o.filling = true;
+    REQUIRE_OK(st_open_bdb(&o, NULL, &store));
+    return store;
+}
+
+/* Records of every length, the longest among short ones, so that calls of Berkeley DB end before each. */
+TEST(a_store_that_is_filled_takes_records_of_every_length)
+{
+    const char *home = test_path("lengths");
+    struct st_store *store = open_filling(home);
+    struct st_load *load = NULL;
+    static uint8_t record[ST_RECORD_MAX];
+    uint64_t records = 0;
+    char key[16];
+
+    memset(record, 'r', sizeof record);
+    REQUIRE_OK(st_load_open(store, &load));
+    for (size_t i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, "%08zu", i);
+        REQUIRE_OK(st_load_put(load, ST_USAGE, S(key),
+                               KLM_SLICE(record, i % 50 == 49 ? sizeof record - i : i)));
+    }
+    REQUIRE_OK(st_load_end(&load, NULL));
+    st_close(&store);
+    store = help_open(home);
+    CHECK_RC(st_verify(store, NULL, NULL, &records), KLM_OK);
+    CHECK(records > 3000);
+    CHECK_INT(strlen(help_get(store, ST_USAGE, "00000300")), 300);
+    st_close(&store);
+}
+
+TEST(a_store_that_was_filled_has_full_pages_and_is_verified_from_its_files_before_it_serves)
+{
+    const char *home = test_path("verified");
+    struct st_store *store = open_filling(home);
+    struct st_load *load = NULL;
+    static uint8_t record[100]; /* 29 pairs fill a page; Berkeley DB takes one along to the next */
+    uint64_t records = 0;
+    struct stat st;
+    char key[16], path[4200];
+    int fd;
+
+    memset(record, 'r', sizeof record);
+    REQUIRE_OK(st_load_open(store, &load));
+    for (int i = 0; i < 28000; i++) {
+        snprintf(key, sizeof key, "%08d", i);
+        REQUIRE_OK(st_load_put(load, ST_GROUP, S(key), KLM_SLICE(record, sizeof record)));
+    }
+    REQUIRE_OK(st_load_end(&load, NULL));
+    st_close(&store);
+    snprintf(path, sizeof path, "%s/group.db", home);
+    REQUIRE(stat(path, &st) == 0);
+    CHECK(st.st_size / 4096 < 28000 / 28 + 40);
+
+    store = open_filling(home);
+    CHECK_RC(st_verify(store, NULL, NULL, &records), KLM_OK);
+    CHECK(records > 28000);
+    st_close(&store);
+
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    REQUIRE(fd >= 0 && pwrite(fd, "X", 1, 500 * 4096 + 4000) == 1);
+    close(fd);
+    store = open_filling(home);
+    CHECK_RC(st_verify(store, NULL, NULL, &records), KLM_E_CORRUPT);
     st_close(&store);
 }
