@@ -199,6 +199,8 @@ klm_rc km_client_accept_prepare(struct km_call *call);
 klm_rc km_client_accept_apply(struct km_call *call, struct st_change *change);
 klm_rc km_client_reject_prepare(struct km_call *call);
 klm_rc km_client_reject_apply(struct km_call *call, struct st_change *change);
+klm_rc km_client_prove_prepare(struct km_call *call);
+klm_rc km_client_prove_apply(struct km_call *call, struct st_change *change);
 klm_rc km_client_purge_prepare(struct km_call *call);
 klm_rc km_client_purge_apply(struct km_call *call, struct st_change *change);
 void km_client_publish(struct km_call *call);

@@ -88,6 +88,10 @@ static struct kmip_node *answer_header(struct kmop_message *msg, size_t items)
     kmip_put_number(msg->pool, version, KMIP_TAG_ProtocolVersionMinor, KMIP_INTEGER,
                     msg->version % 16);
     kmip_put_number(msg->pool, header, KMIP_TAG_TimeStamp, KMIP_DATE_TIME, klm_clock() / 1000000);
+    if (msg->server_hashed.n) { /* KMIP 2.1, 8.5: if a Hashed Password credential was used */
+        kmip_put_bytes(msg->pool, header, KMIP_TAG_ServerHashedPassword, KMIP_BYTES,
+                       msg->server_hashed);
+    }
     if (msg->correlation.n) {
         kmip_put_bytes(msg->pool, header, KMIP_TAG_ClientCorrelationValue, KMIP_TEXT,
                        msg->correlation);
@@ -554,6 +558,56 @@ static void start(struct kmop_message *msg)
     }
 }
 
+/* ---- What counts once is used up before anything is carried out. */
+
+static void proved(struct km_call *call)
+{
+    struct kmop_message *msg = call->arg;
+    const struct km_client_prove *req = call->req;
+    const klm_rc rc = call->rc;
+
+    msg->why = call->diag;
+    if (rc == KLM_OK && req->answer_n > 0 &&
+        klm_pool_slice(msg->pool, KLM_SLICE(req->answer, req->answer_n), &msg->server_hashed) !=
+            KLM_OK) {
+        msg->server_hashed = (struct klm_slice){0};
+    }
+    km_call_free(&call);
+    if (rc == KLM_OK) {
+        start(msg);
+    } else {
+        refuse(msg, rc, &msg->why, false); /* the verb has its event */
+    }
+}
+
+/* The client showed what it has to, as far as that was looked at. */
+static void admit(struct kmop_message *msg)
+{
+    const struct km_credential *shown = &msg->credential;
+    struct km_call *call = NULL;
+    struct km_client_prove *req;
+    klm_rc rc;
+
+    if (!msg->registered || (!shown->once.p && !shown->hashed.p)) {
+        start(msg);
+        return;
+    }
+    rc = km_call_new(msg->req.config->server, KM_CLIENT_PROVE, &msg->actor, &call);
+    if (rc != KLM_OK) {
+        refuse(msg, rc, &msg->why, false);
+        return;
+    }
+    req = call->req;
+    req->once = shown->once;
+    req->hashed = shown->hashed;
+    req->timestamp = shown->timestamp;
+    req->algorithm = shown->algorithm;
+    call->loop = msg->req.config->loop;
+    call->done = proved;
+    call->arg = msg;
+    km_run(call);
+}
+
 /* ---- Passwords take a worker's time. */
 
 static struct kmop_message *of_job(struct klm_job *job)
@@ -573,7 +627,7 @@ static void password_checked(struct klm_job *job)
     struct kmop_message *msg = of_job(job);
 
     if (msg->rc == KLM_OK) {
-        start(msg);
+        admit(msg);
     } else {
         refuse_caller(msg, msg->rc, &msg->why);
     }
@@ -593,7 +647,7 @@ static void identify(struct kmop_message *msg)
         }
     }
     if (rc == KLM_OK) {
-        start(msg);
+        admit(msg);
     } else {
         refuse_caller(msg, rc, &diag);
     }

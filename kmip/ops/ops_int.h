@@ -50,9 +50,10 @@ struct kmop_message {
     struct klm_job job;
     struct kmop_item *item;
     size_t n;
-    const char *placeholder;      /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
-    int64_t max_response;         /* 0: none */
-    struct klm_slice correlation; /* Client Correlation Value, or empty */
+    const char *placeholder;        /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
+    int64_t max_response;           /* 0: none */
+    struct klm_slice correlation;   /* Client Correlation Value, or empty */
+    struct klm_slice server_hashed; /* Server Hashed Password, or empty */
     struct km_batch batch;
     struct km_batch_item *batch_item;
 };

@@ -1206,6 +1206,49 @@ static struct km_call *client_modify_bad(void)
     return RUN(KM_CLIENT_MODIFY, "name", "Cover", "group", "NOGROUP");
 }
 
+/* What is shown counts once: the next one each time. */
+static struct km_call *show_once(const char *once)
+{
+    static struct km_actor as_cover = {.kind = KM_ACTOR_CLIENT,
+                                       .roles = KM_ROLE_CLIENT,
+                                       .name = "Cover",
+                                       .address = "192.0.2.7:40022"};
+    struct km_call *call;
+
+    as_cover.fingerprint = drive.fingerprint;
+    call = new_call(&house, KM_CLIENT_PROVE, &as_cover);
+    ((struct km_client_prove *)call->req)->once = klm_slice_str(once);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *client_prove_ok(void)
+{
+    static char list[9 * 23 + 1], next[23];
+    static int shown;
+
+    if (!bare) {
+        struct km_call *call = new_call(&house, KM_CLIENT_MODIFY, &admin);
+        struct km_client_req *req = call->req;
+
+        shown = 0;
+        for (int i = 0; i < 9; i++) {
+            snprintf(list + 23 * i, 24, "one-time-password-000%d\n", i);
+        }
+        req->name = "Cover";
+        req->once = klm_slice_str(list);
+        REQUIRE_OK(km_run_wait(call));
+        km_call_free(&call);
+    }
+    snprintf(next, sizeof next, "one-time-password-000%d", shown++);
+    return show_once(next);
+}
+
+static struct km_call *client_prove_bad(void)
+{
+    return show_once("one-time-password-000x");
+}
+
 static struct km_call *client_contact_ok(void)
 {
     return with_cert(KM_CLIENT_CONTACT, KLM_SLICE(drive.der, drive.n));
@@ -2143,6 +2186,7 @@ static const struct row {
     {KM_DEVICE_GROUP_DELETE, device_group_delete_ok, device_group_delete_bad, NULL},
     {KM_CLIENT_LIST, client_list_ok, client_list_bad, NULL},
     {KM_CLIENT_MODIFY, client_modify_ok, client_modify_bad, NULL},
+    {KM_CLIENT_PROVE, client_prove_ok, client_prove_bad, NULL},
     {KM_CLIENT_CONTACT, client_contact_ok, client_contact_bad, NULL},
     {KM_CLIENT_PENDING_LIST, client_pending_ok, NULL, "it has no parameter that can be wrong"},
     {KM_CLIENT_PENDING_ACCEPT, client_accept_ok, client_accept_bad, NULL},
