@@ -256,6 +256,7 @@ static klm_rc fill(void *arg, size_t i)
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
                          "A critical Message Extension");
     }
+    KLM_TRY(kmop_ids_resolve(item));
     return item->op->fill(item);
 }
 
@@ -290,6 +291,7 @@ static void ended(void *arg, size_t i)
 
     if (msg->item[i].call) {
         msg->placeholder = made_by(&msg->item[i]);
+        msg->item[i].answered = true;
     }
 }
 
@@ -471,6 +473,26 @@ static klm_rc read_option(struct kmop_message *msg, const struct kmip_node *head
     }
 }
 
+/* This server does all at once. KMIP 1.4, 6.7: true says that the client is able to accept an asynchronous response, and "the server decides" (6.8). KMIP 2.1, 11.3: Mandatory
+ * "SHALL process all batch items in the request asynchronously", which it cannot; Optional leaves it to the server. Some clients of 2.x send the flag of 1.x. */
+static klm_rc read_asynchronous(const struct kmop_message *msg, const struct kmip_node *header,
+                                struct klm_diag *diag)
+{
+    const struct kmip_node *indicator = kmip_child(header, KMIP_TAG_AsynchronousIndicator);
+
+    if (!indicator || indicator->type == KMIP_BOOLEAN) {
+        return KLM_OK;
+    }
+    if (indicator->type != KMIP_ENUMERATION || msg->version < KMIP_V(2, 0) ||
+        !kmip_value_name(KMIP_E_AsynchronousIndicator, (uint32_t)indicator->number)) {
+        return bad(diag, "Asynchronous Indicator is not as it has to be");
+    }
+    return indicator->number == KMIP_AsynchronousIndicator_Mandatory
+               ? klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
+                          "Asynchronous Indicator Mandatory")
+               : KLM_OK;
+}
+
 /* What is asked for in the header and cannot be had is an error, not passed over. */
 static klm_rc read_header(struct kmop_message *msg, const struct kmip_node *header,
                           struct klm_diag *diag)
@@ -485,6 +507,7 @@ static klm_rc read_header(struct kmop_message *msg, const struct kmip_node *head
         msg->correlation = correlation->bytes;
     }
     KLM_TRY(read_option(msg, header, diag));
+    KLM_TRY(read_asynchronous(msg, header, diag));
     return count_items(msg, header, diag);
 }
 
