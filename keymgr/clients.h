@@ -69,6 +69,9 @@ void km_clients_reload(struct km_server *server);
 /* May what has objects be deleted now? On KLM_OK *ask tells that this was the first person's request, which is noted. */
 klm_rc km_delete_ask(struct km_call *call, struct st_change *change, char kind, const char *name,
                      bool confirm, bool *ask) KLM_MUST_USE;
+/* Did it make objects, or are there any in a group of its own? */
+klm_rc km_client_has_objects(struct st_view *view, const struct dt_client *client, bool *has)
+    KLM_MUST_USE;
 klm_rc km_delete_forget(struct st_change *change, char kind, const char *name) KLM_MUST_USE;
 /* clients_purge.c: take the objects of a closed client or group away, some at a time; goes on behind the caller's back. */
 void km_purge_start(struct km_server *server, char kind, const char *name);

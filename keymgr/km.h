@@ -382,7 +382,7 @@ struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof
 };
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
-    bool all, config, drivetab, keygroups, usage, home, merge, rewrite;
+    bool all, config, drivetab, keygroups, clients, usage, home, merge, rewrite;
 };
 struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
     const char *file, *password;

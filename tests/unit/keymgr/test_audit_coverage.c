@@ -895,6 +895,33 @@ static struct km_call *groups_read_bad(void)
     return groups_read("<keyGroups format=\"2\"/>");
 }
 
+static const char clients_bytes[] = "\x01\0\0\0\1\5COVER\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+static struct km_call *clients_give_ok(void)
+{
+    return RUN(KM_SYNC_CLIENTS_GIVE, NULL);
+}
+
+static struct km_call *clients_check_ok(void)
+{
+    return take(KM_SYNC_CLIENTS_CHECK, KLM_SLICE(clients_bytes, sizeof clients_bytes - 1));
+}
+
+static struct km_call *clients_check_bad(void)
+{
+    return take(KM_SYNC_CLIENTS_CHECK, KLM_SLICE(clients_bytes, sizeof clients_bytes - 2));
+}
+
+static struct km_call *clients_take_ok(void)
+{
+    return take(KM_SYNC_CLIENTS_TAKE, KLM_SLICE(clients_bytes, sizeof clients_bytes - 1));
+}
+
+static struct km_call *clients_take_bad(void)
+{
+    return take(KM_SYNC_CLIENTS_TAKE, klm_slice_str("\2"));
+}
+
 static struct km_call *groups_give_ok(void)
 {
     return RUN(KM_SYNC_GROUPS_GIVE, NULL);
@@ -2158,6 +2185,9 @@ static const struct row {
     {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
     {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
     {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},
+    {KM_SYNC_CLIENTS_GIVE, clients_give_ok, NULL, "it has no parameter"},
+    {KM_SYNC_CLIENTS_CHECK, clients_check_ok, clients_check_bad, NULL},
+    {KM_SYNC_CLIENTS_TAKE, clients_take_ok, clients_take_bad, NULL},
     {KM_SYNC_GROUPS_GIVE, groups_give_ok, NULL, "it has no parameter"},
     {KM_SYNC_GROUPS_CHECK, groups_check_ok, groups_check_bad, NULL},
     {KM_SYNC_GROUPS_TAKE, groups_take_ok, groups_take_bad, NULL},
