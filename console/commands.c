@@ -82,7 +82,8 @@ static klm_rc set_bytes(struct con_run *run, struct km_call *call, const struct 
 {
     struct klm_slice bytes, *field = (void *)((char *)call->req + param->offset);
 
-    KLM_TRY(con_file_read(run, file, param->max, &bytes));
+    KLM_TRY(param->flags & KM_P_SECRET ? con_file_private(run, file, param->max, &bytes)
+                                       : con_file_read(run, file, param->max, &bytes));
     return klm_pool_slice(call->pool, bytes, field);
 }
 

@@ -165,7 +165,24 @@ static klm_rc open_folder(struct con_run *run, int *out)
     return *out < 0 ? refuse(run, KLM_MSG_FILE_OPEN, run->context->files, errno) : KLM_OK;
 }
 
-klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct klm_slice *out)
+static klm_rc read_private(struct con_run *run, int fd, const char *path, size_t max,
+                           struct klm_slice *out)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXG | S_IRWXO))) {
+        CON_REFUSE(run, KLM_E_DENIED, KLM_MSG_BK_PASSWORD_FILE, path,
+                   "others have access to it, or it is no regular file");
+        return KLM_E_DENIED;
+    }
+    return read_all(run, fd, path, max, out);
+}
+
+typedef klm_rc read_fn(struct con_run *run, int fd, const char *path, size_t max,
+                       struct klm_slice *out);
+
+static klm_rc read_with(struct con_run *run, const char *name, size_t max, read_fn *fn,
+                        struct klm_slice *out)
 {
     char path[NAME_MAX_HERE];
     int folder, fd;
@@ -174,7 +191,7 @@ klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct k
     KLM_TRY(path_of(run, name, path, sizeof path));
     KLM_TRY(open_folder(run, &folder));
     fd = open_beneath(folder, path, O_RDONLY | O_NONBLOCK, 0);
-    rc = fd < 0 ? refuse(run, KLM_MSG_FILE_OPEN, path, errno) : read_all(run, fd, path, max, out);
+    rc = fd < 0 ? refuse(run, KLM_MSG_FILE_OPEN, path, errno) : fn(run, fd, path, max, out);
     if (fd >= 0) {
         close(fd);
     }
@@ -182,19 +199,22 @@ klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct k
     return rc;
 }
 
-static klm_rc private_line(struct con_run *run, int fd, const char *path, size_t max,
-                           const char **out)
+klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct klm_slice *out)
+{
+    return read_with(run, name, max, read_all, out);
+}
+
+klm_rc con_file_private(struct con_run *run, const char *name, size_t max, struct klm_slice *out)
+{
+    return read_with(run, name, max, read_private, out);
+}
+
+klm_rc con_file_secret(struct con_run *run, const char *name, size_t max, const char **out)
 {
     struct klm_slice bytes;
-    struct stat st;
     char *line;
 
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXG | S_IRWXO))) {
-        CON_REFUSE(run, KLM_E_DENIED, KLM_MSG_BK_PASSWORD_FILE, path,
-                   "others have access to it, or it is no regular file");
-        return KLM_E_DENIED;
-    }
-    KLM_TRY(read_all(run, fd, path, max, &bytes));
+    KLM_TRY(con_file_private(run, name, max, &bytes));
     line = klm_pool_strn(run->pool, (const char *)bytes.p, bytes.n);
     if (!line) {
         return KLM_E_NOMEM;
@@ -202,24 +222,6 @@ static klm_rc private_line(struct con_run *run, int fd, const char *path, size_t
     line[strcspn(line, "\r\n")] = '\0';
     *out = line;
     return KLM_OK;
-}
-
-klm_rc con_file_secret(struct con_run *run, const char *name, size_t max, const char **out)
-{
-    char path[NAME_MAX_HERE];
-    int folder, fd;
-    klm_rc rc;
-
-    KLM_TRY(path_of(run, name, path, sizeof path));
-    KLM_TRY(open_folder(run, &folder));
-    fd = open_beneath(folder, path, O_RDONLY | O_NONBLOCK, 0);
-    rc = fd < 0 ? refuse(run, KLM_MSG_FILE_OPEN, path, errno)
-                : private_line(run, fd, path, max, out);
-    if (fd >= 0) {
-        close(fd);
-    }
-    close(folder);
-    return rc;
 }
 
 /* The folder a file goes to (a partitioned data set is a folder, made when missing) and the name in it. */

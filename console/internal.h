@@ -28,6 +28,9 @@ void con_answer(struct con_run *run, struct km_call *call);
 /* ---- Files under the one folder (files.c); openat2(2), RESOLVE_BENEATH. Names: plain, FILE:..., 'DATA.SET' or DATA.SET(MEMBER), which is file MEMBER in folder DATA.SET. */
 klm_rc con_file_read(struct con_run *run, const char *name, size_t max, struct klm_slice *out)
     KLM_MUST_USE;
+/* The same of a file that is open to its owner alone: secrets. */
+klm_rc con_file_private(struct con_run *run, const char *name, size_t max, struct klm_slice *out)
+    KLM_MUST_USE;
 /* The same of a file that is open to its owner alone: its first line, a secret. */
 klm_rc con_file_secret(struct con_run *run, const char *name, size_t max, const char **out)
     KLM_MUST_USE;

@@ -8,9 +8,12 @@
 #include <strings.h>
 
 #define VERSION 1
+#define VERSION_PROOF 2 /* of a client */
 #define HAS_CERT 1
 #define HAS_PASSWORD 2
 #define CLOSED 4
+#define ONCE 8
+#define HASHED 16
 #define MAY_DESTROY 1
 #define GROUP_CLOSED 2
 
@@ -75,6 +78,15 @@ klm_rc dt_group_own_new(char out[DT_DEVICE_GROUP_MAX + 1])
     return KLM_OK;
 }
 
+static bool label_ok(const char *label)
+{
+    static const size_t prefix = sizeof DT_HASHED_PREFIX - 1;
+
+    return !*label ||
+           (strnlen(label, DT_HASHED_MAX) == DT_HASHED_MAX - 1 &&
+            strncmp(label, DT_HASHED_PREFIX, prefix) == 0 && strspn(label + prefix, digits) == 32);
+}
+
 klm_rc dt_client_check(const struct dt_client *c)
 {
     bool cert = c->fingerprint[0] != '\0';
@@ -82,8 +94,8 @@ klm_rc dt_client_check(const struct dt_client *c)
               (!cert || dt_is_fingerprint(c->fingerprint)) &&
               (dt_group_own(c->group) || dt_device_group_check(c->group) == KLM_OK) &&
               text_ok(c->user, DT_CLIENT_USER_MAX) && text_ok(c->device, DT_CLIENT_USER_MAX) &&
-              (cert || (c->from == 0 && c->until == 0)) && c->from <= c->until && c->added >= 0 &&
-              c->last >= 0;
+              label_ok(c->hashed) && (cert || (c->from == 0 && c->until == 0)) &&
+              c->from <= c->until && c->added >= 0 && c->last >= 0;
 
     return ok ? KLM_OK : KLM_E_INVALID;
 }
@@ -99,14 +111,20 @@ klm_rc dt_client_pending_check(const struct dt_client_pending *p)
 
 /* ---- Fields */
 
-static void get_version(struct klm_cur *cur)
+static uint8_t get_version_to(struct klm_cur *cur, uint8_t last)
 {
     uint8_t version;
 
     klm_cur_u8(cur, &version);
-    if (version != VERSION) {
+    if (version < VERSION || version > last) {
         klm_cur_fail(cur, KLM_E_UNSUPPORTED);
     }
+    return version;
+}
+
+static void get_version(struct klm_cur *cur)
+{
+    (void)get_version_to(cur, VERSION);
 }
 
 static uint8_t get_flags(struct klm_cur *cur, uint8_t known)
@@ -151,11 +169,12 @@ static void put_fingerprint(struct klm_buf *out, const char *fingerprint)
 
 void dt_client_encode(const struct dt_client *c, struct klm_buf *out)
 {
-    const bool cert = c->fingerprint[0] != '\0';
+    const bool cert = c->fingerprint[0] != '\0', hashed = c->hashed[0] != '\0';
 
-    klm_buf_u8(out, VERSION);
-    klm_buf_u8(out, (uint8_t)((cert ? HAS_CERT : 0) | (c->has_password ? HAS_PASSWORD : 0) |
-                              (c->closed ? CLOSED : 0)));
+    klm_buf_u8(out, c->once || hashed ? VERSION_PROOF : VERSION);
+    klm_buf_u8(out,
+               (uint8_t)((cert ? HAS_CERT : 0) | (c->has_password ? HAS_PASSWORD : 0) |
+                         (c->closed ? CLOSED : 0) | (c->once ? ONCE : 0) | (hashed ? HASHED : 0)));
     if (cert) {
         put_fingerprint(out, c->fingerprint);
     }
@@ -170,20 +189,25 @@ void dt_client_encode(const struct dt_client *c, struct klm_buf *out)
     klm_buf_u64(out, (uint64_t)c->added);
     klm_buf_u64(out, (uint64_t)c->last);
     klm_buf_lp16(out, c->cert);
+    if (c->once || hashed) {
+        klm_buf_lp8(out, klm_slice_str(c->hashed));
+    }
 }
 
 klm_rc dt_client_decode(struct klm_slice record, struct dt_client *out)
 {
     struct klm_cur cur;
     struct dt_client c = {0};
-    uint8_t flags;
+    uint8_t version, flags;
 
     memcpy(c.name, out->name, sizeof c.name);
     klm_cur_init(&cur, record);
-    get_version(&cur);
-    flags = get_flags(&cur, HAS_CERT | HAS_PASSWORD | CLOSED);
+    version = get_version_to(&cur, VERSION_PROOF);
+    flags = get_flags(&cur, version == VERSION ? HAS_CERT | HAS_PASSWORD | CLOSED
+                                               : HAS_CERT | HAS_PASSWORD | CLOSED | ONCE | HASHED);
     c.has_password = flags & HAS_PASSWORD;
     c.closed = flags & CLOSED;
+    c.once = flags & ONCE;
     if (flags & HAS_CERT) {
         get_fingerprint(&cur, c.fingerprint);
     }
@@ -198,12 +222,49 @@ klm_rc dt_client_decode(struct klm_slice record, struct dt_client *out)
     klm_cur_i64(&cur, &c.added);
     klm_cur_i64(&cur, &c.last);
     klm_cur_lp16(&cur, DT_CLIENT_CERT_MAX, &c.cert);
+    if (version == VERSION_PROOF) {
+        klm_cur_text8(&cur, sizeof c.hashed, c.hashed);
+    }
     klm_cur_end(&cur);
     if (klm_cur_rc(&cur) != KLM_OK || (c.cert.n > 0) != (c.fingerprint[0] != '\0') ||
-        dt_client_check(&c) != KLM_OK) {
+        (c.hashed[0] != '\0') != ((flags & HASHED) != 0) || dt_client_check(&c) != KLM_OK) {
         return KLM_E_CORRUPT;
     }
     *out = c;
+    return KLM_OK;
+}
+
+void dt_proof_encode(const struct dt_proof *proof, struct klm_buf *out)
+{
+    klm_buf_u8(out, VERSION);
+    klm_buf_u64(out, (uint64_t)proof->stamp);
+    klm_buf_put(out, proof->once_head, sizeof proof->once_head);
+    klm_buf_u8(out, (uint8_t)proof->n);
+    for (size_t i = 0; i < proof->n; i++) {
+        klm_buf_put(out, proof->once[i], sizeof proof->once[i]);
+    }
+}
+
+klm_rc dt_proof_decode(struct klm_slice record, struct dt_proof *out)
+{
+    struct klm_cur cur;
+    struct dt_proof p = {0};
+    uint8_t n;
+
+    klm_cur_init(&cur, record);
+    get_version(&cur);
+    klm_cur_i64(&cur, &p.stamp);
+    klm_cur_copy(&cur, p.once_head, sizeof p.once_head);
+    klm_cur_u8(&cur, &n);
+    p.n = n <= DT_ONCE_MAX ? n : 0;
+    for (size_t i = 0; i < p.n; i++) {
+        klm_cur_copy(&cur, p.once[i], sizeof p.once[i]);
+    }
+    klm_cur_end(&cur);
+    if (klm_cur_rc(&cur) != KLM_OK || n > DT_ONCE_MAX || p.stamp < 0) {
+        return KLM_E_CORRUPT;
+    }
+    *out = p;
     return KLM_OK;
 }
 

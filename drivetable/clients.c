@@ -1,4 +1,4 @@
-/* Clients and device groups of the store. A client's record stands under its name; a row under its fingerprint leads there. */
+/* Clients and device groups of the store. A client's record stands under its name; a row under its fingerprint leads there, and what it proves itself by stands beside it. */
 #include "drivetable/clients.h"
 
 #include "drivetable/client_record.h"
@@ -8,6 +8,8 @@
 #define POOL_MAX (4 * DT_CLIENT_RECORD_MAX)
 #define BY_NAME 'N'
 #define BY_FINGERPRINT 'F'
+#define PROOF 'P'
+#define PROOF_RECORD_MAX (64 + 32 * DT_ONCE_MAX)
 
 /* ---- Keys */
 
@@ -168,6 +170,65 @@ static klm_rc check_new(struct st_change *change, const struct dt_client *before
     return KLM_OK;
 }
 
+/* ---- What they prove themselves by */
+
+static klm_rc proof_key(const char *name, struct key *out)
+{
+    KLM_TRY(name_key(name, out));
+    out->p[0] = PROOF;
+    return KLM_OK;
+}
+
+klm_rc dt_proof_get(struct st_view *view, const char *name, struct dt_proof *out)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    struct klm_slice record;
+    struct key key;
+
+    KLM_TRY(proof_key(name, &key));
+    KLM_TRY(klm_pool_new(POOL_MAX, &pool));
+    KLM_TRY(st_get(view, ST_CLIENT, slice_of(&key), pool, &record));
+    return dt_proof_decode(record, out);
+}
+
+klm_rc dt_proof_put(struct st_change *change, const char *name, const struct dt_proof *proof)
+{
+    KLM_AUTO(klm_buf_done) struct klm_buf buf = {0};
+    struct key key;
+
+    KLM_TRY(proof_key(name, &key) == KLM_OK ? KLM_OK : KLM_E_INVALID);
+    if (!proof) {
+        return st_delete(change, ST_CLIENT, slice_of(&key));
+    }
+    if (proof->n > DT_ONCE_MAX || proof->stamp < 0) {
+        return KLM_E_INVALID;
+    }
+    klm_buf_init(&buf, PROOF_RECORD_MAX);
+    dt_proof_encode(proof, &buf);
+    KLM_TRY(klm_buf_rc(&buf));
+    return st_put(change, ST_CLIENT, slice_of(&key), klm_buf_as_slice(&buf));
+}
+
+/* The record of before goes, or goes on under the name of after. One that cannot be read is left behind by no name. */
+static klm_rc move_proof(struct st_change *change, const char *before,
+                         const struct dt_client *after)
+{
+    struct dt_proof proof;
+    klm_rc rc;
+
+    if (after && strcmp(before, after->name) == 0) {
+        return KLM_OK;
+    }
+    rc = dt_proof_get(st_change_view(change), before, &proof);
+    if (rc == KLM_E_NOTFOUND) {
+        return KLM_OK;
+    }
+    if (rc == KLM_OK && after) {
+        KLM_TRY(dt_proof_put(change, after->name, &proof));
+    }
+    return rc == KLM_OK || rc == KLM_E_CORRUPT ? dt_proof_put(change, before, NULL) : rc;
+}
+
 klm_rc dt_client_change(struct st_change *change, const struct dt_client *before,
                         const struct dt_client *after)
 {
@@ -181,6 +242,7 @@ klm_rc dt_client_change(struct st_change *change, const struct dt_client *before
     }
     if (before) {
         KLM_TRY(take_away(change, &there));
+        KLM_TRY(move_proof(change, before->name, after));
     }
     return after ? put(change, after) : KLM_OK;
 }
@@ -219,6 +281,7 @@ klm_rc dt_client_drop(struct st_change *change, const char *name)
     for (size_t i = 0; i < rows.n; i++) {
         KLM_TRY(st_delete(change, ST_CLIENT, slice_of(&rows.key[i])));
     }
+    KLM_TRY(move_proof(change, name, NULL));
     return st_delete(change, ST_CLIENT, slice_of(&key));
 }
 

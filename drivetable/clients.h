@@ -18,6 +18,10 @@
 #define DT_CLIENTS_PENDING_MAX 100
 #define DT_CLIENTS_MAX 100000
 #define DT_DEVICE_GROUPS_MAX 1000
+#define DT_HASHED_PREFIX "kmip-client."
+#define DT_HASHED_MAX 45     /* the prefix, 32 hex digits and a NUL */
+#define DT_ONCE_MAX 100      /* one-time passwords of a client */
+#define DT_ONCE_HEAD 20      /* keyring/verifier.h */
 #define DT_GROUP_NONE "none" /* what a group of one client alone is called */
 
 struct dt_client {
@@ -31,10 +35,20 @@ struct dt_client {
     char device
         [DT_CLIENT_USER_MAX +
          1]; /* device serial number that a device credential has to carry; "": none is asked for */
+    char hashed
+        [DT_HASHED_MAX]; /* label of the key token with what is kept for hashed passwords; "": its messages may carry none */
+    bool once;             /* its messages have to carry a one-time password: struct dt_proof */
     bool closed;           /* it is being deleted: nothing of it is served any more */
     klm_time from, until;  /* the certificate is valid; 0, 0 without one */
     klm_time added, last;  /* last: contact, flushed lazily; 0 never */
     struct klm_slice cert; /* DER; in the pool of who reads it */
+};
+/* What changes when a client proves who it is: a record of its own, beside the client's. */
+struct dt_proof {
+    int64_t stamp; /* of the last hashed password, microseconds since 1970; 0: none yet */
+    uint8_t once_head[DT_ONCE_HEAD];
+    size_t n; /* one-time passwords that are left */
+    uint8_t once[DT_ONCE_MAX][32];
 };
 struct dt_device_group {
     char name[DT_DEVICE_GROUP_MAX + 1];
@@ -76,6 +90,11 @@ klm_rc dt_client_change(struct st_change *change, const struct dt_client *before
                         const struct dt_client *after) KLM_MUST_USE;
 /* Remove by name what cannot be read. KLM_E_NOTFOUND. */
 klm_rc dt_client_drop(struct st_change *change, const char *name) KLM_MUST_USE;
+/* What a client proves itself by. KLM_E_NOTFOUND: nothing was put; KLM_E_CORRUPT. It follows a client that is renamed, and goes with one that is removed. */
+klm_rc dt_proof_get(struct st_view *view, const char *name, struct dt_proof *out) KLM_MUST_USE;
+/* Put or replace; proof NULL: take it away. KLM_E_INVALID: no such name, or too many. */
+klm_rc dt_proof_put(struct st_change *change, const char *name, const struct dt_proof *proof)
+    KLM_MUST_USE;
 typedef klm_rc dt_client_fn(void *arg, const struct dt_client *client);
 /* All by name, certificates borrowed for the visit; damaged ones are named in a message and left out. */
 klm_rc dt_client_scan(struct st_view *view, dt_client_fn *fn, void *arg) KLM_MUST_USE;

@@ -98,9 +98,10 @@ const char *km_group_shown(const char *group)
 const char *km_client_text(struct km_call *call, const struct dt_client *client)
 {
     return klm_pool_printf(call->pool,
-                           "name=%s group=%s certificate=%s user=%s password=%s device=%s",
+                           "name=%s group=%s certificate=%s user=%s password=%s device=%s%s%s",
                            client->name, km_group_shown(client->group), client->fingerprint,
-                           client->user, client->has_password ? "yes" : "no", client->device);
+                           client->user, client->has_password ? "yes" : "no", client->device,
+                           client->hashed[0] ? " hashed=yes" : "", client->once ? " once=yes" : "");
 }
 
 klm_rc km_client_cert(struct km_call *call, struct klm_slice der, struct dt_client *given)
@@ -201,6 +202,7 @@ klm_rc km_client_read(struct km_call *call, struct km_client_work **out)
     KLM_TRY(dt_group_own_new(work->given.group));
     KLM_TRY(read_cert(call, req, &work->given));
     KLM_TRY(read_password(call, req->password, &work->given));
+    KLM_TRY(km_client_read_proof(call, work));
     call->work = work;
     *out = work;
     return KLM_OK;
@@ -256,6 +258,7 @@ klm_rc km_client_fill(struct km_call *call, struct st_view *view, struct dt_clie
         client->has_password = work->given.has_password;
         memcpy(client->verifier, work->given.verifier, sizeof client->verifier);
     }
+    KLM_TRY(km_client_fill_proof(call, client));
     if (work->given.fingerprint[0]) {
         memcpy(client->fingerprint, work->given.fingerprint, sizeof client->fingerprint);
         client->from = work->given.from;
@@ -291,6 +294,7 @@ klm_rc km_client_put(struct km_call *call, struct st_change *change, const struc
         return refuse_taken(call, st_change_view(change), after);
     }
     KLM_TRY(rc);
+    KLM_TRY(km_client_put_proof(call, change, before, after));
     work->had = before != NULL;
     work->has = after != NULL;
     if (before) {
@@ -400,6 +404,7 @@ klm_rc km_client_modify_apply(struct km_call *call, struct st_change *change)
 
 struct listing {
     struct km_call *call;
+    struct st_view *view;
     bool verbose;
     const char *group;
     size_t left;
@@ -423,15 +428,31 @@ static const char *subject_of(struct km_call *call, struct klm_slice cert)
     return cert.n > 0 && kr_cert_info(cert, call->pool, &info) == KLM_OK ? info.subject : "";
 }
 
-static klm_rc list_all(struct km_call *call, const struct dt_client *client)
+/* How many are left; those of a client that came from another server are there alone. */
+static const char *once_of(const struct listing *listing, const struct dt_client *client)
 {
-    return km_rows_add(call, (const char *[]){client->name, km_group_shown(client->group),
-                                              client->fingerprint, subject_of(call, client->cert),
-                                              date_of(call, client->until, ""), client->user,
-                                              client->has_password ? "yes" : "no", client->device,
-                                              date_of(call, client->added, ""),
-                                              date_of(call, client->last, "never"),
-                                              client->closed ? "being deleted" : "active"});
+    struct dt_proof proof;
+
+    if (!client->once) {
+        return "no";
+    }
+    return dt_proof_get(listing->view, client->name, &proof) == KLM_OK
+               ? klm_pool_printf(listing->call->pool, "%zu left", proof.n)
+               : "none here";
+}
+
+static klm_rc list_all(const struct listing *listing, const struct dt_client *client)
+{
+    struct km_call *call = listing->call;
+
+    return km_rows_add(
+        call,
+        (const char *[]){client->name, km_group_shown(client->group), client->fingerprint,
+                         subject_of(call, client->cert), date_of(call, client->until, ""),
+                         client->user, client->has_password ? "yes" : "no", client->device,
+                         client->hashed[0] ? "yes" : "no", once_of(listing, client),
+                         date_of(call, client->added, ""), date_of(call, client->last, "never"),
+                         client->closed ? "being deleted" : "active"});
 }
 
 static bool in_group(const struct dt_client *client, const char *group)
@@ -452,7 +473,7 @@ static klm_rc list_one(void *arg, const struct dt_client *client)
     }
     listing->left--;
     return listing->verbose
-               ? list_all(listing->call, client)
+               ? list_all(listing, client)
                : km_rows_add(listing->call,
                              (const char *[]){client->name, km_group_shown(client->group),
                                               date_of(listing->call, client->last, "never"),
@@ -477,9 +498,9 @@ static klm_rc list_named(struct listing *listing, struct st_view *view, const ch
 klm_rc km_client_list_prepare(struct km_call *call)
 {
     static const char *const few[] = {"Name", "Group", "Last Contact", "Certificate", NULL};
-    static const char *const all[] = {"Name",        "Group",        "Certificate", "Subject",
-                                      "Valid Until", "User",         "Password",    "Device",
-                                      "Added",       "Last Contact", "State",       NULL};
+    static const char *const all[] = {
+        "Name",   "Group",  "Certificate", "Subject", "Valid Until",  "User",  "Password",
+        "Device", "Hashed", "One-Time",    "Added",   "Last Contact", "State", NULL};
     const struct km_client_req *req = call->req;
     struct listing listing = {.call = call,
                               .verbose = req->verbose || req->name,
@@ -490,6 +511,7 @@ klm_rc km_client_list_prepare(struct km_call *call)
 
     KLM_TRY(km_rows_begin(call, "Clients", listing.verbose ? all : few));
     KLM_TRY(st_view_open(call->server->store, &view));
+    listing.view = view;
     rc = req->name ? list_named(&listing, view, req->name)
                    : dt_client_scan(view, list_one, &listing);
     st_view_close(&view);

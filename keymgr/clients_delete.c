@@ -145,7 +145,7 @@ klm_rc km_client_delete_prepare(struct km_call *call)
     return call->work ? KLM_OK : KLM_E_NOMEM;
 }
 
-static klm_rc has_objects(struct st_view *view, const struct dt_client *client, bool *has)
+klm_rc km_client_has_objects(struct st_view *view, const struct dt_client *client, bool *has)
 {
     bool made = false, own = false;
 
@@ -181,7 +181,7 @@ static klm_rc delete_one(struct km_call *call, struct st_change *change,
     struct st_view *view = st_change_view(change);
     bool objects = false, alone = false, ask = false;
 
-    KLM_TRY(has_objects(view, client, &objects));
+    KLM_TRY(km_client_has_objects(view, client, &objects));
     if (objects && !client->closed) {
         KLM_TRY(km_delete_ask(call, change, 'C', client->name, req->confirm, &ask));
     }

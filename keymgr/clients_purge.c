@@ -83,6 +83,7 @@ static klm_rc delete_holder(struct km_call *call, struct st_change *change, stru
     work->last = true;
     if (req->client) {
         KLM_TRY(km_delete_forget(change, 'C', req->client));
+        KLM_TRY(km_client_drop_hashed(change, &work->client, NULL));
         return dt_client_change(change, &work->client, NULL);
     }
     KLM_TRY(km_delete_forget(change, 'G', req->group));

@@ -1,4 +1,5 @@
-/* Credentials that messages of clients carry, besides the certificate of their connection: user name and password, device serial number. A password costs a quarter
+/* Credentials that messages of clients carry, besides the certificate of their connection: user name and password, device serial number; one-time and hashed passwords are looked at in
+ * clients_proof.c. A password costs a quarter
  * of a second to try, so that one that was right is remembered for some minutes, as a hash under a key of this process; and wrong ones are counted. */
 #include "keymgr/clients.h"
 
@@ -84,6 +85,9 @@ static klm_rc check_names(const struct dt_client *client, const struct km_creden
     if (shown->other) {
         return refuse(client, "it carries a credential of a type that is not kept here", diag);
     }
+    if (shown->contradicts) {
+        return refuse(client, "it carries credentials that contradict each other", diag);
+    }
     if (client->device[0] && !same(shown->device, client->device)) {
         return refuse(client,
                       shown->device.p ? "it names another device serial number"
@@ -93,8 +97,17 @@ static klm_rc check_names(const struct dt_client *client, const struct km_creden
     if (client->user[0] && !same(shown->user, client->user)) {
         return refuse(client, shown->user.p ? "it names another user" : "it names no user", diag);
     }
-    if (client->has_password && !shown->password.p) {
+    if (client->has_password && !shown->password.p && !shown->hashed.p) {
         return refuse(client, "it gives no password", diag);
+    }
+    if (shown->hashed.p && !client->hashed[0]) {
+        return refuse(client, "none of its passwords may come hashed", diag);
+    }
+    if (client->once != (shown->once.p != NULL)) {
+        return refuse(client,
+                      client->once ? "it gives no one-time password"
+                                   : "it gives a one-time password, and was registered with none",
+                      diag);
     }
     return KLM_OK;
 }
@@ -133,6 +146,16 @@ static struct place *take_place(struct km_credentials *all, const char *fingerpr
     return place;
 }
 
+static bool tried_too_often(const struct place *place, uint64_t now)
+{
+    return place->wrong >= WRONG_MOST && now - place->wrong_since < MINUTE_MS;
+}
+
+static klm_rc too_many(const struct dt_client *client, struct klm_diag *diag)
+{
+    return klm_fail(diag, KLM_E_DENIED, KLM_MSG_CLIENT_TRIES, client->name, KLM_NUM(WRONG_MOST));
+}
+
 /* Remembered as right: KLM_OK. Not known: KLM_E_AGAIN. */
 static klm_rc recall(struct km_credentials *all, const struct dt_client *client,
                      const uint8_t hash[32], struct klm_diag *diag)
@@ -146,14 +169,12 @@ static klm_rc recall(struct km_credentials *all, const struct dt_client *client,
     if (strcmp(place->fingerprint, client->fingerprint) == 0) {
         if (now < place->until && klm_secret_equal(place->hash, hash, 32)) {
             rc = KLM_OK;
-        } else if (place->wrong >= WRONG_MOST && now - place->wrong_since < MINUTE_MS) {
+        } else if (tried_too_often(place, now)) {
             rc = KLM_E_LIMIT;
         }
     }
     pthread_mutex_unlock(&all->lock);
-    return rc == KLM_E_LIMIT ? klm_fail(diag, KLM_E_DENIED, KLM_MSG_CLIENT_TRIES, client->name,
-                                        KLM_NUM(WRONG_MOST))
-                             : rc;
+    return rc == KLM_E_LIMIT ? too_many(client, diag) : rc;
 }
 
 static void remember(struct km_credentials *all, const struct dt_client *client,
@@ -184,7 +205,33 @@ static void count_wrong(struct km_credentials *all, const struct dt_client *clie
     pthread_mutex_unlock(&all->lock);
 }
 
+klm_rc km_credential_may_try(struct km_server *server, const struct dt_client *client,
+                             struct klm_diag *diag)
+{
+    struct km_credentials *all = server->credentials;
+    const struct place *place;
+    bool often;
+
+    pthread_mutex_lock(&all->lock);
+    place = place_of(all, client->fingerprint);
+    often = strcmp(place->fingerprint, client->fingerprint) == 0 &&
+            tried_too_often(place, klm_clock_mono_ms());
+    pthread_mutex_unlock(&all->lock);
+    return often ? too_many(client, diag) : KLM_OK;
+}
+
+void km_credential_wrong(struct km_server *server, const struct dt_client *client)
+{
+    count_wrong(server->credentials, client);
+}
+
 /* ---- The decision */
+
+/* A client that came from another server brings no verifier (keymgr/clients_sync.c). */
+static bool has_verifier(const struct dt_client *client)
+{
+    return client->verifier[0] != 0;
+}
 
 klm_rc km_client_credential_known(struct km_server *server, const struct dt_client *client,
                                   const struct km_credential *shown, struct klm_diag *diag)
@@ -192,8 +239,11 @@ klm_rc km_client_credential_known(struct km_server *server, const struct dt_clie
     uint8_t hash[32];
 
     KLM_TRY(check_names(client, shown, diag));
-    if (!client->has_password) {
+    if (!client->has_password || !shown->password.p) { /* none asked for, or it comes hashed */
         return KLM_OK;
+    }
+    if (!has_verifier(client)) {
+        return refuse(client, "its password was not set at this server", diag);
     }
     if (shown->password.n > KR_VERIFIER_MOST) {
         return refuse(client, "its password is another one", diag);

@@ -232,11 +232,21 @@ struct km_client_req { /* KM_CLIENT_LIST, _ADD, _MODIFY, _DELETE, KM_CLIENT_PEND
     const char *fingerprint;   /* of one that waits: its beginning, colons do not count */
     const char *user, *device; /* credentials that its messages have to carry; "": no longer */
     const char *password;      /* to be kept as a verifier */
-    bool nopassword, replace, confirm, verbose;
+    struct klm_slice
+        once;    /* one-time passwords, a line each: they take the place of those that are left */
+    bool hashed; /* the password may come hashed; with user and password */
+    bool nopassword, noonce, replace, confirm, verbose;
     int64_t limit;
 };
 struct km_client_contact { /* KM_CLIENT_CONTACT */
     struct klm_slice cert; /* DER shown in TLS */
+};
+struct km_client_prove { /* KM_CLIENT_PROVE: what a message carried, of which each counts once */
+    struct klm_slice once, hashed; /* p NULL: it carried none */
+    int64_t timestamp,
+        algorithm;      /* of the hashed one: microseconds since 1970; KMIP_HashingAlgorithm_... */
+    uint8_t answer[64]; /* Server Hashed Password, answer_n bytes */
+    size_t answer_n;
 };
 struct km_device_group_req { /* KM_DEVICE_GROUP_... */
     const char *name;
@@ -375,7 +385,7 @@ struct km_prove { /* KM_DRILL_PROVE; the answer is call->work, a struct km_proof
 };
 struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
-    bool all, config, drivetab, keygroups, usage, home, merge, rewrite;
+    bool all, config, drivetab, keygroups, clients, usage, home, merge, rewrite;
 };
 struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
     const char *file, *password;
@@ -565,12 +575,18 @@ klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint
                        struct km_actor *out) KLM_MUST_USE;
 /* It was served now. Any thread; never waits. */
 void km_client_seen(struct km_server *server, const char *fingerprint);
-/* Credentials that a message carried (p NULL: it carried none): of a user name and password, of a device; others cannot be checked and are never right. */
+/* Credentials that a message carried (p NULL: it carried none): of a user name and password, of a device, one-time and hashed passwords; others cannot be checked and are never
+ * right. */
 struct km_credential {
-    struct klm_slice user, password, device;
+    struct klm_slice user, password, device, once, hashed;
+    int64_t timestamp;  /* of hashed, microseconds since 1970 */
+    uint32_t algorithm; /* of hashed, KMIP_HashingAlgorithm_... */
     bool other;
+    bool
+        contradicts; /* two of them say different things, and all have to be satisfied (KMIP 2.1, 9.4) */
 };
-/* Did it carry what the client was registered with? What was not asked for is not looked at. KLM_E_DENIED with a message: no. A password is found right by
+/* Did it carry what the client was registered with? A user name, password or serial number that was not asked for is not looked at; of one-time and hashed passwords that there are
+ * any is all that is decided here, KM_CLIENT_PROVE does the rest. KLM_E_DENIED with a message: no. A password is found right by
  * scrypt, which takes a quarter of a second: on a worker. It is remembered for some minutes, as a hash under a key of this process. */
 klm_rc km_client_credential(struct km_server *server, const struct dt_client *client,
                             const struct km_credential *shown, struct klm_diag *diag) KLM_MUST_USE;

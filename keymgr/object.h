@@ -35,6 +35,11 @@ struct km_object_get { /* KM_OBJECT_GET */
     uint32_t format, compression, wrap_type; /* 0: as it is */
     const struct kmip_node
         *wrapping; /* Key Wrapping Specification as it came (KMIP 2.1, 7.17); NULL: none */
+    /* Attributes to be wrapped with the key material, as in km_object_attrs; and how the version of the request writes one into a structure. */
+    const struct kmip_node *const *names;
+    size_t n;
+    klm_rc (*attr_out)(void *arg, const struct md_attr *attr, struct kmip_node *to);
+    void *attr_arg;
     /* Answer */
     struct md_object object;
     const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
@@ -49,6 +54,11 @@ struct km_object_attrs {
     size_t n;
     struct md_object object; /* answer: with the attributes asked for alone, as they are now */
 };
+
+/* The attributes of an object that are asked for by name, as they are now; each name at most once. KLM_E_INVALID with a message. */
+klm_rc km_attrs_named(struct km_call *call, const struct md_object *object,
+                      const struct kmip_node *const *names, size_t n, struct md_attrs *out)
+    KLM_MUST_USE;
 
 /* Add, Modify, Set, Adjust, Delete Attribute: KM_ATTR_ADD, _MODIFY, _SET, _ADJUST, _DELETE */
 struct km_attr_change {

@@ -51,11 +51,11 @@ static klm_rc take_named(struct md_attrs *out, const struct md_attrs *all,
 }
 
 /* KMIP 2.1, 6.1.20: the same Attribute Reference SHALL NOT be present more than once in a request. */
-static klm_rc each_once(struct km_call *call, const struct km_object_attrs *req)
+static klm_rc each_once(struct km_call *call, const struct kmip_node *const *names, size_t n)
 {
-    for (size_t i = 0; i < req->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (md_attr_same(req->names[i], req->names[j])) {
+            if (md_attr_same(names[i], names[j])) {
                 return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_ATTR_TWICE);
             }
         }
@@ -63,24 +63,46 @@ static klm_rc each_once(struct km_call *call, const struct km_object_attrs *req)
     return KLM_OK;
 }
 
+static klm_rc now(struct km_call *call, const struct md_object *object, struct md_attrs *out)
+{
+    (void)km_call_seconds(call);
+    return md_object_attrs_now(object, call->event.time, call->pool, out);
+}
+
+klm_rc km_attrs_named(struct km_call *call, const struct md_object *object,
+                      const struct kmip_node *const *names, size_t n, struct md_attrs *out)
+{
+    struct md_attrs all;
+
+    KLM_TRY(each_once(call, names, n));
+    KLM_TRY(now(call, object, &all));
+    md_attrs_init(out, call->pool);
+    for (size_t i = 0; i < n; i++) {
+        KLM_TRY(take_named(out, &all, names[i]));
+    }
+    return KLM_OK;
+}
+
+static klm_rc all_of(struct km_call *call, const struct md_object *object, struct md_attrs *out)
+{
+    struct md_attrs all;
+
+    KLM_TRY(now(call, object, &all));
+    md_attrs_init(out, call->pool);
+    return take_all(out, &all);
+}
+
 klm_rc km_object_attrs_prepare(struct km_call *call)
 {
     struct km_object_attrs *req = call->req;
-    struct md_attrs all, out;
+    struct md_attrs out;
     struct st_view *view;
 
-    KLM_TRY(each_once(call, req));
+    KLM_TRY(each_once(call, req->names, req->n)); /* whatever object is named */
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find_any(call, view, req->uid, &req->object));
-    (void)km_call_seconds(call);
-    KLM_TRY(md_object_attrs_now(&req->object, call->event.time, call->pool, &all));
-    md_attrs_init(&out, call->pool);
-    if (!req->names) {
-        KLM_TRY(take_all(&out, &all));
-    }
-    for (size_t i = 0; i < req->n; i++) {
-        KLM_TRY(take_named(&out, &all, req->names[i]));
-    }
+    KLM_TRY(req->names ? km_attrs_named(call, &req->object, req->names, req->n, &out)
+                       : all_of(call, &req->object, &out));
     req->object.attrs = out;
     return KLM_OK;
 }

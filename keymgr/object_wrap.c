@@ -120,6 +120,9 @@ static klm_rc read_spec(struct wrap *wrap, struct st_view *view)
     const uint32_t method = number_in(spec, KMIP_TAG_WrappingMethod);
     const uint32_t encoding = number_in(spec, KMIP_TAG_EncodingOption);
 
+    if (!method) {
+        return bad(wrap->call, KMIP_TAG_WrappingMethod);
+    }
     if (method != KMIP_WrappingMethod_Encrypt ||
         kmip_child(spec, KMIP_TAG_MACSignatureKeyInformation)) {
         const char *name = kmip_value_name(KMIP_E_WrappingMethod, method);
@@ -131,12 +134,35 @@ static klm_rc read_spec(struct wrap *wrap, struct st_view *view)
         return bad(wrap->call, KMIP_TAG_EncryptionKeyInformation);
     }
     wrap->encoded = encoding != KMIP_EncodingOption_NoEncoding;
-    if (kmip_child(spec, KMIP_TAG_AttributeName) || kmip_child(spec, KMIP_TAG_AttributeReference)) {
+    /* KMIP 1.4, 2.1.6 and 11.12: "If No Encoding is specified, then the Key Value SHALL NOT contain any attributes". */
+    if ((kmip_child(spec, KMIP_TAG_AttributeName) ||
+         kmip_child(spec, KMIP_TAG_AttributeReference)) &&
+        (!wrap->encoded || !wrap->req->attr_out)) {
         return KM_REFUSE(wrap->call, KLM_E_UNSUPPORTED, 0, KLM_MSG_WRAP_ENCODING,
                          wrap->req->object.uid);
     }
     KLM_TRY(find_key(wrap, view, info));
     return read_parameters(wrap, info);
+}
+
+/* Attributes that leave inside of the wrapping (KMIP 1.4, 2.1.4: beside the key material; 2.1, 3.2: in a structure). Those that the object does not have are left out. */
+static klm_rc put_attributes(struct wrap *wrap, struct kmip_node *value)
+{
+    const struct km_object_get *req = wrap->req;
+    struct kmip_node *to = value;
+    struct md_attrs attrs;
+
+    if (!req->attr_out || req->n == 0) {
+        return KLM_OK;
+    }
+    KLM_TRY(km_attrs_named(wrap->call, &req->object, req->names, req->n, &attrs));
+    if (req->version >= KMIP_V(2, 0)) {
+        to = kmip_structure(wrap->call->pool, value, KMIP_TAG_Attributes);
+    }
+    for (size_t i = 0; i < attrs.n; i++) {
+        KLM_TRY(req->attr_out(req->attr_arg, &attrs.at[i], to));
+    }
+    return to ? KLM_OK : KLM_E_NOMEM;
 }
 
 /* What is wrapped: the bytes of the key material, or its Key Value in TTLV (KMIP 1.4, 2.1.5). */
@@ -153,7 +179,10 @@ static klm_rc clear(struct wrap *wrap, const struct kr_material *material, struc
                    : rc;
     }
     KLM_TRY(km_key_value(wrap->call, material, NULL, &value));
-    klm_buf_init_wiping(&buf, KR_MATERIAL_MAX * 2);
+    KLM_TRY(put_attributes(wrap, value));
+    klm_buf_init_wiping(
+        &buf, KR_MATERIAL_MAX *
+                  4); /* attributes may be as long again, and more where they are spelled out */
     kmip_ttlv_encode(value, wrap->req->version, &buf);
     rc = klm_buf_rc(&buf);
     if (rc == KLM_OK) {

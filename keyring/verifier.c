@@ -69,6 +69,37 @@ klm_rc kr_verifier_try(const uint8_t verifier[KR_VERIFIER], struct klm_slice pas
     return klm_secret_equal(hash.p, verifier + HASH_AT, 32) ? KLM_OK : KLM_E_WRONGKEY;
 }
 
+/* ---- One-time passwords */
+
+static const struct kr_scrypt cost_once = {14, 8, 1};
+
+klm_rc kr_once_head(uint8_t head[KR_ONCE_HEAD])
+{
+    uint8_t made[KR_ONCE_HEAD] = {VERSION, (uint8_t)cost_once.log_n, (uint8_t)cost_once.r,
+                                  (uint8_t)cost_once.p};
+
+    KLM_TRY(klm_random(made + SALT_AT, KR_SALT));
+    memcpy(head, made, sizeof made);
+    return KLM_OK;
+}
+
+klm_rc kr_once_hash(const uint8_t head[KR_ONCE_HEAD], struct klm_slice password,
+                    uint8_t out[KR_ONCE])
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret hash = {0};
+    const struct kr_scrypt cost = cost_of(head);
+    uint8_t verifier[KR_VERIFIER] = {0};
+
+    memcpy(verifier, head, KR_ONCE_HEAD);
+    KLM_TRY(kr_verifier_check(verifier));
+    if (password.n < KR_ONCE_LEAST || password.n > KR_VERIFIER_MOST) {
+        return KLM_E_LIMIT;
+    }
+    KLM_TRY(kr_stretch(&cost, password, head + SALT_AT, &hash));
+    memcpy(out, hash.p, KR_ONCE);
+    return KLM_OK;
+}
+
 /* ---- The keyed hash */
 
 #define KEY 32

@@ -18,6 +18,17 @@ klm_rc kr_verifier_check(const uint8_t verifier[KR_VERIFIER]) KLM_MUST_USE;
 /* Is this the password? On a worker, as above. KLM_E_WRONGKEY: no; KLM_E_CORRUPT: it is no verifier. Compared in constant time. */
 klm_rc kr_verifier_try(const uint8_t verifier[KR_VERIFIER], struct klm_slice password) KLM_MUST_USE;
 
+/* One-time passwords: all of a client share a head (version, costs and salt, as above), so that one stretch tells which of them is shown. They are long, and
+ * cheaper to try than a password: each is of use once. */
+#define KR_ONCE_HEAD 20
+#define KR_ONCE 32
+#define KR_ONCE_LEAST 16 /* bytes of one */
+/* A head with a fresh salt. */
+klm_rc kr_once_head(uint8_t head[KR_ONCE_HEAD]) KLM_MUST_USE;
+/* What is kept of one. On a worker. KLM_E_LIMIT: it is too short or longer than KR_VERIFIER_MOST; KLM_E_CORRUPT: it is no head. */
+klm_rc kr_once_hash(const uint8_t head[KR_ONCE_HEAD], struct klm_slice password,
+                    uint8_t out[KR_ONCE]) KLM_MUST_USE;
+
 /* HMAC-SHA256 under a random key that is never stored: what is hashed can neither be guessed from the outside nor compared with another process's. */
 #define KR_KEYED_MOST 4096
 struct kr_keyed;

@@ -26,6 +26,8 @@ static bool wanted(const struct km_sync_req *req, enum repl_part part)
         return req->all || req->config;
     case REPL_GROUPS:
         return req->all || req->keygroups || req->home;
+    case REPL_CLIENTS:
+        return req->all || req->clients;
     case REPL_USAGE:
         break; /* it goes in pages, behind the others */
     }
@@ -51,7 +53,7 @@ static klm_rc gather_one(struct km_call *sync, const struct repl_part_row *row,
         km_call_free(&call);
         return rc;
     }
-    if (row->part == REPL_GROUPS && call->bytes.n == 0) {
+    if ((row->part == REPL_GROUPS || row->part == REPL_CLIENTS) && call->bytes.n == 0) {
         km_call_free(&call); /* there are none, and none are taken away there */
         return KLM_OK;
     }

@@ -258,7 +258,8 @@ static klm_rc name2_in(struct kmop_item *item, const struct kmip_node *in,
 klm_rc kmop_attr_name_in(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **out)
 {
-    return v2(item) ? name2_in(item, in, out) : name1_in(item, in, out);
+    return v2(item) && in->tag != KMIP_TAG_AttributeName ? name2_in(item, in, out)
+                                                         : name1_in(item, in, out);
 }
 
 /* ---- Out */

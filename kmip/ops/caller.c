@@ -8,37 +8,175 @@ static klm_rc bad(struct klm_diag *diag, const char *what)
     return klm_fail(diag, KLM_E_INVALID, KLM_MSG_KMIP_UNREADABLE, what);
 }
 
-static klm_rc text_in(const struct kmip_node *in, uint32_t tag, struct klm_slice *out,
-                      struct klm_diag *diag)
+/* All credentials of a message have to be satisfied (KMIP 2.1, 9.4), so two of a kind must say the same. */
+static void take(struct klm_slice *to, struct klm_slice from, struct km_credential *out)
+{
+    if (!from.p) {
+        from.p = (const uint8_t *)"";
+    }
+    out->contradicts |= to->p && !klm_slice_equal(*to, from);
+    *to = from;
+}
+
+static klm_rc bad_credential(struct klm_diag *diag)
+{
+    return bad(diag, "a credential is not as it has to be");
+}
+
+static klm_rc field_in(const struct kmip_node *in, uint32_t tag, enum kmip_type type,
+                       struct klm_slice *to, struct km_credential *out, struct klm_diag *diag)
 {
     const struct kmip_node *node = kmip_child(in, tag);
 
     if (!node) {
         return KLM_OK;
     }
-    if (node->type != KMIP_TEXT) {
-        return bad(diag, "a credential is not as it has to be");
+    if (node->type != type) {
+        return bad_credential(diag);
     }
-    *out = KLM_SLICE(node->bytes.p ? node->bytes.p : (const uint8_t *)"", node->bytes.n);
+    take(to, node->bytes, out);
     return KLM_OK;
 }
 
-static klm_rc read_one(const struct kmip_node *in, struct km_credential *out, struct klm_diag *diag)
+/* The same, of a field that the credential must have. */
+static klm_rc need_in(const struct kmip_node *in, uint32_t tag, enum kmip_type type,
+                      struct klm_slice *to, struct km_credential *out, struct klm_diag *diag)
+{
+    return kmip_child(in, tag) ? field_in(in, tag, type, to, out, diag) : bad_credential(diag);
+}
+
+static klm_rc read_password(const struct kmip_node *in, struct km_credential *out,
+                            struct klm_diag *diag)
+{
+    KLM_TRY(need_in(in, KMIP_TAG_Username, KMIP_TEXT, &out->user, out, diag));
+    return field_in(in, KMIP_TAG_Password, KMIP_TEXT, &out->password, out, diag);
+}
+
+/* KMIP 1.4, 2.1.2: "The client SHALL provide at least one field." Of them serial number and password are looked at. */
+static klm_rc read_device(const struct kmip_node *in, struct km_credential *out,
+                          struct klm_diag *diag)
+{
+    static const uint32_t others[] = {KMIP_TAG_DeviceIdentifier, KMIP_TAG_NetworkIdentifier,
+                                      KMIP_TAG_MachineIdentifier, KMIP_TAG_MediaIdentifier};
+    bool any = kmip_child(in, KMIP_TAG_DeviceSerialNumber) || kmip_child(in, KMIP_TAG_Password);
+
+    for (size_t i = 0; i < KLM_COUNT(others); i++) {
+        const struct kmip_node *node = kmip_child(in, others[i]);
+
+        if (node && node->type != KMIP_TEXT) {
+            return bad_credential(diag);
+        }
+        any |= node != NULL;
+    }
+    if (!any) {
+        return bad_credential(diag);
+    }
+    KLM_TRY(field_in(in, KMIP_TAG_DeviceSerialNumber, KMIP_TEXT, &out->device, out, diag));
+    return field_in(in, KMIP_TAG_Password, KMIP_TEXT, &out->password, out, diag);
+}
+
+static klm_rc read_once(const struct kmip_node *in, struct km_credential *out,
+                        struct klm_diag *diag)
+{
+    KLM_TRY(read_password(in, out, diag));
+    return need_in(in, KMIP_TAG_OneTimePassword, KMIP_TEXT, &out->once, out, diag);
+}
+
+/* KMIP 2.1, 9.11: the time is a Date Time Extended, and the hash SHA-256 by default. */
+static klm_rc read_hashed(const struct kmip_node *in, struct km_credential *out,
+                          struct klm_diag *diag)
+{
+    const struct kmip_node *time = kmip_child(in, KMIP_TAG_TimeStamp);
+    const struct kmip_node *hash = kmip_child(in, KMIP_TAG_HashingAlgorithm);
+    const uint32_t algorithm =
+        hash ? (uint32_t)hash->number : (uint32_t)KMIP_HashingAlgorithm_SHA_256;
+    const bool again = out->hashed.p != NULL;
+
+    if (!time || time->type != KMIP_DATE_TIME_EXTENDED ||
+        (hash && hash->type != KMIP_ENUMERATION)) {
+        return bad_credential(diag);
+    }
+    KLM_TRY(need_in(in, KMIP_TAG_Username, KMIP_TEXT, &out->user, out, diag));
+    KLM_TRY(need_in(in, KMIP_TAG_HashedPassword, KMIP_BYTES, &out->hashed, out, diag));
+    out->contradicts |= again && (out->timestamp != time->number || out->algorithm != algorithm);
+    out->timestamp = time->number;
+    out->algorithm = algorithm;
+    return KLM_OK;
+}
+
+/* KMIP 1.4, 2.1.2 and 2.1.14. No operation requires attestation here, and no measurement or assertion can be looked at: the server gives no nonce, names no attestation types, and its
+ * Attestation Capability is false. Since a credential that is there has to be satisfied, what was asked for is a feature that is not supported (11.1; 2.1, 11.46). */
+static klm_rc read_attestation(const struct kmop_message *msg, const struct kmip_node *in,
+                               struct klm_diag *diag)
+{
+    const struct kmip_node *nonce = kmip_child(in, KMIP_TAG_Nonce);
+    const struct kmip_node *type = kmip_child(in, KMIP_TAG_AttestationType);
+    const struct kmip_node *id = kmip_child(nonce, KMIP_TAG_NonceID);
+    const struct kmip_node *value = kmip_child(nonce, KMIP_TAG_NonceValue);
+
+    if (!id || id->type != KMIP_BYTES || !value || value->type != KMIP_BYTES || !type ||
+        type->type != KMIP_ENUMERATION) {
+        return bad_credential(diag);
+    }
+    return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_CLIENT_ATTESTATION, msg->actor.name);
+}
+
+/* KMIP 2.1, 9.11 and 7.39. Login is no operation of this server, so no ticket is one of its own. */
+static klm_rc read_ticket(const struct kmop_message *msg, const struct kmip_node *in,
+                          struct klm_diag *diag)
+{
+    const struct kmip_node *ticket = kmip_child(in, KMIP_TAG_Ticket);
+    const struct kmip_node *type = kmip_child(ticket, KMIP_TAG_TicketType);
+    const struct kmip_node *value = kmip_child(ticket, KMIP_TAG_TicketValue);
+
+    if (!type || type->type != KMIP_ENUMERATION || !value || value->type != KMIP_BYTES) {
+        return bad_credential(diag);
+    }
+    return klm_fail(diag, KLM_E_DENIED, KLM_MSG_CLIENT_TICKET, msg->actor.name);
+}
+
+/* Extensions are somebody's own; what else no version has is unknown, as is what only later ones have. */
+static bool type_known(const struct kmop_message *msg, uint32_t type)
+{
+    return (type >= 0x80000000 || kmip_value_name(KMIP_E_CredentialType, type)) &&
+           kmip_value_known(KMIP_E_CredentialType, type, msg->version);
+}
+
+static klm_rc unknown_type(const struct kmop_message *msg, uint32_t type, struct klm_diag *diag)
+{
+    const char *name = kmip_value_name(KMIP_E_CredentialType, type);
+    const char *version = klm_pool_printf(msg->pool, "%d.%d", msg->version / 16, msg->version % 16);
+
+    return klm_fail(diag, KLM_E_INVALID, KLM_MSG_CLIENT_CREDENTIAL_TYPE, msg->actor.name,
+                    name ? name : KLM_NUM(type), version ? version : "");
+}
+
+static klm_rc read_one(struct kmop_message *msg, const struct kmip_node *in, struct klm_diag *diag)
 {
     const struct kmip_node *type = kmip_child(in, KMIP_TAG_CredentialType);
     const struct kmip_node *value = kmip_child(in, KMIP_TAG_CredentialValue);
+    struct km_credential *out = &msg->credential;
 
     if (!type || type->type != KMIP_ENUMERATION || !value || value->type != KMIP_STRUCTURE) {
-        return bad(diag, "a credential is not as it has to be");
+        return bad_credential(diag);
+    }
+    if (!type_known(msg, (uint32_t)type->number)) {
+        return unknown_type(msg, (uint32_t)type->number, diag);
     }
     switch (type->number) {
     case KMIP_CredentialType_UsernameAndPassword:
-        KLM_TRY(text_in(value, KMIP_TAG_Username, &out->user, diag));
-        return text_in(value, KMIP_TAG_Password, &out->password, diag);
+        return read_password(value, out, diag);
     case KMIP_CredentialType_Device:
-        KLM_TRY(text_in(value, KMIP_TAG_DeviceSerialNumber, &out->device, diag));
-        return out->password.p ? KLM_OK : text_in(value, KMIP_TAG_Password, &out->password, diag);
-    default:
+        return read_device(value, out, diag);
+    case KMIP_CredentialType_Attestation:
+        return read_attestation(msg, value, diag);
+    case KMIP_CredentialType_OneTimePassword:
+        return read_once(value, out, diag);
+    case KMIP_CredentialType_HashedPassword:
+        return read_hashed(value, out, diag);
+    case KMIP_CredentialType_Ticket:
+        return read_ticket(msg, value, diag);
+    default: /* somebody's extension */
         out->other = true;
         return KLM_OK;
     }
@@ -50,8 +188,11 @@ static klm_rc read_credentials(struct kmop_message *msg, struct klm_diag *diag)
     const struct kmip_node *in = kmip_child(header, KMIP_TAG_Authentication);
     const struct kmip_node *credential = kmip_child(in, KMIP_TAG_Credential);
 
+    if (in && !credential) { /* "SHALL contain one or more" (KMIP 2.1, 9.4) */
+        return bad_credential(diag);
+    }
     for (; credential; credential = kmip_next(credential)) {
-        KLM_TRY(read_one(credential, &msg->credential, diag));
+        KLM_TRY(read_one(msg, credential, diag));
     }
     return KLM_OK;
 }

@@ -111,17 +111,15 @@ klm_rc kmop_part(struct kmop_item *item, const struct kmip_node *in, uint32_t ta
     return KLM_OK;
 }
 
-/* KMIP 2.1, 11.61: what the batch made is meant by a negative number from its end, or an enumeration of the operation; all but the placeholder itself are left to clients that
- * know identifiers. */
 klm_rc kmop_uid(struct kmop_item *item, const struct kmip_node *in, uint32_t tag, const char **out)
 {
-    const struct kmip_node *node = kmip_child(in, tag);
-
-    if (!node || node->type == KMIP_ENUMERATION) {
+    if (kmip_child(in, tag)) {
+        KLM_TRY(kmop_text(item, in, tag, out));
+    } else {
         *out = item->msg->placeholder;
-        return KLM_OK;
     }
-    return kmop_text(item, in, tag, out);
+    item->object = *out;
+    return KLM_OK;
 }
 
 klm_rc kmop_object(struct kmop_item *item, const char **out)

@@ -1,6 +1,41 @@
 /* Get (KMIP 1.4, 4.11; 2.1, 6.1.19). */
 #include "kmip/ops/ops_int.h"
 
+static klm_rc attr_out(void *arg, const struct md_attr *attr, struct kmip_node *to)
+{
+    return kmop_attr_out(arg, attr, to);
+}
+
+static bool is_name(const struct kmip_node *node)
+{
+    return node->tag == KMIP_TAG_AttributeName || node->tag == KMIP_TAG_AttributeReference;
+}
+
+/* Names of attributes in a Key Wrapping Specification are texts in every version (KMIP 1.4, 2.1.6; 2.1, 7.18); references of 2.x are taken, too. */
+static klm_rc wrapped_names(struct kmop_item *item)
+{
+    struct km_object_get *req = item->call->req;
+    const struct kmip_node **names;
+    size_t n = 0;
+
+    for (const struct kmip_node *in = req->wrapping->first; in; in = in->next) {
+        n += is_name(in);
+    }
+    names = n ? klm_pool_alloc(item->call->pool, n * sizeof *names) : NULL;
+    if (n && !names) {
+        return KLM_E_NOMEM;
+    }
+    for (const struct kmip_node *in = req->wrapping->first; in; in = in->next) {
+        if (is_name(in)) {
+            KLM_TRY(kmop_attr_name_in(item, in, &names[req->n++]));
+        }
+    }
+    req->names = names;
+    req->attr_out = attr_out;
+    req->attr_arg = item;
+    return KLM_OK;
+}
+
 klm_rc kmop_get_fill(struct kmop_item *item)
 {
     struct km_object_get *req = item->call->req;
@@ -10,6 +45,7 @@ klm_rc kmop_get_fill(struct kmop_item *item)
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_KeyCompressionType, &req->compression));
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_KeyWrapType, &req->wrap_type));
     KLM_TRY(kmop_part(item, item->payload, KMIP_TAG_KeyWrappingSpecification, &req->wrapping));
+    KLM_TRY(req->wrapping ? wrapped_names(item) : KLM_OK);
     return kmop_object(item, &req->uid);
 }
 

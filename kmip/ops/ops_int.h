@@ -31,6 +31,8 @@ struct kmop_item {
     struct klm_slice id; /* Unique Batch Item ID; p NULL: none */
     struct km_call *call;
     const char *placeholder; /* of Check: ID Placeholder before it */
+    const char *object;      /* what the request names; NULL: nothing, or it was not read */
+    bool answered;           /* it was carried out, and later items may refer to its answer */
     enum km_batch_fate fate;
     klm_rc rc;            /* how it ended, */
     struct klm_diag diag; /* and why, when there is no call or it could not be filled */
@@ -50,9 +52,10 @@ struct kmop_message {
     struct klm_job job;
     struct kmop_item *item;
     size_t n;
-    const char *placeholder;      /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
-    int64_t max_response;         /* 0: none */
-    struct klm_slice correlation; /* Client Correlation Value, or empty */
+    const char *placeholder;        /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
+    int64_t max_response;           /* 0: none */
+    struct klm_slice correlation;   /* Client Correlation Value, or empty */
+    struct klm_slice server_hashed; /* Server Hashed Password, or empty */
     struct km_batch batch;
     struct km_batch_item *batch_item;
 };
@@ -81,12 +84,14 @@ klm_rc kmop_text(struct kmop_item *item, const struct kmip_node *in, uint32_t ta
 /* A structure; *out NULL when it is not there. */
 klm_rc kmop_part(struct kmop_item *item, const struct kmip_node *in, uint32_t tag,
                  const struct kmip_node **out) KLM_MUST_USE;
-/* The object that the request means: Unique Identifier (text, or in 2.x an enumeration or a number of what the batch made; KMIP 2.1, 4.62), else the ID Placeholder. *out NULL: none,
- * which the verb refuses. */
+/* The object that the request means: Unique Identifier, else the ID Placeholder. *out NULL: none, which the verb refuses. */
 klm_rc kmop_uid(struct kmop_item *item, const struct kmip_node *in, uint32_t tag, const char **out)
     KLM_MUST_USE;
 /* The same for Unique Identifier of the payload. */
 klm_rc kmop_object(struct kmop_item *item, const char **out) KLM_MUST_USE;
+
+/* ids.c: identifiers of 2.x that refer to the batch (an enumeration or a number; KMIP 2.1, 4.58) become texts, before fill. A failure is the item's. */
+klm_rc kmop_ids_resolve(struct kmop_item *item) KLM_MUST_USE;
 
 /* ---- For answer */
 /* A text into a payload. NULL parent or text: nothing, and KLM_E_NOMEM. */
@@ -104,7 +109,8 @@ klm_rc kmop_attrs_in(struct kmop_item *item, const struct kmip_node *in, struct 
 /* One attribute: an Attribute of 1.x, its index too (-1: none given), or an item as it stands in Attributes of 2.x. */
 klm_rc kmop_attr_in(struct kmop_item *item, const struct kmip_node *in,
                     const struct kmip_node **out, int64_t *index) KLM_MUST_USE;
-/* A name of an attribute as an item without a value: Attribute Name of 1.x (text), Attribute Reference of 2.x (enumeration of a tag, or the structure of a vendor's). */
+/* A name of an attribute as an item without a value: Attribute Name (text; of 2.x in Key Wrapping Specification alone), Attribute Reference of 2.x (enumeration of a tag, or the
+ * structure of a vendor's). */
 klm_rc kmop_attr_name_in(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **out) KLM_MUST_USE;
 /* Is the text a name of an attribute in the 1.x of the message: a custom one (x-, y-), or one of the version's? */

@@ -127,6 +127,75 @@ TEST(a_group_of_ones_own_is_new_each_time_and_no_operator_can_name_it)
 
 /* ---- Records */
 
+TEST(what_a_client_proves_itself_by_follows_its_name_and_goes_with_it)
+{
+    struct st_store *store = help_store();
+    struct dt_client in = sample("A", FP1), other, out;
+    struct dt_proof proof = {.stamp = T0, .n = 2}, back = {0};
+    struct st_change *change;
+    struct st_view *view;
+
+    in.once = true;
+    SET(in.hashed, DT_HASHED_PREFIX "000102030405060708090a0b0c0d0e0f");
+    memset(proof.once_head, 7, sizeof proof.once_head);
+    memset(proof.once[1], 9, sizeof proof.once[1]);
+    REQUIRE_OK(change_in(store, NULL, &in));
+    REQUIRE_OK(get(store, "A", NULL, &out));
+    CHECK(same(&in, &out) && out.once && strcmp(out.hashed, in.hashed) == 0);
+    change = help_begin(store);
+    REQUIRE_OK(dt_proof_put(change, "A", &proof));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    other = in;
+    memset(other.name, 0, sizeof other.name);
+    SET(other.name, "B");
+    REQUIRE_OK(change_in(store, &in, &other));
+    view = help_view(store);
+    CHECK_RC(dt_proof_get(view, "A", &back), KLM_E_NOTFOUND);
+    REQUIRE_OK(dt_proof_get(view, "B", &back));
+    CHECK(memcmp(&back, &proof, sizeof back) == 0);
+    st_view_close(&view);
+    REQUIRE_OK(change_in(store, &other, NULL));
+    view = help_view(store);
+    CHECK_RC(dt_proof_get(view, "B", &back), KLM_E_NOTFOUND);
+    st_view_close(&view);
+    SET(in.hashed, "another label");
+    CHECK_RC(change_in(store, NULL, &in), KLM_E_INVALID);
+    st_close(&store);
+}
+
+TEST(a_client_without_such_proofs_is_written_as_earlier_releases_read_it)
+{
+    struct dt_client in = sample("A", FP1), out = {0};
+    struct dt_proof proof = {.n = 1}, back;
+    struct klm_buf buf;
+
+    klm_buf_init(&buf, 4096);
+    dt_client_encode(&in, &buf);
+    CHECK_INT(buf.p[0], 1);
+    klm_buf_done(&buf);
+    in.once = true;
+    klm_buf_init(&buf, 4096);
+    dt_client_encode(&in, &buf);
+    CHECK_INT(buf.p[0], 2);
+    SET(out.name, "A");
+    for (size_t n = 0; n < buf.n; n++) { /* cut short */
+        CHECK_RC(dt_client_decode(KLM_SLICE(buf.p, n), &out), KLM_E_CORRUPT);
+    }
+    CHECK_RC(dt_client_decode(klm_buf_as_slice(&buf), &out), KLM_OK);
+    buf.p[0] = 1; /* flags that version 1 has not */
+    CHECK_RC(dt_client_decode(klm_buf_as_slice(&buf), &out), KLM_E_CORRUPT);
+    klm_buf_done(&buf);
+    klm_buf_init(&buf, 4096);
+    dt_proof_encode(&proof, &buf);
+    for (size_t n = 0; n < buf.n; n++) {
+        CHECK_RC(dt_proof_decode(KLM_SLICE(buf.p, n), &back), KLM_E_CORRUPT);
+    }
+    CHECK_RC(dt_proof_decode(klm_buf_as_slice(&buf), &back), KLM_OK);
+    buf.p[29] = DT_ONCE_MAX + 1;
+    CHECK_RC(dt_proof_decode(klm_buf_as_slice(&buf), &back), KLM_E_CORRUPT);
+    klm_buf_done(&buf);
+}
+
 TEST(a_client_comes_back_as_it_was_by_name_and_by_fingerprint)
 {
     struct st_store *store = help_store();

@@ -895,6 +895,33 @@ static struct km_call *groups_read_bad(void)
     return groups_read("<keyGroups format=\"2\"/>");
 }
 
+static const char clients_bytes[] = "\x01\0\0\0\1\5COVER\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+static struct km_call *clients_give_ok(void)
+{
+    return RUN(KM_SYNC_CLIENTS_GIVE, NULL);
+}
+
+static struct km_call *clients_check_ok(void)
+{
+    return take(KM_SYNC_CLIENTS_CHECK, KLM_SLICE(clients_bytes, sizeof clients_bytes - 1));
+}
+
+static struct km_call *clients_check_bad(void)
+{
+    return take(KM_SYNC_CLIENTS_CHECK, KLM_SLICE(clients_bytes, sizeof clients_bytes - 2));
+}
+
+static struct km_call *clients_take_ok(void)
+{
+    return take(KM_SYNC_CLIENTS_TAKE, KLM_SLICE(clients_bytes, sizeof clients_bytes - 1));
+}
+
+static struct km_call *clients_take_bad(void)
+{
+    return take(KM_SYNC_CLIENTS_TAKE, klm_slice_str("\2"));
+}
+
 static struct km_call *groups_give_ok(void)
 {
     return RUN(KM_SYNC_GROUPS_GIVE, NULL);
@@ -1204,6 +1231,49 @@ static struct km_call *client_modify_ok(void)
 static struct km_call *client_modify_bad(void)
 {
     return RUN(KM_CLIENT_MODIFY, "name", "Cover", "group", "NOGROUP");
+}
+
+/* What is shown counts once: the next one each time. */
+static struct km_call *show_once(const char *once)
+{
+    static struct km_actor as_cover = {.kind = KM_ACTOR_CLIENT,
+                                       .roles = KM_ROLE_CLIENT,
+                                       .name = "Cover",
+                                       .address = "192.0.2.7:40022"};
+    struct km_call *call;
+
+    as_cover.fingerprint = drive.fingerprint;
+    call = new_call(&house, KM_CLIENT_PROVE, &as_cover);
+    ((struct km_client_prove *)call->req)->once = klm_slice_str(once);
+    KLM_IGNORE(km_run_wait(call));
+    return call;
+}
+
+static struct km_call *client_prove_ok(void)
+{
+    static char list[9 * 23 + 1], next[23];
+    static int shown;
+
+    if (!bare) {
+        struct km_call *call = new_call(&house, KM_CLIENT_MODIFY, &admin);
+        struct km_client_req *req = call->req;
+
+        shown = 0;
+        for (int i = 0; i < 9; i++) {
+            snprintf(list + 23 * i, 24, "one-time-password-000%d\n", i);
+        }
+        req->name = "Cover";
+        req->once = klm_slice_str(list);
+        REQUIRE_OK(km_run_wait(call));
+        km_call_free(&call);
+    }
+    snprintf(next, sizeof next, "one-time-password-000%d", shown++);
+    return show_once(next);
+}
+
+static struct km_call *client_prove_bad(void)
+{
+    return show_once("one-time-password-000x");
 }
 
 static struct km_call *client_contact_ok(void)
@@ -2115,6 +2185,9 @@ static const struct row {
     {KM_SYNC_CONFIG_GIVE, give_ok, NULL, "it has no parameter"},
     {KM_SYNC_CONFIG_CHECK, config_check_ok, config_check_bad, NULL},
     {KM_SYNC_CONFIG_TAKE, config_take_ok, config_take_bad, NULL},
+    {KM_SYNC_CLIENTS_GIVE, clients_give_ok, NULL, "it has no parameter"},
+    {KM_SYNC_CLIENTS_CHECK, clients_check_ok, clients_check_bad, NULL},
+    {KM_SYNC_CLIENTS_TAKE, clients_take_ok, clients_take_bad, NULL},
     {KM_SYNC_GROUPS_GIVE, groups_give_ok, NULL, "it has no parameter"},
     {KM_SYNC_GROUPS_CHECK, groups_check_ok, groups_check_bad, NULL},
     {KM_SYNC_GROUPS_TAKE, groups_take_ok, groups_take_bad, NULL},
@@ -2143,6 +2216,7 @@ static const struct row {
     {KM_DEVICE_GROUP_DELETE, device_group_delete_ok, device_group_delete_bad, NULL},
     {KM_CLIENT_LIST, client_list_ok, client_list_bad, NULL},
     {KM_CLIENT_MODIFY, client_modify_ok, client_modify_bad, NULL},
+    {KM_CLIENT_PROVE, client_prove_ok, client_prove_bad, NULL},
     {KM_CLIENT_CONTACT, client_contact_ok, client_contact_bad, NULL},
     {KM_CLIENT_PENDING_LIST, client_pending_ok, NULL, "it has no parameter that can be wrong"},
     {KM_CLIENT_PENDING_ACCEPT, client_accept_ok, client_accept_bad, NULL},

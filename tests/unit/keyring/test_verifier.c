@@ -102,3 +102,23 @@ TEST(a_keyed_hash_depends_on_the_key_and_on_where_parts_end)
     kr_keyed_free(&two);
     kr_keyed_free(&two);
 }
+
+/* Made by Python: hashlib.scrypt(b"one-time-password-0001", salt=bytes(range(16)), n=1024, r=8, p=1, dklen=32). */
+TEST(a_one_time_password_is_kept_as_what_anybody_makes_by_the_same_rules)
+{
+    uint8_t head[KR_VERIFIER], out[KR_ONCE], expected[KR_ONCE], fresh[2][KR_ONCE_HEAD];
+    size_t n = 0;
+
+    from_hex(known, head);
+    REQUIRE_OK(klm_unhex("44beedf1481de0f11ea52218c192f499aef5c8e380a1d87c640b3041b81fe300",
+                         expected, sizeof expected, &n));
+    REQUIRE_OK(kr_once_hash(head, klm_slice_str("one-time-password-0001"), out));
+    CHECK(memcmp(out, expected, sizeof out) == 0);
+    CHECK_RC(kr_once_hash(head, klm_slice_str("123456789012345"), out), KLM_E_LIMIT);
+    head[1] = 40;
+    CHECK_RC(kr_once_hash(head, klm_slice_str("one-time-password-0001"), out), KLM_E_CORRUPT);
+    REQUIRE_OK(kr_once_head(fresh[0]));
+    REQUIRE_OK(kr_once_head(fresh[1]));
+    CHECK(memcmp(fresh[0], fresh[1], KR_ONCE_HEAD) != 0);
+    CHECK_RC(kr_once_hash(fresh[0], klm_slice_str("1234567890123456"), out), KLM_OK);
+}
