@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define AFTER_MAX 32 /* tasks that wait for the end of a turn at most */
 #define TIMER_MAX_MS (UINT64_C(366) * 86400 * 1000)
 
 struct signal_watch {
@@ -29,6 +30,9 @@ struct klm_loop {
     struct signal_watch *signals;
     pthread_mutex_t lock; /* guards the list */
     struct klm_task *first, **last;
+    struct event after; /* active while there are tasks for the end of the turn */
+    struct klm_task *after_first, **after_last;
+    unsigned after_n;
 };
 
 struct klm_io {
@@ -81,6 +85,25 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void run_after(struct klm_loop *loop)
+{
+    struct klm_task *task = loop->after_first, *next;
+
+    loop->after_first = NULL;
+    loop->after_last = &loop->after_first;
+    loop->after_n = 0;
+    for (; task; task = next) {
+        next = task->next;
+        task->run(task);
+    }
+}
+
+static void on_after(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    run_after(arg);
+}
+
 /* libevent keeps one process-wide table for signals, which needs its locks. */
 static void use_threads(void)
 {
@@ -114,12 +137,14 @@ klm_rc klm_loop_new(struct klm_loop **out)
     pthread_once(&once, use_threads);
     pthread_mutex_init(&loop->lock, NULL);
     loop->last = &loop->first;
+    loop->after_last = &loop->after_first;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->base = loop->wake_fd < 0 ? NULL : base_new();
     if (!loop->base ||
         event_assign(&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST | EV_ET, on_wake,
                      loop) != 0 ||
-        event_add(&loop->wake, NULL) != 0) {
+        event_add(&loop->wake, NULL) != 0 ||
+        event_assign(&loop->after, loop->base, -1, 0, on_after, loop) != 0) {
         klm_loop_free(&loop);
         return KLM_E_LIMIT;
     }
@@ -139,7 +164,8 @@ void klm_loop_free(struct klm_loop **loop)
     here = l;
     do {
         run_tasks(l);
-    } while (l->first);
+        run_after(l);
+    } while (l->first || l->after_first);
     here = NULL;
     for (struct signal_watch *s = l->signals; s; s = next) {
         next = s->next;
@@ -148,6 +174,7 @@ void klm_loop_free(struct klm_loop **loop)
     }
     if (l->base) {
         event_del(&l->wake);
+        event_del(&l->after);
         event_base_free(l->base);
     }
     if (l->wake_fd >= 0) {
@@ -196,6 +223,19 @@ void klm_loop_post(struct klm_loop *loop, struct klm_task *task)
         wake(loop);
     }
     pthread_mutex_unlock(&loop->lock);
+}
+
+/* libevent puts what is made active behind what is active already. */
+void klm_loop_after(struct klm_loop *loop, struct klm_task *task)
+{
+    task->next = NULL;
+    *loop->after_last = task;
+    loop->after_last = &task->next;
+    if (loop->after_n++ == 0) {
+        event_active(&loop->after, 0, 0);
+    } else if (loop->after_n == AFTER_MAX) {
+        run_after(loop);
+    }
 }
 
 static void on_io(evutil_socket_t fd, short what, void *arg)

@@ -33,6 +33,10 @@ struct klm_task {
 /* Any thread. Tasks run in the order posted; one wake-up serves many. */
 void klm_loop_post(struct klm_loop *loop, struct klm_task *task);
 
+/* On the loop's thread: run at the end of its present turn, after what is ready now was served, or before that when there are many. For what is cheaper done for several at once. The caller
+ * owns the task until run is called; run may free it, and calls no one who is in the middle of a callback. */
+void klm_loop_after(struct klm_loop *loop, struct klm_task *task);
+
 enum { KLM_IO_READ = 1, KLM_IO_WRITE = 2 };
 typedef void klm_io_fn(void *arg, unsigned ready);
 /* Watch a descriptor; it is not owned. Starts with no interest. */

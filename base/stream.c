@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define STEP_FIRST 4096
+#define REST_MS 1000
 
 static void peer_name(int fd, char *out, size_t cap)
 {
@@ -105,12 +106,33 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a == 0 || (b && b < a) ? b : a;
 }
 
+static uint64_t rest_ms(const struct klm_stream *s)
+{
+    return s->cfg.rest_ms ? s->cfg.rest_ms : REST_MS;
+}
+
+void klm_stream_active_(struct klm_stream *s)
+{
+    s->activity = klm_clock_mono_ms();
+    s->rest_at = s->phase == KLM_PHASE_TLS ? s->activity + rest_ms(s) : 0;
+}
+
+void klm_stream_rest(struct klm_stream *s)
+{
+    if (s->phase != KLM_PHASE_TLS || s->busy) {
+        return;
+    }
+    /* Bytes that are read and not asked for, or that the socket did not take, keep them: then it is tried again. */
+    s->rest_at = SSL_free_buffers(s->ssl) == 1 ? 0 : klm_clock_mono_ms() + rest_ms(s);
+}
+
 static uint64_t next_deadline(const struct klm_stream *s)
 {
     uint64_t at = sooner(idle_at(s), s->message_at);
 
     at = sooner(at, s->handshake_at);
     at = sooner(at, s->write_at);
+    at = sooner(at, s->rest_at);
     return sooner(at, s->linger_at);
 }
 
@@ -149,9 +171,13 @@ static void expire(struct klm_stream *s, uint64_t at)
 static void on_timer(void *arg)
 {
     struct klm_stream *s = arg;
-    uint64_t at = next_deadline(s);
+    uint64_t at;
 
     s->armed_at = 0;
+    if (s->rest_at && s->rest_at <= klm_clock_mono_ms()) {
+        klm_stream_rest(s);
+    }
+    at = next_deadline(s);
     if (s->phase == KLM_PHASE_ENDED || at == 0) {
         return;
     }
@@ -201,7 +227,9 @@ void klm_stream_update_(struct klm_stream *s)
     case KLM_PHASE_TLS:
         s->blocked = s->blocked && !klm_stream_reads_(s);
         want = !s->blocked || s->write_wants_read ? KLM_IO_READ : 0;
-        want |= (s->out.n && !s->write_wants_read) || s->read_wants_write ? KLM_IO_WRITE : 0;
+        want |= (s->out.n && !s->gathered && !s->write_wants_read) || s->read_wants_write
+                    ? KLM_IO_WRITE
+                    : 0;
         break;
     }
     klm_io_want(s->io, want);
@@ -239,6 +267,35 @@ void klm_stream_end_(struct klm_stream *s, klm_rc why)
     post(s);
 }
 
+/* Answers to requests that came together leave together: each write may have to wake up the other side, and one wake-up then serves for all of them. */
+static bool gathers(const struct klm_stream *s)
+{
+    return s->out.n && !s->closing && (s->phase == KLM_PHASE_CLEAR || s->phase == KLM_PHASE_TLS) &&
+           klm_loop_here(s->cfg.loop);
+}
+
+static void send_gathered(struct klm_task *task)
+{
+    struct klm_stream *s =
+        (struct klm_stream *)(void *)((char *)task - offsetof(struct klm_stream, send));
+
+    s->gathered = false;
+    if (!s->freed) {
+        klm_stream_flush_(s);
+        klm_stream_update_(s);
+    }
+    klm_stream_unref_(s);
+}
+
+static void gather(struct klm_stream *s)
+{
+    if (!s->gathered) {
+        s->gathered = true;
+        s->refs++;
+        klm_loop_after(s->cfg.loop, &s->send);
+    }
+}
+
 void klm_stream_call_(struct klm_stream *s, void (*fn)(void *, struct klm_stream *))
 {
     s->refs++;
@@ -248,7 +305,11 @@ void klm_stream_call_(struct klm_stream *s, void (*fn)(void *, struct klm_stream
     }
     s->corked = false;
     if (!s->freed) {
-        klm_stream_flush_(s);
+        if (gathers(s)) {
+            gather(s);
+        } else {
+            klm_stream_flush_(s);
+        }
         klm_stream_update_(s);
     }
     klm_stream_unref_(s);
@@ -318,6 +379,7 @@ static klm_rc init(struct klm_stream *s, int fd, const struct klm_stream_config 
     s->refs = 1;
     s->step = STEP_FIRST;
     s->task.run = on_task;
+    s->send.run = send_gathered;
     s->activity = klm_clock_mono_ms();
     klm_buf_init_wiping(&s->in, cfg->max_input);
     klm_buf_init_wiping(&s->out, cfg->max_output);

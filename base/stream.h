@@ -20,7 +20,9 @@ struct klm_stream_config {
     uint32_t
         message_ms; /* deadline from the first byte of a message (klm_stream_message_begun) to its end */
     uint32_t write_ms; /* deadline for the peer to take what we send */
-    bool lean;         /* keep no memory between messages: for very many that are mostly idle */
+    uint32_t
+        rest_ms; /* TLS: give back and wipe its buffers so long after the last message; 0: a second */
+    bool lean;   /* keep no memory between messages: for very many that are mostly idle */
 };
 
 /* What the owner hears. After closed the stream may be freed, and nothing more is called. */
@@ -45,6 +47,8 @@ void klm_stream_message_done(struct klm_stream *stream);
 /* Send now what the socket takes, keep the rest; within a callback, at its end and in one write. KLM_E_LIMIT (nothing of
  * it is sent), KLM_E_CLOSED, KLM_E_STATE during the handshake. */
 klm_rc klm_stream_send(struct klm_stream *stream, struct klm_slice bytes) KLM_MUST_USE;
+/* Give back and wipe at once what TLS keeps from one message to the next, for a message that held secrets. */
+void klm_stream_rest(struct klm_stream *stream);
 /* Another idle deadline from now on, 0: never. */
 void klm_stream_idle(struct klm_stream *stream, uint32_t idle_ms);
 /* Stop or go on reading, while a request is carried out. When it goes on with unread input, data is called again. */

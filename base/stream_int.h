@@ -30,12 +30,13 @@ struct klm_stream {
     bool freed;    /* the owner let go */
     bool busy;     /* a worker has the SSL object */
     bool corked;   /* within a callback: what is sent goes out after it, in one write */
+    bool gathered; /* what is to be sent waits for the end of the loop's turn */
     bool paused, closing, told;
     bool blocked; /* input came while none was wanted: only then is the interest in it withdrawn */
     bool read_wants_write, write_wants_read; /* TLS may need the other direction */
     bool again;                              /* the task is to look at input again */
     bool posted;
-    struct klm_task task;
+    struct klm_task task, send;
     struct klm_job job;
     bool handed;          /* the handshake needs a private key: workers do what is left of it */
     int handshake;        /* what SSL_get_error said after the last step */
@@ -47,6 +48,7 @@ struct klm_stream {
     uint64_t handshake_at;
     uint64_t write_at;
     uint64_t linger_at;
+    uint64_t rest_at;  /* when TLS gives back its buffers */
     uint64_t armed_at; /* when the timer fires, 0: not set */
 
     klm_rc why;
@@ -62,6 +64,8 @@ void klm_stream_end_(struct klm_stream *stream, klm_rc why);
 void klm_stream_update_(struct klm_stream *stream);
 /* Call a callback of the owner (data or secured), then send what it left. */
 void klm_stream_call_(struct klm_stream *stream, void (*fn)(void *, struct klm_stream *));
+/* Something was read or sent, or TLS begins. */
+void klm_stream_active_(struct klm_stream *stream);
 /* Have the task look at the input, on the loop. */
 void klm_stream_look_(struct klm_stream *stream);
 /* Room for unread bytes, and reading is allowed. */

@@ -151,7 +151,7 @@ void klm_stream_read_(struct klm_stream *s)
         shrink(s);
         return;
     }
-    s->activity = klm_clock_mono_ms();
+    klm_stream_active_(s);
     /* What the peer said before it closed is heard before closed is called. */
     if (s->phase == KLM_PHASE_ENDED && s->why != KLM_E_CLOSED) {
         return;
@@ -242,7 +242,7 @@ void klm_stream_flush_(struct klm_stream *s)
         }
         klm_buf_drop(&s->out, (size_t)done);
         write_clock(s, done > 0);
-        s->activity = klm_clock_mono_ms();
+        klm_stream_active_(s);
     }
     if (s->out.n == 0) {
         if (s->out.cap > keep_of(s)) {
@@ -263,7 +263,7 @@ static klm_rc send_now(struct klm_stream *s, struct klm_slice bytes)
     }
     klm_buf_put(&s->out, bytes.p + done, bytes.n - (size_t)done);
     write_clock(s, done > 0);
-    s->activity = klm_clock_mono_ms();
+    klm_stream_active_(s);
     klm_stream_update_(s);
     return klm_buf_rc(&s->out);
 }

@@ -40,7 +40,7 @@ struct klm_tls_config {
     bool any_client;
     /* Of any_client: the key is of an elliptic curve of so many bits at least; 0: any kind of key. */
     unsigned client_ec_bits;
-    /* Server: sessions of TLS 1.2 kept for clients that take no ticket; 0: those begin anew each time. */
+    /* Server: so many sessions at most are kept here to be resumed, the last used of them, and tickets hold their names; 0: they live in tickets, where the client has all of it. */
     unsigned sessions_max;
 };
 

@@ -143,7 +143,6 @@ klm_rc klm_workers_new(unsigned n, size_t max, struct klm_workers **out)
 klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job)
 {
     klm_rc rc = KLM_E_LIMIT;
-    bool call = false;
 
     pthread_mutex_lock(&workers->lock);
     if (workers->waiting < workers->max) {
@@ -152,14 +151,14 @@ klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job)
         workers->last = &job->next;
         workers->waiting++;
         /* One that is at work looks into the queue before it sleeps. */
-        call = workers->idle > 0;
-        workers->idle -= call;
+        if (workers->idle > 0) {
+            workers->idle--;
+            /* Under the lock: else the job may be done and the workers be freed before the call. */
+            pthread_cond_signal(&workers->more);
+        }
         rc = KLM_OK;
     }
     pthread_mutex_unlock(&workers->lock);
-    if (call) {
-        pthread_cond_signal(&workers->more); /* after the lock, which the called one wants first */
-    }
     return rc;
 }
 

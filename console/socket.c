@@ -120,6 +120,10 @@ static void tell_event(struct operator_conn *conn, enum km_happening what, const
                                  .auth_type = "socket credentials",
                                  .why = why};
 
+    if (what == KM_HAP_STRANGER) {
+        km_happened_to_stranger(conn->socket->server, &news);
+        return;
+    }
     KLM_IGNORE(km_happened_now(
         conn->socket->server, &news)); /* the journal says its own failures; nothing is given out */
 }

@@ -302,6 +302,7 @@ static void *auditor_main(void *arg)
                 km_audit_trouble(server, 0, KLM_E_IO); /* also when nobody asks for anything */
             }
             tell_trouble(server);
+            km_strangers_look(server, false);
             km_checkpoint_look(server);
         }
     }
@@ -391,6 +392,7 @@ void km_auditor_stop(struct km_server *server)
     if (!server->journal) {
         return;
     }
+    km_strangers_look(server, true);
     tell_trouble(server);
     if (auditor->unwritten > 0) {
         klm_say(KLM_MSG_AUDIT_LOST, KLM_NUM(auditor->unwritten));

@@ -498,6 +498,15 @@ klm_rc km_client_list_prepare(struct km_call *call)
 
 /* ---- Who calls */
 
+bool km_client_registered(struct km_server *server, const char *fingerprint)
+{
+    struct dt_clients *clients = km_clients(server);
+    bool is = dt_clients_find(clients, fingerprint) != NULL;
+
+    dt_clients_free(&clients);
+    return is;
+}
+
 klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,
                        const char *address, const char *session, struct klm_diag *diag,
                        struct km_actor *out)

@@ -86,15 +86,6 @@ static klm_rc note(struct km_call *call, const struct dt_client_pending *pending
     return KM_REFUSE(call, KLM_OK, 0xEF01, KLM_MSG_CLIENT_WAITS, pending->fingerprint);
 }
 
-static bool is_client(struct km_server *server, const char *fingerprint)
-{
-    struct dt_clients *clients = km_clients(server);
-    bool is = dt_clients_find(clients, fingerprint) != NULL;
-
-    dt_clients_free(&clients);
-    return is;
-}
-
 klm_rc km_client_contact_prepare(struct km_call *call)
 {
     const struct km_client_contact *req = call->req;
@@ -116,7 +107,8 @@ klm_rc km_client_contact_prepare(struct km_call *call)
     KLM_TRY(kr_cert_info(req->cert, call->pool, &info));
     memcpy(pending->fingerprint, info.fingerprint, sizeof pending->fingerprint);
     call->event.field[SMF_F_CLIENT] = pending->fingerprint;
-    if (is_client(call->server, pending->fingerprint)) { /* somebody accepted it just now */
+    if (km_client_registered(call->server,
+                             pending->fingerprint)) { /* somebody accepted it just now */
         call->no_apply = true;
         return KLM_OK;
     }

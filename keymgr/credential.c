@@ -20,6 +20,7 @@ struct place {
 };
 struct km_credentials {
     struct kr_keyed *keyed;
+    uint32_t seed; /* of places: who may choose certificates cannot choose them for one place */
     pthread_mutex_t lock; /* guards place */
     pthread_mutex_t
         turn[LOCKS]; /* held while a password is tried: who waits for it finds it remembered */
@@ -34,7 +35,8 @@ klm_rc km_credentials_new(struct km_credentials **out)
     if (!all) {
         return KLM_E_NOMEM;
     }
-    rc = kr_keyed_new(&all->keyed);
+    rc = klm_random(&all->seed, sizeof all->seed);
+    rc = rc == KLM_OK ? kr_keyed_new(&all->keyed) : rc;
     if (rc != KLM_OK) {
         free(all);
         return rc;
@@ -101,7 +103,7 @@ static klm_rc check_names(const struct dt_client *client, const struct km_creden
 
 static struct place *place_of(struct km_credentials *all, const char *fingerprint)
 {
-    uint32_t hash = 2166136261u;
+    uint32_t hash = 2166136261u ^ all->seed;
 
     for (const char *p = fingerprint; *p; p++) {
         hash = (hash ^ (uint8_t)*p) * 16777619u;

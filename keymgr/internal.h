@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "keymgr/km.h"
+#include "keymgr/strangers.h"
 #include "metadata/group.h"
 #include "metadata/keygroups.h"
 #include "metadata/object.h"
@@ -161,6 +162,7 @@ struct km_server {
     struct dt_contacts *contacts;
     struct dt_seen *seen; /* last contacts of clients */
     struct km_callers callers;
+    struct km_strangers strangers;
     struct km_credentials *credentials;
     struct km_writer writer;
     struct km_auditor auditor;

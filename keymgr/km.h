@@ -63,6 +63,7 @@ struct km_actor {
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
     const char *group;       /* device group of a client, and of its objects; or NULL */
     bool may_destroy;        /* of a client: its group lets it destroy objects (enableKMIPDelete) */
+    bool stranger; /* nobody here, or not yet: there may be a flood of them (strangers.h) */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);
@@ -139,6 +140,8 @@ const char *km_happening_name(enum km_happening what);
 /* Record it soon: the audit thread writes it. Any thread, also a loop; never blocks. What cannot be written is counted and told
  * when audit works again. */
 void km_happened(struct km_server *server, const struct km_news *news);
+/* The same of a caller who is nobody here, or not yet: recorded while there is room for his address and for all (Audit.refusals.*), else counted and told in a sum. */
+void km_happened_to_stranger(struct km_server *server, const struct km_news *news);
 /* Record it now: it stands in the journal on return. May wait for the disk: not on a loop. */
 klm_rc km_happened_now(struct km_server *server, const struct km_news *news) KLM_MUST_USE;
 #define KM_SESSION_MAX 32
@@ -470,6 +473,8 @@ klm_rc km_call_set(struct km_call *call, const char *name, const char *value, st
 /* Has who asks the verb's right at all? For doors that look at a file before the call can be made: without it they run the call as it is, which refuses and audits
  * it. Everything else is decided by the run. */
 bool km_call_may(const struct km_call *call);
+/* The same as an outcome, with its message: for doors that ask before they read what is asked for. */
+klm_rc km_call_right(struct km_call *call) KLM_MUST_USE;
 /* Required parameters are there? */
 klm_rc km_call_check(const struct km_call *call, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out: done is called once, later or before this returns. The call belongs to km_run until then. */
@@ -551,6 +556,8 @@ struct smf_journal *km_journal(struct km_server *server);
 struct dt_table *km_drives(struct km_server *server);
 /* The clients of KMIP now; referenced. */
 struct dt_clients *km_clients(struct km_server *server);
+/* Does the certificate belong to a client, whatever he may? */
+bool km_client_registered(struct km_server *server, const char *fingerprint);
 /* Who calls, by the certificate of the connection: name, role, group and what that allows, borrowed from the snapshot. address and session are the door's.
  * KLM_E_NOTFOUND: no client (run KM_CLIENT_CONTACT); KLM_E_DENIED with a message: it is being deleted, or its certificate is not valid now. */
 klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,

@@ -136,6 +136,23 @@ static klm_rc is_free(struct st_view *view, const struct kmip_node *name, const 
     return rc == KLM_E_LIMIT ? KLM_OK : rc;
 }
 
+/* No object of the group has the name, however it is kept: one search for the usual case. */
+static klm_rc is_unused(struct st_view *view, const struct kmip_node *name, const char *group,
+                        bool *unused)
+{
+    uint8_t key[MD_ROWS_MAX];
+    size_t key_n;
+    bool any;
+
+    *unused = false;
+    if (!md_name_rows(name, group, 0, key, &key_n)) {
+        return KLM_OK;
+    }
+    KLM_TRY(md_rows_any(view, KLM_SLICE(key, key_n), &any));
+    *unused = !any;
+    return KLM_OK;
+}
+
 static klm_rc check_name(struct km_call *call, struct st_view *view, const struct md_object *object,
                          const struct kmip_node *name)
 {
@@ -164,8 +181,12 @@ klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct m
     *alone = true;
     for (struct md_attr *name = md_attr_find(&object->attrs, KMIP_TAG_Name); name;
          name = md_attr_next(&object->attrs, name)) {
-        bool online, archived;
+        bool unused, online, archived;
 
+        KLM_TRY(is_unused(view, name->value, object->group, &unused));
+        if (unused) {
+            continue;
+        }
         KLM_TRY(is_free(view, name->value, object->group, KMIP_StorageStatusMask_OnLineStorage,
                         &online));
         KLM_TRY(is_free(view, name->value, object->group, KMIP_StorageStatusMask_ArchivalStorage,

@@ -72,12 +72,19 @@ void km_settle(struct km_call *call, klm_rc rc)
 }
 
 /* A write may stall behind a sync of the same file, so a loop leaves it to the audit thread. */
+/* A drive or a partner that is admitted is no stranger any more; a client stays one, whatever it may ask. */
+static bool is_of_stranger(const struct km_call *call)
+{
+    return call->actor.stranger &&
+           (call->rc != KLM_OK || call->device_code != 0 || call->actor.kind == KM_ACTOR_CLIENT);
+}
+
 void km_finish(struct km_call *call)
 {
     klm_rc rc = KLM_E_STATE;
 
     explain(call);
-    if (call->quiet && call->rc == KLM_OK) {
+    if ((call->quiet && call->rc == KLM_OK) || (is_of_stranger(call) && !km_stranger_call(call))) {
         km_deliver(call);
         return;
     }
@@ -155,6 +162,13 @@ bool km_call_may(const struct km_call *call)
     return km_may(call->actor.roles, km_verb(call->id)->right);
 }
 
+klm_rc km_call_right(struct km_call *call)
+{
+    return km_call_may(call) ? KLM_OK
+                             : KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED,
+                                         call->actor.name, km_verb(call->id)->name);
+}
+
 klm_rc km_admit(struct km_call *call)
 {
     const struct km_verb *verb = km_verb(call->id);
@@ -162,10 +176,7 @@ klm_rc km_admit(struct km_call *call)
     if ((verb->flags & KM_WAITS) && call->loop) {
         return KLM_E_UNSUPPORTED; /* it would hold that loop up */
     }
-    if (!km_call_may(call)) {
-        return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
-                         verb->name);
-    }
+    KLM_TRY(km_call_right(call));
     if ((verb->flags & KM_ACTS) && smf_journal_refusing(call->server->journal)) {
         return KM_REFUSE(call, KLM_E_IO, 0xEE0F, KLM_MSG_AUDIT_REFUSED, klm_rc_text(KLM_E_IO));
     }

@@ -263,6 +263,7 @@ static struct km_server *server_new(const struct km_options *options)
     pthread_mutex_init(&server->checkpoints.lock, NULL);
     pthread_mutex_init(&server->drills.lock, NULL);
     km_callers_init(&server->callers);
+    km_strangers_init(&server->strangers);
     km_auditor_init(&server->auditor);
     km_pass_init(&server->pass);
     km_backup_init(&server->backup);
@@ -383,6 +384,7 @@ void km_close(struct km_server **server)
     pthread_mutex_destroy(&s->checkpoints.lock);
     pthread_mutex_destroy(&s->drills.lock);
     km_callers_end(&s->callers);
+    km_strangers_end(&s->strangers);
     km_switched_free(&s->switched);
     km_backup_end(&s->backup);
     pthread_mutex_destroy(&s->auditor.lock);

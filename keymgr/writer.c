@@ -1,5 +1,5 @@
 /* The writer: the only thread that changes the store. It drains the queue into one synchronous transaction a batch; a call whose step fails is undone alone.
- * When there is nothing to do it indexes key usage, flushes contacts, deletes outbox rows and checkpoints. */
+ * When there is nothing to do it indexes key usage, flushes contacts and deletes outbox rows. */
 #include "keymgr/internal.h"
 #include "keymgr/served.h"
 
@@ -224,8 +224,10 @@ static struct km_call *one_batch(struct km_server *server, struct km_call *list)
     st_change_drop(&batch.change);
     deliver_all(list);
     klm_buf_done(&batch.events.row);
-    KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS,
-                             CHECKPOINT_SECONDS)); /* says its own failures */
+    if (server->options.offline) {
+        KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS,
+                                 CHECKPOINT_SECONDS)); /* says its own failures */
+    }
     return batch.rest;
 }
 
@@ -264,7 +266,6 @@ static void idle_work(struct km_server *server)
     }
     writer->index_left = left > 0;
     st_change_drop(&change);
-    KLM_IGNORE(st_checkpoint(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS));
 }
 
 /* Objects that were served for the first time; what fails is tried again. */
@@ -373,6 +374,7 @@ klm_rc km_writer_start(struct km_server *server)
     if (server->options.offline) {
         return KLM_OK;
     }
+    KLM_TRY(st_keep(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS));
     if (pthread_create(&writer->thread, NULL, writer_main, server) != 0) {
         return KLM_E_LIMIT;
     }

@@ -51,7 +51,8 @@ klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slic
     if (rc != KLM_OK && rc != KLM_E_NOTFOUND) {
         return rc;
     }
-    return st_put(change, ST_TOKEN, klm_slice_str(label), token);
+    return rc == KLM_OK ? st_put(change, ST_TOKEN, klm_slice_str(label), token)
+                        : st_put_new(change, ST_TOKEN, klm_slice_str(label), token);
 }
 
 struct token_walk {

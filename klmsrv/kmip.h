@@ -11,12 +11,13 @@
 
 /* Why a session ends, when the server ends it. */
 enum srv_kmip_end {
-    SRV_KMIP_PEER,  /* the client closed, or the stream broke */
-    SRV_KMIP_DRAIN, /* serving is stopped */
-    SRV_KMIP_CUT,   /* and it did not finish in time */
-    SRV_KMIP_ASKED, /* the answer, or HTTP, said that it is the last */
-    SRV_KMIP_BAD,   /* the client said what is no message */
-    SRV_KMIP_ERROR  /* no answer could be made */
+    SRV_KMIP_PEER,     /* the client closed, or the stream broke */
+    SRV_KMIP_DRAIN,    /* serving is stopped */
+    SRV_KMIP_CUT,      /* and it did not finish in time */
+    SRV_KMIP_REPLACED, /* in its handshake, for another connection */
+    SRV_KMIP_ASKED,    /* the answer, or HTTP, said that it is the last */
+    SRV_KMIP_BAD,      /* the client said what is no message */
+    SRV_KMIP_ERROR     /* no answer could be made */
 };
 
 /* What requests are carried out with; requests under way keep the one they began with. */
@@ -80,8 +81,7 @@ struct srv_kmip {
     bool load_again;            /* and the configuration changed meanwhile */
     uint64_t refused_said;      /* monotonic ms of the last message about refusals */
     struct srv_window said;     /* messages about failures */
-    struct srv_window failures; /* events of callers that showed no certificate, or failed */
-    struct srv_window events;   /* events of the others */
+    struct srv_window events;   /* events of registered clients */
     uint64_t unrecorded;        /* events that were left out */
     atomic_ullong sessions, requests, probes, failed, refused; /* read by status on other threads */
     atomic_uint ttlv_port, https_port;
@@ -118,6 +118,8 @@ void srv_kmip_settings_put(struct srv_kmip_settings **settings);
 void srv_kmip_tell_contact(struct srv_kmip_session *session);
 /* Its end: an event when it made requests; else nothing, unless something is wrong. */
 void srv_kmip_tell_end(struct srv_kmip_session *session, klm_rc why);
+/* An HTTP request was refused with a status; a load balancer may ask all day for what is not here. */
+void srv_kmip_tell_http(struct srv_kmip_session *session, unsigned status);
 /* A connection from host was turned away. */
 void srv_kmip_tell_refused(struct srv_kmip *set, const char *host);
 /* How many events were left out, in one. */

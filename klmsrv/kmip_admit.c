@@ -70,7 +70,7 @@ static bool replace_oldest(struct srv_kmip *set, const struct srv_peer *peer)
         return false;
     }
     srv_kmip_uncount(session);
-    srv_kmip_end(session, SRV_KMIP_CUT);
+    srv_kmip_end(session, SRV_KMIP_REPLACED);
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* What is said and recorded of sessions of KMIP clients. A session that made requests is an event at its first request and at its end. One that made none is a probe:
- * monitors and some clients connect and close all day, which is counted and nothing more. Failures of callers who never made a request may be a flood, so only some
- * are said and recorded, and the others counted. */
+ * monitors and some clients connect and close all day, which is counted and nothing more. What fails, and all of callers that are not registered, may be a flood: it is
+ * recorded as that of strangers is (keymgr/strangers.h). */
 #include "klmsrv/kmip.h"
 
 #include "base/clock.h"
@@ -10,8 +10,8 @@
 
 #define WINDOW_MS 10000
 #define SAY_EVERY_MS 60000
-#define FAILURES_IN_WINDOW 10 /* messages, and events of callers without a certificate */
-#define EVENTS_IN_WINDOW 5000 /* of those with one: whether it is known, only the engine knows */
+#define SAID_IN_WINDOW 10
+#define EVENTS_IN_WINDOW 5000 /* of registered clients */
 
 static bool room_in(struct srv_window *window, unsigned most)
 {
@@ -36,10 +36,9 @@ void srv_kmip_tell_more(struct srv_kmip *set)
     }
 }
 
-static void record(struct srv_kmip *set, struct srv_window *window, unsigned most,
-                   const struct km_news *news)
+static void record_known(struct srv_kmip *set, const struct km_news *news)
 {
-    if (room_in(window, most)) {
+    if (room_in(&set->events, EVENTS_IN_WINDOW)) {
         km_happened(set->server, news);
     } else if (set->unrecorded++ == 0) {
         klm_timer_set(set->more, WINDOW_MS);
@@ -56,7 +55,7 @@ static struct km_actor actor_of(const struct srv_kmip_session *session)
         .session = session->number};
 }
 
-/* An event of a session: of how many, depends on whether it showed who it is. */
+/* An event of a session: of how many, depends on who it is. */
 static void record_session(struct srv_kmip_session *session, enum km_happening what, bool failed,
                            const struct klm_diag *why)
 {
@@ -70,8 +69,11 @@ static void record_session(struct srv_kmip_session *session, enum km_happening w
                                  .auth_type = shown ? "certificate" : NULL,
                                  .why = why};
 
-    record(set, shown ? &set->events : &set->failures,
-           shown ? EVENTS_IN_WINDOW : FAILURES_IN_WINDOW, &news);
+    if (shown && km_client_registered(set->server, session->fingerprint)) {
+        record_known(set, &news);
+    } else {
+        km_happened_to_stranger(set->server, &news);
+    }
 }
 
 void srv_kmip_tell_contact(struct srv_kmip_session *session)
@@ -94,10 +96,10 @@ static void fail(struct srv_kmip_session *session, enum km_happening what, enum 
         .what = what, .failed = true, .actor = &actor, .object = session->address, .why = &diag};
 
     (void)klm_fail(&diag, KLM_E_INVALID, msg, session->address, words);
-    if (room_in(&set->said, FAILURES_IN_WINDOW)) {
+    if (room_in(&set->said, SAID_IN_WINDOW)) {
         klm_say_diag(&diag);
     }
-    record(set, &set->failures, FAILURES_IN_WINDOW, &news);
+    km_happened_to_stranger(set->server, &news);
 }
 
 static const char *words_of(const struct srv_kmip_session *session, klm_rc why)
@@ -107,6 +109,8 @@ static const char *words_of(const struct srv_kmip_session *session, klm_rc why)
         return "serving is stopped";
     case SRV_KMIP_CUT:
         return "it did not finish in time";
+    case SRV_KMIP_REPLACED:
+        return "a limit was reached, and it had waited longest";
     case SRV_KMIP_ASKED:
         return "the answer was the last";
     case SRV_KMIP_BAD:
@@ -130,6 +134,7 @@ static bool is_fault(const struct srv_kmip_session *session, klm_rc why)
     case SRV_KMIP_ASKED:
         return false;
     case SRV_KMIP_CUT:
+    case SRV_KMIP_REPLACED:
     case SRV_KMIP_BAD:
     case SRV_KMIP_ERROR:
         return true;
@@ -150,7 +155,7 @@ static void end_of_requests(struct srv_kmip_session *session, klm_rc why)
 
     (void)klm_fail(&diag, why, KLM_MSG_KMIP_ENDED, session->address, KLM_NUM(session->requests),
                    words_of(session, why));
-    if (session->end == SRV_KMIP_BAD && room_in(&session->set->said, FAILURES_IN_WINDOW)) {
+    if (session->end == SRV_KMIP_BAD && room_in(&session->set->said, SAID_IN_WINDOW)) {
         klm_say(KLM_MSG_KMIP_BROKEN, session->address, session->why);
     }
     record_session(session, KM_HAP_KMIP_END, failed, &diag);
@@ -166,11 +171,27 @@ void srv_kmip_tell_end(struct srv_kmip_session *session, klm_rc why)
                why != KLM_OK) {
         atomic_fetch_add(&session->set->failed, 1);
         fail(session, KM_HAP_TLS_FAILED, KLM_MSG_KMIP_TLS_FAILED, words_of(session, why));
+    } else if (session->end == SRV_KMIP_REPLACED) {
+        fail(session, KM_HAP_CONNECTION_REFUSED, KLM_MSG_KMIP_TLS_FAILED, words_of(session, why));
     } else if (fault && session->end != SRV_KMIP_CUT) {
         fail(session, KM_HAP_SESSION_REFUSED, KLM_MSG_KMIP_BROKEN, words_of(session, why));
     } else if (session->end == SRV_KMIP_PEER || session->end == SRV_KMIP_ASKED) {
         atomic_fetch_add(&session->set->probes, 1);
     }
+}
+
+void srv_kmip_tell_http(struct srv_kmip_session *session, unsigned status)
+{
+    const struct km_actor actor = actor_of(session);
+    struct klm_diag diag = {0};
+    const struct km_news news = {.what = KM_HAP_HTTP_REFUSED,
+                                 .failed = true,
+                                 .actor = &actor,
+                                 .object = session->address,
+                                 .why = &diag};
+
+    (void)klm_fail(&diag, KLM_E_INVALID, KLM_MSG_KMIP_HTTP, session->address, KLM_NUM(status));
+    km_happened_to_stranger(session->set->server, &news);
 }
 
 void srv_kmip_tell_refused(struct srv_kmip *set, const char *host)
@@ -186,7 +207,7 @@ void srv_kmip_tell_refused(struct srv_kmip *set, const char *host)
 
     (void)klm_fail(&diag, KLM_E_LIMIT, KLM_MSG_KMIP_REFUSED, host,
                    KLM_NUM(atomic_load(&set->refused)));
-    record(set, &set->failures, FAILURES_IN_WINDOW, &news);
+    km_happened_to_stranger(set->server, &news);
     if (set->refused_said == 0 || now - set->refused_said > SAY_EVERY_MS) {
         set->refused_said = now;
         klm_say_diag(&diag);

@@ -146,6 +146,11 @@ static klm_rc cert_of(void *arg, struct klm_pool *pool, struct klm_slice *der)
                                    : KLM_E_NOTFOUND;
 }
 
+static void secret_came(void *arg)
+{
+    klm_stream_rest(((const struct request *)arg)->session->stream);
+}
+
 static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct request *request)
 {
     KLM_TRY(take_bytes(session, at + n, request));
@@ -158,6 +163,7 @@ static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct
                                          .session = session->number,
                                          .cert = cert_of,
                                          .done = answered,
+                                         .secret = secret_came,
                                          .arg = request};
     return KLM_OK;
 }
@@ -245,7 +251,8 @@ static bool take_http(struct srv_kmip_session *session)
         wait_for_more(session);
         return false;
     }
-    if (http.status) { /* the client is told; load balancers ask for what is not here all day */
+    if (http.status) { /* the client is told, an operator is not */
+        srv_kmip_tell_http(session, http.status);
         klm_trace("transport", "HTTP request of KMIP session %s at %s refused: %u", session->number,
                   session->address, http.status);
         refuse_http(session, http.status);

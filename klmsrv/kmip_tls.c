@@ -5,7 +5,7 @@
 #include "base/tls.h"
 
 #define LEVEL 2           /* OpenSSL's: RSA of 2048 bits, elliptic curves of 224 */
-#define SESSIONS_MAX 1024 /* of clients of TLS 1.2 that take no tickets */
+#define SESSIONS_MAX 4096 /* that may be resumed */
 
 static klm_rc find_own(const struct km_state *state, const struct kr_label **own,
                        struct klm_diag *diag)

@@ -174,6 +174,7 @@ static klm_rc new_call(struct srv_session *session, enum km_verb_id verb, uint32
     struct km_call *call;
     struct request *request;
 
+    actor.stranger = session->state != KX_READY;
     KLM_TRY(km_call_new(session->set->server, verb, &actor, &call));
     request = klm_pool_alloc(call->pool, sizeof *request);
     if (!request) {

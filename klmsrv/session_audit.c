@@ -1,4 +1,4 @@
-/* Audit events of one drive session: how it ended, or why it never came about. Who was not admitted may be one of many, so their events are limited. */
+/* Audit events of one drive session: how it ended, or why it never came about. Who was not admitted may be one of many: his events are a stranger's. */
 #include "klmsrv/sessions.h"
 
 #include "base/stream.h"
@@ -41,7 +41,7 @@ static void record_end(struct srv_session *session, enum km_happening what, bool
     if (session->admitted) {
         km_happened(session->set->server, &news);
     } else {
-        srv_sessions_record(session->set, &news);
+        km_happened_to_stranger(session->set->server, &news);
     }
 }
 
@@ -75,6 +75,13 @@ static const char *words_of(const struct srv_session *session, klm_rc why)
     return why == KLM_E_CLOSED || why == KLM_OK ? "the other side closed it" : klm_rc_text(why);
 }
 
+/* A look whether the port is open. */
+static bool was_look(const struct srv_session *session, klm_rc why)
+{
+    return session->state == (session->tcp ? KX_AWAIT_HELLO : KX_UPGRADE) &&
+           session->end == SRV_END_PEER && (why == KLM_OK || why == KLM_E_CLOSED);
+}
+
 void srv_session_tell_end(struct srv_session *session, klm_rc why)
 {
     bool failed = session->end == SRV_END_CUT || session->end == SRV_END_ERROR ||
@@ -85,13 +92,12 @@ void srv_session_tell_end(struct srv_session *session, klm_rc why)
     if (session->admitted) {
         (void)klm_fail(&diag, why, KLM_MSG_SESSION_ENDED, srv_session_name(session), words);
         record_end(session, KM_HAP_SESSION_END, failed, &diag);
-    } else if (session->contacted || session->end == SRV_END_DRAIN) {
+    } else if (session->contacted || session->end == SRV_END_DRAIN || was_look(session, why)) {
         return; /* drive-contact told of it, or there was nothing yet */
     } else if (session->state == KX_UPGRADE) {
         (void)klm_fail(&diag, why, KLM_MSG_TLS_FAILED, srv_session_name(session), words);
         record_end(session, KM_HAP_TLS_FAILED, true, &diag);
-    } else if (session->state != KX_AWAIT_HELLO ||
-               failed) { /* a look whether the port is open is none */
+    } else if (session->state != KX_AWAIT_HELLO || failed) {
         (void)klm_fail(&diag, why, KLM_MSG_SESSION_BROKE, srv_session_name(session), words);
         record_end(session, KM_HAP_SESSION_REFUSED, true, &diag);
     }

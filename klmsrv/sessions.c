@@ -31,50 +31,12 @@ static void read_limits(struct srv_sessions *set)
     km_state_put(&state);
 }
 
-/* ---- Events of callers who were not admitted: a flood of them must not fill the journal. */
-
-static void tell_more(void *arg)
-{
-    struct srv_sessions *set = arg;
-    const uint64_t n = set->unrecorded;
-    char text[64];
-    const struct km_news news = {.what = KM_HAP_SESSIONS_MORE, .failed = true, .object = text};
-
-    if (n > 0) {
-        set->unrecorded = 0;
-        snprintf(text, sizeof text, "%llu", (unsigned long long)n);
-        km_happened(set->server, &news);
-    }
-}
-
-void srv_sessions_record(struct srv_sessions *set, const struct km_news *news)
-{
-    uint64_t now = klm_clock_mono_ms();
-
-    if (now - set->recorded_since > SAY_WINDOW_MS) {
-        tell_more(set);
-        set->recorded_since = now;
-        set->recorded = 0;
-    }
-    if (++set->recorded <= SAY_IN_WINDOW) {
-        km_happened(set->server, news);
-    } else if (set->unrecorded++ == 0) {
-        klm_timer_set(set->more, SAY_WINDOW_MS);
-    }
-}
-
 klm_rc srv_sessions_new(struct km_server *server, struct klm_loop *loop, struct srv_sessions **out)
 {
     struct srv_sessions *set = calloc(1, sizeof *set);
-    klm_rc rc;
 
     if (!set) {
         return KLM_E_NOMEM;
-    }
-    rc = klm_timer_new(loop, tell_more, set, &set->more);
-    if (rc != KLM_OK) {
-        free(set);
-        return rc;
     }
     set->server = server;
     set->loop = loop;
@@ -129,7 +91,7 @@ static void record_refused(struct srv_sessions *set, const char *host)
                                  .why = &diag};
 
     (void)klm_fail(&diag, KLM_E_LIMIT, KLM_MSG_CONNECTIONS, host, KLM_NUM(set->refused));
-    srv_sessions_record(set, &news);
+    km_happened_to_stranger(set->server, &news);
 }
 
 static void refuse(struct srv_sessions *set, int take_fd, const char *host)
@@ -283,10 +245,6 @@ void srv_sessions_reopen(struct srv_sessions *sessions)
 
 void srv_sessions_free(struct srv_sessions **sessions)
 {
-    if (*sessions) {
-        tell_more(*sessions);
-        klm_timer_free(&(*sessions)->more);
-    }
     free(*sessions);
     *sessions = NULL;
 }

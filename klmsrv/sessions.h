@@ -58,9 +58,6 @@ struct srv_sessions {
     uint64_t
         said_since; /* messages about broken sessions: start of the window, and how many in it */
     unsigned said;
-    uint64_t recorded_since, unrecorded; /* the same for their events, and how many were left out */
-    unsigned recorded;
-    struct klm_timer *more; /* tells how many were left out */
 };
 
 /* session.c */
@@ -76,8 +73,6 @@ void srv_session_gone(struct srv_session *session);
 void srv_session_call_done(struct srv_session *session);
 /* May one more message about a broken session be said? At most a few in a while, so that a port scan does not flood the console. */
 bool srv_sessions_may_say(struct srv_sessions *set);
-/* Record an event of a caller who is not admitted: as many in a while, the others are counted and told in one. */
-void srv_sessions_record(struct srv_sessions *set, const struct km_news *news);
 
 /* session_audit.c */
 /* "000007888422 at 192.0.2.7:40022", in the session. */

@@ -69,6 +69,21 @@ static klm_rc read_visit(void *arg, struct klm_slice key, struct klm_slice recor
     return KLM_OK;
 }
 
+static klm_rc there_visit(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
+{
+    (void)key, (void)record, (void)damaged;
+    *(bool *)arg = true;
+    return KLM_OK;
+}
+
+klm_rc md_rows_any(struct st_view *view, struct klm_slice key, bool *any)
+{
+    const struct st_range range = {.prefix = key, .limit = 1};
+
+    *any = false;
+    return st_scan(view, ST_OBJECT_INDEX, &range, there_visit, any);
+}
+
 klm_rc md_rows_read(struct st_view *view, struct klm_slice key, char (*uid)[MD_UID_MAX], size_t max,
                     size_t *n)
 {

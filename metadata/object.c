@@ -30,7 +30,10 @@ klm_rc md_object_get(struct st_view *view, const char *uid, struct klm_pool *poo
 
 /* ---- Writing */
 
-static klm_rc save(struct st_change *change, const struct md_object *object)
+typedef klm_rc put_fn(struct st_change *change, enum st_table table, struct klm_slice key,
+                      struct klm_slice record);
+
+static klm_rc save(struct st_change *change, const struct md_object *object, put_fn *put)
 {
     struct klm_buf buf;
     klm_rc rc;
@@ -38,7 +41,7 @@ static klm_rc save(struct st_change *change, const struct md_object *object)
     klm_buf_init(&buf, ST_RECORD_MAX);
     rc = md_object_encode(object, &buf);
     if (rc == KLM_OK) {
-        rc = st_put(change, ST_OBJECT, klm_slice_str(object->uid), klm_buf_as_slice(&buf));
+        rc = put(change, ST_OBJECT, klm_slice_str(object->uid), klm_buf_as_slice(&buf));
     }
     klm_buf_done(&buf);
     return rc;
@@ -58,7 +61,7 @@ klm_rc md_object_add(struct st_change *change, const struct md_object *object)
     if (rc != KLM_E_NOTFOUND) {
         return rc == KLM_OK || rc == KLM_E_CORRUPT ? KLM_E_EXISTS : rc;
     }
-    KLM_TRY(save(change, object));
+    KLM_TRY(save(change, object, st_put_new));
     return md_index_move(change, NULL, object);
 }
 
@@ -69,7 +72,7 @@ klm_rc md_object_put(struct st_change *change, const struct md_object *object)
 
     KLM_TRY(klm_pool_new(POOL_MAX, &pool));
     KLM_TRY(md_object_get(st_change_view(change), object->uid, pool, &was));
-    KLM_TRY(save(change, object));
+    KLM_TRY(save(change, object, st_put));
     return md_index_move(change, &was, object);
 }
 

@@ -97,9 +97,12 @@ bool md_object_online(const struct md_object *object);
  * at what changes with time. */
 #define MD_ROWS_MAX 96
 bool md_locate_rows(const struct md_locate *locate, uint8_t key[MD_ROWS_MAX], size_t *n);
-/* The same key of an object's own name (a value of attribute Name), for objects that are kept on-line or archived (KMIP_StorageStatusMask_...). */
+/* The same key of an object's own name (a value of attribute Name), for objects that are kept on-line or archived (KMIP_StorageStatusMask_...), or with storage 0 of all, in
+ * whatever way they are kept. */
 bool md_name_rows(const struct kmip_node *name, const char *group, uint8_t storage,
                   uint8_t key[MD_ROWS_MAX], size_t *n);
+/* Are there rows that begin with such a key? */
+klm_rc md_rows_any(struct st_view *view, struct klm_slice key, bool *any) KLM_MUST_USE;
 /* The identifiers that stand behind such a key, by order; at most max. KLM_E_LIMIT: there are more. */
 klm_rc md_rows_read(struct st_view *view, struct klm_slice key, char (*uid)[MD_UID_MAX], size_t max,
                     size_t *n) KLM_MUST_USE;

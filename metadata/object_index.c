@@ -180,8 +180,14 @@ bool md_row_end(struct klm_slice key, size_t skip, uint8_t *storage, char uid[MD
 
 /* ---- Keeping rows */
 
+enum how {
+    ROW_GOES,
+    ROW_COMES,
+    ROW_IS_NEW /* as is the object's identifier in it */
+};
+
 static klm_rc write_row(struct st_change *change, const struct md_object *object,
-                        const struct md_what *what, bool put)
+                        const struct md_what *what, enum how how)
 {
     struct md_row row = md_row_begin(what, object->group, md_object_storage(object));
     const size_t n = strnlen(object->uid, MD_UID_MAX - 1);
@@ -189,20 +195,21 @@ static klm_rc write_row(struct st_change *change, const struct md_object *object
 
     memcpy(row.p + row.n, object->uid, n);
     key = KLM_SLICE(row.p, row.n + n);
-    return put ? st_put(change, ST_OBJECT_INDEX, key, KLM_SLICE("", 0))
-               : st_delete(change, ST_OBJECT_INDEX, key);
+    return how == ROW_GOES    ? st_delete(change, ST_OBJECT_INDEX, key)
+           : how == ROW_COMES ? st_put(change, ST_OBJECT_INDEX, key, KLM_SLICE("", 0))
+                              : st_put_new(change, ST_OBJECT_INDEX, key, KLM_SLICE("", 0));
 }
 
 static klm_rc write_term(struct st_change *change, const struct md_object *object,
-                         const struct md_term *term, bool put)
+                         const struct md_term *term, enum how how)
 {
     struct md_what what;
 
     KLM_TRY(md_what_term(term, &what));
-    return write_row(change, object, &what, put);
+    return write_row(change, object, &what, how);
 }
 
-static klm_rc write_owner(struct st_change *change, const struct md_object *object, bool put)
+static klm_rc write_owner(struct st_change *change, const struct md_object *object, enum how how)
 {
     struct md_what what;
 
@@ -210,29 +217,29 @@ static klm_rc write_owner(struct st_change *change, const struct md_object *obje
         return KLM_OK;
     }
     KLM_TRY(md_what_owner(object->owner, &what));
-    return write_row(change, object, &what, put);
+    return write_row(change, object, &what, how);
 }
 
-static klm_rc write_type(struct st_change *change, const struct md_object *object, bool put)
+static klm_rc write_type(struct st_change *change, const struct md_object *object, enum how how)
 {
     const struct md_what what = md_what_type(object->type);
 
-    return write_row(change, object, &what, put);
+    return write_row(change, object, &what, how);
 }
 
 /* All rows of an object. */
-static klm_rc write_all(struct st_change *change, const struct md_object *object, bool put)
+static klm_rc write_all(struct st_change *change, const struct md_object *object, enum how how)
 {
     const struct md_what group = md_what_group();
     struct md_term term;
     size_t rank;
 
-    KLM_TRY(write_row(change, object, &group, put));
-    KLM_TRY(write_type(change, object, put));
-    KLM_TRY(write_owner(change, object, put));
+    KLM_TRY(write_row(change, object, &group, how));
+    KLM_TRY(write_type(change, object, how));
+    KLM_TRY(write_owner(change, object, how));
     for (size_t i = 0; i < object->attrs.n; i++) {
         if (md_term_of(object->attrs.at[i].value, &term, &rank)) {
-            KLM_TRY(write_term(change, object, &term, put));
+            KLM_TRY(write_term(change, object, &term, how));
         }
     }
     return KLM_OK;
@@ -258,7 +265,7 @@ static bool has_term(const struct md_attrs *attrs, const struct md_term *term, s
 
 /* Rows of terms that one has and the other has not, written for the first. Two instances may have one term. */
 static klm_rc write_missing(struct st_change *change, const struct md_object *one,
-                            const struct md_object *other, bool put)
+                            const struct md_object *other, enum how how)
 {
     struct md_term term;
     size_t rank, hint = 0;
@@ -266,7 +273,7 @@ static klm_rc write_missing(struct st_change *change, const struct md_object *on
     for (size_t i = 0; i < one->attrs.n; i++) {
         if (md_term_of(one->attrs.at[i].value, &term, &rank) &&
             !has_term(&other->attrs, &term, &hint)) {
-            KLM_TRY(write_term(change, one, &term, put));
+            KLM_TRY(write_term(change, one, &term, how));
         }
     }
     return KLM_OK;
@@ -276,15 +283,15 @@ static klm_rc write_changed(struct st_change *change, const struct md_object *wa
                             const struct md_object *is)
 {
     if (was->type != is->type) {
-        KLM_TRY(write_type(change, was, false));
-        KLM_TRY(write_type(change, is, true));
+        KLM_TRY(write_type(change, was, ROW_GOES));
+        KLM_TRY(write_type(change, is, ROW_COMES));
     }
     if (strcmp(was->owner, is->owner) != 0) {
-        KLM_TRY(write_owner(change, was, false));
-        KLM_TRY(write_owner(change, is, true));
+        KLM_TRY(write_owner(change, was, ROW_GOES));
+        KLM_TRY(write_owner(change, is, ROW_COMES));
     }
-    KLM_TRY(write_missing(change, was, is, false));
-    return write_missing(change, is, was, true);
+    KLM_TRY(write_missing(change, was, is, ROW_GOES));
+    return write_missing(change, is, was, ROW_COMES);
 }
 
 klm_rc md_index_move(struct st_change *change, const struct md_object *was,
@@ -295,7 +302,7 @@ klm_rc md_index_move(struct st_change *change, const struct md_object *was,
         return write_changed(change, was, is);
     }
     if (was) {
-        KLM_TRY(write_all(change, was, false));
+        KLM_TRY(write_all(change, was, ROW_GOES));
     }
-    return is ? write_all(change, is, true) : KLM_OK;
+    return is ? write_all(change, is, was ? ROW_COMES : ROW_IS_NEW) : KLM_OK;
 }

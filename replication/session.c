@@ -19,7 +19,11 @@ static void record(struct repl_session *session, enum km_happening what, bool fa
 
     if (!session->told) {
         session->told = true;
-        km_happened(session->set->server, &news);
+        if (session->phase == REPL_ADMITTED) {
+            km_happened(session->set->server, &news);
+        } else {
+            km_happened_to_stranger(session->set->server, &news);
+        }
     }
 }
 
@@ -33,7 +37,7 @@ static void tell_end(struct repl_session *session, klm_rc why)
     if (session->phase == REPL_ADMITTED) {
         (void)klm_fail(&diag, why, KLM_MSG_PARTNER_ENDED, session->name, words);
         record(session, KM_HAP_PARTNER_END, failed, &diag);
-    } else if (!session->told && repl_sessions_may_say(session->set)) {
+    } else if (!session->told) {
         (void)klm_fail(&diag, why, KLM_MSG_PARTNER_CONNECT, session->address, words);
         record(session, KM_HAP_PARTNER_REFUSED, true, &diag);
     }
@@ -46,7 +50,8 @@ struct km_actor repl_session_actor(const struct repl_session *session)
                              .name = session->name,
                              .address = session->address,
                              .fingerprint = session->fingerprint,
-                             .session = session->number};
+                             .session = session->number,
+                             .stranger = session->phase != REPL_ADMITTED};
 }
 
 /* ---- Answers */
@@ -110,10 +115,9 @@ static void fail(struct repl_session *session, enum klm_msg_id msg, const char *
                    what);
     if (repl_sessions_may_say(session->set)) {
         klm_say_diag(&diag);
-        record(session,
-               session->phase == REPL_ADMITTED ? KM_HAP_PARTNER_END : KM_HAP_PARTNER_REFUSED, true,
-               &diag);
     }
+    record(session, session->phase == REPL_ADMITTED ? KM_HAP_PARTNER_END : KM_HAP_PARTNER_REFUSED,
+           true, &diag);
     session->closing = true;
     repl_session_refuse(session, &diag);
 }

@@ -13,6 +13,9 @@
 #define CACHE_DEFAULT ((size_t)256 << 20)
 #define CACHE_MIN ((size_t)4 << 20)
 #define CACHE_FILLING CACHE_MIN /* pages are written in order and never looked at again */
+/* All pages are equal to the cache's search for a page to give up. With an order by use, Berkeley DB 5.3 (mp_alloc.c) takes the older version of a page as its candidate, holds it, finds it
+ * held, and so never sees that no reader needs it: once the cache is full it goes through all of it for each new page and writes needless versions to files ("freezer"). */
+#define EVICTION DB_PRIORITY_VERY_LOW
 #define PAGE_BYTES                                                                                 \
     4096 /* a page must reach the disk as a whole: no larger than the file system's block */
 #define LOG_BUFFER (1u << 20)
@@ -201,6 +204,7 @@ static klm_rc table_open(struct bdb *b, DB_TXN *txn, enum st_table table, bool m
     }
     b->db[table] = db;
     ret = make ? db->set_pagesize(db, PAGE_BYTES) : 0;
+    ret = ret ? ret : db->set_priority(db, EVICTION);
     ret = ret ? ret : db->open(db, txn, file_of(table).text, NULL, DB_BTREE, flags, 0600);
     if (ret != 0 && !bdb_failed(&b->base) && means_damage(ret)) {
         return damaged(b, table, bdb_text(b, ret, text, sizeof text), diag);

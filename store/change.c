@@ -126,8 +126,8 @@ struct st_view *st_change_view(struct st_change *change)
     return &change->view;
 }
 
-klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice key,
-              struct klm_slice record)
+static klm_rc put(struct st_change *change, enum st_table table, struct klm_slice key,
+                  struct klm_slice record, bool fresh)
 {
     struct klm_slice sealed = {NULL, 0};
 
@@ -140,7 +140,22 @@ klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice ke
     }
     struct st_overlay *over = change->view.over;
     KLM_TRY(st_seal(change->store->mac, table, key, record, st_overlay_pool(over), &sealed));
+    if (fresh) {
+        KLM_TRY(st_overlay_fresh(over, table, key));
+    }
     return st_overlay_write(over, table, key, sealed, false);
+}
+
+klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice key,
+              struct klm_slice record)
+{
+    return put(change, table, key, record, false);
+}
+
+klm_rc st_put_new(struct st_change *change, enum st_table table, struct klm_slice key,
+                  struct klm_slice record)
+{
+    return put(change, table, key, record, true);
 }
 
 klm_rc st_delete(struct st_change *change, enum st_table table, struct klm_slice key)
@@ -292,7 +307,7 @@ klm_rc st_change_commit_lazy(struct st_change **change, struct klm_diag *diag)
     return end(change, false, diag);
 }
 
-klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
+static klm_rc checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
 {
     unsigned made = atomic_load(&store->commits);
     uint64_t now = klm_clock_mono_ms();
@@ -310,4 +325,12 @@ klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
     atomic_fetch_sub(&store->commits, made);
     atomic_store(&store->checkpoint_ms, now);
     return KLM_OK;
+}
+
+klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds)
+{
+    pthread_mutex_lock(&store->checkpoint);
+    klm_rc rc = checkpoint(store, commits, seconds);
+    pthread_mutex_unlock(&store->checkpoint);
+    return rc;
 }

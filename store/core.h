@@ -27,8 +27,10 @@ struct st_store {
     struct st_overlay *hidden; /* of the commit that is on its way to the disk, or failed there */
     st_touch_fn *touched;      /* NULL: nobody listens */
     void *touched_arg;
-    atomic_uint commits; /* since the last checkpoint */
+    pthread_mutex_t checkpoint; /* one at a time */
+    atomic_uint commits;        /* since the last checkpoint */
     _Atomic uint64_t checkpoint_ms;
+    struct st_keeper *keeper; /* NULL: checkpoints are made by who asks for them */
 };
 
 struct st_view {
@@ -41,6 +43,9 @@ struct st_view {
 /* Open the view's snapshot, and what hides an unfinished commit from it. */
 klm_rc st_view_init(struct st_view *view, struct st_store *store) KLM_MUST_USE;
 void st_view_done(struct st_view *view);
+
+/* End the thread of st_keep, after the checkpoint that it may be at. */
+void st_keeper_stop(struct st_keeper **keeper);
 
 /* KLM_E_INVALID (no table, empty), KLM_E_LIMIT (too long). */
 klm_rc st_key_check(enum st_table table, struct klm_slice key) KLM_MUST_USE;

@@ -22,7 +22,7 @@ struct entry {
     struct st_node node; /* first: nodes are entries */
     struct version *top;
     struct klm_slice before; /* after the turn */
-    bool was_there;
+    bool was_there, fresh;   /* fresh: it was not there, that is known */
 };
 
 struct st_overlay {
@@ -105,6 +105,21 @@ klm_rc st_overlay_write(struct st_overlay *overlay, enum st_table table, struct 
     *version = (struct version){entry, entry->top, overlay->newest, sealed, deleted};
     entry->top = overlay->newest = version;
     overlay->mark++;
+    return KLM_OK;
+}
+
+klm_rc st_overlay_fresh(struct st_overlay *overlay, enum st_table table, struct klm_slice key)
+{
+    struct entry *entry;
+
+    if (st_tree_find(overlay->root, table, key)) {
+        return KLM_OK;
+    }
+    entry = entry_of(overlay, table, key);
+    if (!entry) {
+        return KLM_E_NOMEM;
+    }
+    entry->fresh = true;
     return KLM_OK;
 }
 
@@ -227,7 +242,7 @@ static void remember(void *arg, struct st_node *node)
     struct entry *entry = (struct entry *)node;
     struct klm_slice sealed;
 
-    if (t->rc != KLM_OK || !entry->top) {
+    if (t->rc != KLM_OK || !entry->top || entry->fresh) {
         return;
     }
     t->rc = t->snapshot->driver->ops->get(t->snapshot, node->table, node->key, &sealed);

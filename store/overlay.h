@@ -27,6 +27,9 @@ struct klm_pool *st_overlay_pool(struct st_overlay *overlay);
  * KLM_E_NOMEM. */
 klm_rc st_overlay_write(struct st_overlay *overlay, enum st_table table, struct klm_slice key,
                         struct klm_slice sealed, bool deleted) KLM_MUST_USE;
+/* The snapshot has no such key: the turn need not ask. Says nothing of a key that was written before. KLM_E_NOMEM. */
+klm_rc st_overlay_fresh(struct st_overlay *overlay, enum st_table table, struct klm_slice key)
+    KLM_MUST_USE;
 size_t st_overlay_mark(const struct st_overlay *overlay);
 void st_overlay_undo(struct st_overlay *overlay, size_t mark);
 /* How many keys it writes. */

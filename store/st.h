@@ -99,6 +99,10 @@ struct st_view *st_change_view(struct st_change *change);
  * store's own ("change.number", "table.*"). */
 klm_rc st_put(struct st_change *change, enum st_table table, struct klm_slice key,
               struct klm_slice record) KLM_MUST_USE;
+/* The same for a key of which the caller knows that it is not in the store: with st_get of this change, or because an identifier that was just drawn at random is part of it. Spares the
+ * look at what was there. */
+klm_rc st_put_new(struct st_change *change, enum st_table table, struct klm_slice key,
+                  struct klm_slice record) KLM_MUST_USE;
 /* Deleting what is not there is KLM_OK. */
 klm_rc st_delete(struct st_change *change, enum st_table table, struct klm_slice key) KLM_MUST_USE;
 /* Steps: what was written since the mark can be undone alone. */
@@ -141,8 +145,11 @@ klm_rc st_load_end(struct st_load **load, struct klm_diag *diag) KLM_MUST_USE;
 void st_load_drop(struct st_load **load);
 
 /* Checkpoint now if more than commits or seconds passed since the last (0, 0: at once), so that a
- * restart stays short. Writer's thread. */
+ * restart stays short. Any thread. */
 klm_rc st_checkpoint(struct st_store *store, unsigned commits, unsigned seconds) KLM_MUST_USE;
+/* From now on a thread of the store's looks every second whether a checkpoint is due by st_checkpoint's rule, until st_close: commits do not wait for it. Who calls this leaves
+ * st_checkpoint to it. KLM_E_STATE: it was called before; KLM_E_NOMEM, KLM_E_LIMIT (no thread). */
+klm_rc st_keep(struct st_store *store, unsigned commits, unsigned seconds) KLM_MUST_USE;
 
 /* Read every record of every table and check it. report hears each damaged one; returns
  * KLM_E_CORRUPT if there was one. */

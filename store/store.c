@@ -39,6 +39,7 @@ static klm_rc store_new(const struct st_options *options, struct st_store **out)
         return KLM_E_NOMEM;
     }
     pthread_mutex_init(&store->gate, NULL);
+    pthread_mutex_init(&store->checkpoint, NULL);
     store->read_only = options->read_only;
     atomic_store(&store->checkpoint_ms, klm_clock_mono_ms());
     klm_rc rc = st_mac_new(options->mac_key, &store->mac);
@@ -58,6 +59,7 @@ void st_close(struct st_store **store)
     if (!s) {
         return;
     }
+    st_keeper_stop(&s->keeper);
     if (s->driver) {
         s->driver->ops->close(s->driver, !atomic_load(&s->failed));
     }
@@ -66,6 +68,7 @@ void st_close(struct st_store **store)
     st_home_close(&s->home);
     st_mac_free(&s->mac);
     pthread_mutex_destroy(&s->gate);
+    pthread_mutex_destroy(&s->checkpoint);
     free(s);
 }
 

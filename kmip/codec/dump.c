@@ -8,18 +8,14 @@
 
 bool kmip_secret(uint32_t tag)
 {
-    static const uint32_t secret[] = {
-#define KMIP_SECRET(name, why) KMIP_TAG_##name,
+    switch (tag) {
+#define KMIP_SECRET(name, why) case KMIP_TAG_##name:
 #include "kmip/codec/secret.def"
 #undef KMIP_SECRET
-    };
-
-    for (size_t i = 0; i < KLM_COUNT(secret); i++) {
-        if (secret[i] == tag) {
-            return true;
-        }
+        return true;
+    default:
+        return false;
     }
-    return false;
 }
 
 static bool hidden(const struct kmip_node *node, const struct kmip_node *parent)

@@ -137,6 +137,62 @@ static void on_warning(void *arg, const char *fmt, ...)
     (void)fmt;
 }
 
+/* ---- Before the parser: it compares each attribute of an element with all others of it, so that a tag of a megabyte would cost it ten seconds. An item has two or three. */
+
+#define ATTRIBUTES_MAX 8
+
+static size_t behind(struct klm_slice in, size_t at, const char *what)
+{
+    const uint8_t *found =
+        memmem(in.p + at, in.n - at, what, strlen(what)); /* NULL: it never ends, the parser says */
+
+    return found ? (size_t)(found - in.p) + strlen(what) : in.n;
+}
+
+static bool starts(struct klm_slice in, size_t at, const char *what)
+{
+    return in.n - at >= strlen(what) && memcmp(in.p + at, what, strlen(what)) == 0;
+}
+
+/* From behind the '<' of a tag to behind its '>'; '>' may stand in a value. */
+static klm_rc skip_tag(struct klm_slice in, size_t *at)
+{
+    unsigned values = 0;
+
+    while (*at < in.n && in.p[*at] != '>') {
+        const uint8_t c = in.p[(*at)++];
+
+        if (c == '"' || c == '\'') {
+            const char end[] = {(char)c, '\0'};
+
+            *at = behind(in, *at, end);
+            if (++values > ATTRIBUTES_MAX) {
+                return KLM_E_INVALID;
+            }
+        }
+    }
+    return KLM_OK;
+}
+
+/* No tag with many attributes, and of what begins with "<!" comments alone: a document type or a section of text has no place in a message, and could hide a tag. */
+static klm_rc look_ahead(struct klm_slice in)
+{
+    size_t at = 0;
+
+    while ((at = behind(in, at, "<")) < in.n) {
+        if (starts(in, at, "!--")) {
+            at = behind(in, at + 3, "-->");
+        } else if (starts(in, at, "?")) {
+            at = behind(in, at, "?>");
+        } else if (in.p[at] == '!') {
+            return KLM_E_INVALID;
+        } else {
+            KLM_TRY(skip_tag(in, &at));
+        }
+    }
+    return KLM_OK;
+}
+
 /* Parse it all; libxml2 takes an int. It is read as UTF-8, whatever its declaration says. */
 static void parse(struct reader *r, struct klm_slice in)
 {
@@ -177,6 +233,7 @@ klm_rc kmip_xml_decode(struct klm_slice in, const struct kmip_limits *limits, st
     if (!kmip_text_ok(in)) {
         return KLM_E_INVALID;
     }
+    KLM_TRY(look_ahead(in));
     parse(&r, in);
     KLM_TRY(r.rc);
     *out = r.root;

@@ -36,6 +36,10 @@ static klm_rc read_names(struct kmop_item *item)
     if (n == 0) {
         return KLM_OK;
     }
+    if (n >
+        MD_ATTRS_MAX) { /* as many as an object may have; each is compared with all the others */
+        return kmop_bad_field(item, tag);
+    }
     names = klm_pool_alloc(item->msg->pool, n * sizeof *names);
     if (!names) {
         return KLM_E_NOMEM;

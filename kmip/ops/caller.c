@@ -87,7 +87,17 @@ static void stranger(struct kmop_message *msg)
                                    .name = "unknown",
                                    .address = msg->req.address,
                                    .fingerprint = msg->req.fingerprint,
-                                   .session = msg->req.session};
+                                   .session = msg->req.session,
+                                   .stranger = true};
+}
+
+void kmop_caller_named(struct kmop_message *msg)
+{
+    msg->clients = msg->clients ? msg->clients : km_clients(msg->req.config->server);
+    if (km_client_actor(msg->clients, msg->req.fingerprint, msg->req.address, msg->req.session,
+                        &msg->why, &msg->actor) != KLM_OK) {
+        stranger(msg);
+    }
 }
 
 klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)

@@ -1,4 +1,5 @@
 /* A message from its bytes to those of its answer (KMIP 1.4, 6 and 7; 2.1, 8 and 9): header, items, batch options. */
+#include "kmip/codec/dump.h"
 #include "kmip/codec/json.h"
 #include "kmip/codec/ttlv.h"
 #include "kmip/codec/xml.h"
@@ -201,11 +202,34 @@ static void deliver(struct kmop_message *msg, struct klm_buf *out, bool close)
     req.done(req.arg, out, close);
 }
 
+/* What is no operation is no verb, so its event is made here. Anybody may send it, and much of it. */
+static void tell_refused(struct kmop_message *msg, const struct klm_diag *diag)
+{
+    const struct km_news news = {.what = KM_HAP_KMIP_MESSAGE,
+                                 .failed = true,
+                                 .actor = &msg->actor,
+                                 .object = msg->req.address,
+                                 .why = diag};
+
+    km_happened_to_stranger(msg->req.config->server, &news);
+}
+
+/* Items whose operation is none that is supported have no call. */
+static void tell_unsupported(struct kmop_message *msg)
+{
+    for (size_t i = 0; i < msg->n; i++) {
+        if (!msg->item[i].op && msg->item[i].diag.msg) {
+            tell_refused(msg, &msg->item[i].diag);
+        }
+    }
+}
+
 static void finish(struct kmop_message *msg)
 {
     struct klm_buf out;
     size_t size;
 
+    tell_unsupported(msg);
     size = encode_items(msg, &out);
     keep_within(msg, size, &out);
     deliver(msg, &out, false);
@@ -229,7 +253,7 @@ static void refuse_caller(struct kmop_message *msg, klm_rc rc, const struct klm_
                                  .auth_type = "credential",
                                  .why = diag};
 
-    km_happened(msg->req.config->server, &news);
+    km_happened_to_stranger(msg->req.config->server, &news);
     refuse(msg, rc, diag, false);
 }
 
@@ -248,6 +272,7 @@ static klm_rc fill(void *arg, size_t i)
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPERATION,
                          name ? name : "of that number", version ? version : "");
     }
+    KLM_TRY(km_call_right(item->call)); /* before anything of the payload is looked at */
     if (item->critical) {
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
                          "A critical Message Extension");
@@ -521,11 +546,34 @@ static klm_rc read_version(struct kmop_message *msg, struct klm_diag *diag)
     return KLM_OK;
 }
 
+static bool holds_secrets(const struct kmip_node *node)
+{
+    if (kmip_secret(node->tag)) {
+        return true;
+    }
+    for (const struct kmip_node *child = node->type == KMIP_STRUCTURE ? node->first : NULL; child;
+         child = child->next) {
+        if (holds_secrets(child)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_secret(const struct kmop_message *msg, const struct kmip_node *root)
+{
+    if (msg->req.secret && (!root || holds_secrets(root))) {
+        msg->req.secret(msg->req.arg);
+    }
+}
+
 static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool *readable)
 {
     struct kmip_node *root = NULL;
     const struct kmip_node *header;
     klm_rc rc = decode(msg, &root);
+
+    tell_secret(msg, rc == KLM_OK ? root : NULL);
 
     if (rc != KLM_OK) {
         return klm_fail(diag, rc, KLM_MSG_KMIP_UNREADABLE, klm_rc_text(rc));
@@ -623,6 +671,8 @@ void kmop_run(const struct kmop_request *request)
     if (rc == KLM_OK) {
         identify(msg);
     } else {
+        kmop_caller_named(msg);
+        tell_refused(msg, &diag);
         refuse(msg, rc, &diag, !readable);
     }
 }

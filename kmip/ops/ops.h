@@ -31,6 +31,8 @@ struct kmop_request {
     /* Called once, on the loop, perhaps before kmop_run returns. answer is a wiping buffer that the door takes over (klm_buf_done); empty only when no answer can be made. close:
      * the connection is to be closed behind it (a message that could not be read). */
     void (*done)(void *arg, struct klm_buf *answer, bool close);
+    /* Called while kmop_run runs, when the message holds secrets (kmip/codec/secret.def) or could not be read: what the door still has of it elsewhere is to be wiped now. NULL: nobody asks. */
+    void (*secret)(void *arg);
     void *arg;
 };
 /* Carry out one message. Everything of it is copied or done with when done is called. */

@@ -124,6 +124,8 @@ uint32_t kmop_reason(const struct kmop_item *item);
 /* ---- caller.c: who asks. Fills in actor and registered; a stranger is one too. KLM_E_AGAIN: a password is to be checked, on a worker. KLM_E_DENIED, KLM_E_INVALID with a
  * message. */
 klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag) KLM_MUST_USE;
+/* Only who it is, as far as the connection tells. */
+void kmop_caller_named(struct kmop_message *msg);
 klm_rc kmop_caller_password(struct kmop_message *msg, struct klm_diag *diag) KLM_MUST_USE;
 
 /* The steps named in ops.def. */

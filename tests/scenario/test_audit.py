@@ -154,14 +154,14 @@ def who_is_not_admitted_leaves_an_event_with_address_and_reason():
 
 @test
 def a_flood_of_failures_is_told_in_part_and_its_number_at_the_end():
-    with SITE.server("TransportListener.connections.per.address=5") as server:
+    with SITE.server("TransportListener.connections.per.address=5", "Audit.refusals.interval=5") as server:
         serve(server)
         callers = [socket.create_connection(("127.0.0.1", server.tcp), 5) for _ in range(60)]
         for sock in callers:
             sock.close()
-        more = event(server, "sessions-more", seconds=20)
+        more = event(server, "refusals", seconds=20)
         told = len(events(server, "connection-refused"))
-        expect(told == 10 and int(more["OBJECT"]) + told >= 50, f"{told}, {more}")
+        expect(told == 10 and int(more["NEW"]) + told >= 50 and more["OBJECT"] == "127.0.0.1", f"{told}, {more}")
         expect(events(server, "connection-refused")[0]["ADDRESS"] == "127.0.0.1", "address")
 
 

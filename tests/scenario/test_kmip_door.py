@@ -34,7 +34,8 @@ EXPIRED = made("expired", days="-1")
 
 def door(*properties):
     """A server with both ports."""
-    return SITE.server(f"KMIPListener.ssl.port={free_port()}", f"KMIPListener.https.port={free_port()}", "KMIPListener.ssl.host=127.0.0.1", *properties)
+    return SITE.server(f"KMIPListener.ssl.port={free_port()}", f"KMIPListener.https.port={free_port()}", "KMIPListener.ssl.host=127.0.0.1", "Audit.refusals.burst=100",
+                       *properties)
 
 
 def port_of(server, https=False):

@@ -321,7 +321,8 @@ def a_receiver_that_does_not_read_stops_nobody_and_the_backlog_is_shown():
             commands(server, flood)
             used.append(memory(server))
         least = min(after - before for before, after in zip(used, used[1:]))
-        expect(least * 1024 < len(flood) * 400, f"each flood makes the task larger: {used} kB")
+        own = 1 if SLOW == 1 else 16  # a sanitizer keeps several bytes for each that is touched, and looks for leaks by itself
+        expect(least * 1024 < len(flood) * 400 * own, f"each flood makes the task larger: {used} kB")
         began = time.monotonic()
         server.oper("listdrives")
         expect(time.monotonic() - began < 4 * SLOW, "the task waits for the receiver")

@@ -270,6 +270,80 @@ TEST(a_signal_runs_its_function_on_the_loop)
     klm_loop_free(&the_loop);
 }
 
+/* ---- The end of a turn */
+
+#define READY 40 /* descriptors that are ready at once: more than may wait for the end of a turn */
+struct ready {
+    struct klm_task task;
+    struct klm_io *io;
+    int fd;
+};
+static struct ready ready[READY];
+static int served, ended, served_at_first_end, most_waiting;
+
+static void end_of_turn(struct klm_task *task)
+{
+    (void)task;
+    if (ended++ == 0) {
+        served_at_first_end = served;
+    }
+    if (ended == READY || ended == served) {
+        klm_loop_stop(the_loop);
+    }
+}
+
+static void serve_ready(void *arg, unsigned what)
+{
+    struct ready *r = arg;
+    char c;
+
+    CHECK(what & KLM_IO_READ);
+    REQUIRE(read(r->fd, &c, 1) == 1);
+    served++;
+    most_waiting = served - ended > most_waiting ? served - ended : most_waiting;
+    r->task.run = end_of_turn;
+    klm_loop_after(the_loop, &r->task);
+}
+
+/* n descriptors that are ready in the same turn, once each. */
+static void turn_with(int n)
+{
+    int ends[READY][2];
+
+    served = ended = served_at_first_end = most_waiting = 0;
+    REQUIRE_OK(klm_loop_new(&the_loop));
+    for (int i = 0; i < n; i++) {
+        REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]) == 0);
+        ready[i].fd = ends[i][0];
+        REQUIRE_OK(klm_io_new(the_loop, ready[i].fd, serve_ready, &ready[i], &ready[i].io));
+        klm_io_want(ready[i].io, KLM_IO_READ);
+        REQUIRE(write(ends[i][1], "x", 1) == 1);
+    }
+    while (ended < n) {
+        klm_loop_run(the_loop);
+    }
+    for (int i = 0; i < n; i++) {
+        klm_io_free(&ready[i].io);
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    klm_loop_free(&the_loop);
+}
+
+TEST(what_waits_for_the_end_of_a_turn_runs_after_all_that_was_ready)
+{
+    turn_with(8);
+    CHECK_INT(served, 8);
+    CHECK_INT(served_at_first_end, 8);
+}
+
+TEST(only_so_many_wait_for_the_end_of_a_turn)
+{
+    turn_with(READY);
+    CHECK_INT(ended, READY);
+    CHECK(most_waiting <= 32);
+}
+
 TEST(freeing_nothing_is_harmless)
 {
     struct klm_loop *none = NULL;

@@ -1,6 +1,7 @@
 /* Streams under TLS: upgrade, handshake on workers, transfer, refusals. */
 #include "stream_rig.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 
 /* A rig whose stream is secured with a context of that configuration. */
@@ -748,6 +749,89 @@ TEST(a_lean_stream_keeps_nothing_between_messages)
         CHECK_INT(klm_stream_input(rig.stream)->cap > 0, !lean);
         rig_done(&rig);
     }
+}
+
+static void ask_twice(struct peer *peer)
+{
+    char echo[6];
+
+    peer->fine = true;
+    for (int i = 0; i < 2; i++) {
+        peer->fine = peer->fine && SSL_write(peer->ssl, "hello", 5) == 5 &&
+                     ssl_read_exactly(peer->ssl, echo, 5);
+        (void)SSL_read(peer->ssl, echo, 1); /* until the stream has looked at its memory */
+    }
+}
+
+static size_t memory(void)
+{
+    return mallinfo2().uordblks; /* 0 where another allocator is in its place */
+}
+
+/* TLS keeps two buffers of 17 KB while a stream is busy: they are given back when it is told to rest, and by themselves. */
+TEST(a_tls_stream_that_rests_holds_no_buffers)
+{
+    struct rig rig;
+    struct peer peer;
+    size_t busy, rested;
+
+    rig_init(&rig);
+    rig.echo = rig.stop_on_data = true;
+    rig.cfg.lean = true;
+    rig.cfg.rest_ms = 600000;
+    rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
+    peer_start(&peer, &rig, NULL, ask_twice);
+    CHECK(rig_run(&rig, 5000));
+    CHECK(!rig_run(&rig, 20)); /* the answer goes out */
+    busy = memory();
+    klm_stream_rest(rig.stream);
+    rested = memory();
+    CHECK(busy == 0 || busy - rested >= 32000);
+    REQUIRE_OK(klm_stream_send(rig.stream, klm_slice_str("x")));
+    CHECK(rig_run(&rig, 5000));
+    CHECK(!rig_run(&rig, 20));
+    CHECK(busy == 0 || memory() >= rested + 32000);
+    REQUIRE_OK(klm_stream_send(rig.stream, klm_slice_str("x")));
+    CHECK(rig_run(&rig, 5000));
+    peer_join(&peer);
+    CHECK(peer.fine);
+    rig_done(&rig);
+}
+
+static void ask_and_wait(struct peer *peer)
+{
+    char echo[5];
+
+    peer->fine =
+        SSL_write(peer->ssl, "hello", 5) == 5 && ssl_read_exactly(peer->ssl, echo, sizeof echo);
+    (void)SSL_read(peer->ssl, echo, 1);
+}
+
+TEST(a_tls_stream_rests_by_itself)
+{
+    struct rig rig;
+    struct peer peer;
+    size_t busy;
+    bool rested = false;
+
+    rig_init(&rig);
+    rig.echo = rig.stop_on_data = true;
+    rig.cfg.lean = true;
+    rig.cfg.rest_ms = test_ms(300);
+    rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
+    peer_start(&peer, &rig, NULL, ask_and_wait);
+    CHECK(rig_run(&rig, 5000));
+    busy = memory(); /* with what was read */
+    for (int i = 0; i < 100 && !rested; i++) {
+        CHECK(!rig_run(&rig, 50));
+        rested = busy == 0 || memory() + 15000 <= busy;
+    }
+    CHECK(rested);
+    REQUIRE_OK(klm_stream_send(rig.stream, klm_slice_str("x")));
+    CHECK(rig_run(&rig, 5000));
+    peer_join(&peer);
+    CHECK(peer.fine);
+    rig_done(&rig);
 }
 
 TEST(the_idle_deadline_can_be_changed)

@@ -494,6 +494,69 @@ TEST(sessions_without_tickets_are_kept_when_that_is_asked_for)
     }
 }
 
+/* Handshake of one more client of the same contexts, with a session; its new session. */
+static SSL_SESSION *shake_again(struct ends *e, SSL_SESSION *session, bool *reused)
+{
+    SSL *s = SSL_new(klm_tls_ctx_ssl(e->server_ctx)), *c = SSL_new(klm_tls_ctx_ssl(e->client_ctx));
+    BIO *a = NULL, *b = NULL;
+    uint8_t byte;
+
+    REQUIRE(s && c && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
+    SSL_set_bio(s, a, a);
+    SSL_set_bio(c, b, b);
+    SSL_set_accept_state(s);
+    SSL_set_connect_state(c);
+    SSL_set_session(c, session);
+    for (int i = 0; i < 6; i++) {
+        (void)SSL_do_handshake(c);
+        (void)SSL_do_handshake(s);
+    }
+    CHECK(SSL_is_init_finished(s) && SSL_read(c, &byte, 1) < 0); /* the ticket comes */
+    *reused = SSL_session_reused(s);
+    session = SSL_get1_session(c);
+    SSL_shutdown(c);
+    SSL_shutdown(s);
+    SSL_free(s);
+    SSL_free(c);
+    return session;
+}
+
+TEST(a_ticket_names_a_session_that_is_kept_and_the_last_used_are_kept)
+{
+    struct klm_tls_config server = any_config(KLM_TLS_AUTH_REQUIRED),
+                          client = client_config(&client_id);
+    struct ends e;
+    SSL_SESSION *session[4] = {NULL}, *next;
+    const unsigned char *ticket = NULL;
+    size_t n = 0;
+    bool reused = true;
+
+    server.min_version = 13;
+    server.sessions_max = 2;
+    REQUIRE(shake(&e, server, client));
+    SSL_free(e.server);
+    SSL_free(e.client);
+    for (int i = 0; i < 3; i++) {
+        session[i] = shake_again(&e, NULL, &reused);
+        CHECK(!reused);
+    }
+    SSL_SESSION_get0_ticket(session[2], &ticket, &n);
+    CHECK(ticket && n <= SSL_MAX_SSL_SESSION_ID_LENGTH);
+    next = shake_again(&e, session[2], &reused);
+    CHECK(reused);
+    SSL_SESSION_free(shake_again(&e, next, &reused)); /* which it has a new ticket for */
+    CHECK(reused);
+    SSL_SESSION_free(shake_again(&e, session[0], &reused)); /* one too many since */
+    CHECK(!reused);
+    SSL_SESSION_free(next);
+    for (int i = 0; i < 3; i++) {
+        SSL_SESSION_free(session[i]);
+    }
+    klm_tls_ctx_free(&e.server_ctx);
+    klm_tls_ctx_free(&e.client_ctx);
+    ERR_clear_error();
+}
+
 TEST(a_context_lives_until_its_last_reference)
 {
     struct klm_tls_ctx *ctx = ctx_of(server_config(KLM_TLS_AUTH_NONE)),

@@ -1089,6 +1089,42 @@ TEST(a_client_shows_the_credentials_it_was_registered_with)
     DO(&house, KM_CLIENT_DELETE, &oper, "name", "c");
 }
 
+/* COSMIAN-2025-007: what fails must not end as "nobody asked for a password". */
+TEST(a_password_that_cannot_be_checked_is_not_taken)
+{
+    serving();
+    struct made cert = make_cert("unchecked");
+    const struct km_credential shown = {.password = klm_slice_str("correct horse")};
+    struct klm_diag diag = {0};
+    struct dt_clients *clients;
+    struct dt_client client;
+
+    ADD("u", NULL, &cert);
+    DO(&house, KM_CLIENT_MODIFY, &oper, "name", "u", "password", "correct horse");
+    clients = km_clients(house.server);
+    client = *dt_clients_find(clients, cert.fingerprint);
+    for (size_t i = 0; i < sizeof client.verifier; i++) {
+        struct dt_client damaged = client;
+
+        if (i >= 1 && i <= 3) {
+            continue; /* what it costs: another cost is another password's, and takes its time */
+        }
+        damaged.verifier[i] ^= 0x40;
+        snprintf(damaged.fingerprint, sizeof damaged.fingerprint, "%064zx", i); /* not tried yet */
+        CHECK(km_client_credential(house.server, &damaged, &shown, &diag) != KLM_OK);
+        if (i > 24) {
+            i += 7; /* each try is a quarter of a second */
+        }
+    }
+    memset(client.verifier, 0, sizeof client.verifier);
+    memset(client.fingerprint, 'f', sizeof client.fingerprint - 1);
+    CHECK(km_client_credential(house.server, &client, &shown, &diag) != KLM_OK);
+    CHECK(km_client_credential_known(house.server, &client, &(struct km_credential){0}, &diag) !=
+          KLM_OK);
+    dt_clients_free(&clients);
+    DO(&house, KM_CLIENT_DELETE, &oper, "name", "u");
+}
+
 TEST(passwords_are_not_found_by_trying)
 {
     serving();

@@ -471,7 +471,7 @@ TEST(a_flood_of_bad_handshakes_is_counted_and_only_some_of_it_said)
     door_close(&door);
     CHECK_INT(times_said("KLM1907W"), 10);
     CHECK_INT(events(&door.house, "tls-failed", SMF_FAILURE, "KLM1907W", NULL), 10);
-    CHECK_INT(events(&door.house, "sessions-more", SMF_FAILURE, NULL, "40"), 1);
+    CHECK_INT(events(&door.house, "refusals", SMF_FAILURE, "KLM0827W", "40 tls-failed"), 1);
 }
 
 /* ---- Limits */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -507,6 +508,68 @@ TEST(checkpoints_come_by_count_by_time_and_at_once)
     }
     CHECK_RC(st_checkpoint(store, 0, 0), KLM_OK);
     CHECK_STR(help_get(store, ST_DRIVE, "a"), "1");
+    st_close(&store);
+}
+
+/* What a checkpoint has brought out is in the table's file, not in the log alone. */
+TEST(a_store_that_is_kept_checkpoints_while_commits_go_on)
+{
+    static uint8_t page[1 << 20];
+    const char *home = test_path("kept");
+    struct st_store *store = help_open(home);
+    bool there = false;
+
+    REQUIRE_OK(st_keep(store, 3, 1000));
+    CHECK_RC(st_keep(store, 3, 1000), KLM_E_STATE);
+    for (int i = 0; i < 1500 && !there; i++) {
+        REQUIRE_OK(help_put(store, ST_DRIVE, "needle", "in the haystack"));
+        int fd = open(in(home, "drive.db"), O_RDONLY | O_CLOEXEC);
+        ssize_t n = read(fd, page, sizeof page);
+        there = n > 0 && memmem(page, (size_t)n, "needle", 6);
+        close(fd);
+        usleep(10000);
+    }
+    CHECK(there);
+    st_close(&store);
+}
+
+static size_t freezer_files(const char *home)
+{
+    DIR *dir = opendir(home);
+    size_t n = 0;
+
+    REQUIRE(dir != NULL);
+    for (const struct dirent *e; (e = readdir(dir));) {
+        n += strncmp(e->d_name, "__db.freezer", 12) == 0;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* Views are short: pages that only a view of before needed are given up, not kept in files, however much larger than its cache the store is. */
+TEST(a_store_larger_than_its_cache_keeps_no_versions_that_nobody_reads)
+{
+    static char record[900], home[400];
+    struct st_options o = help_options(NULL);
+    struct st_store *store = NULL;
+
+    snprintf(home, sizeof home, "%s", test_path("larger"));
+    o.home = home;
+    o.cache_bytes = 4u << 20;
+    memset(record, 'r', sizeof record - 1);
+    REQUIRE_OK(st_open_bdb(&o, NULL, &store));
+    for (unsigned batch = 0; batch < 600; batch++) {
+        struct st_change *c = NULL;
+        REQUIRE_OK(st_change_open(store, &c));
+        for (unsigned i = 0; i < 32; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "%08x", (batch * 32 + i) * 2654435761u);
+            REQUIRE_OK(st_put(c, ST_TOKEN, S(key), S(record)));
+        }
+        REQUIRE_OK(st_change_commit_lazy(&c, NULL));
+        CHECK_INT(freezer_files(home), 0);
+    }
+    CHECK(!st_failed(store));
     st_close(&store);
 }
 

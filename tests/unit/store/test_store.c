@@ -526,3 +526,50 @@ TEST(views_on_another_thread_see_whole_changes_and_never_wait_for_the_writer)
         st_view_close(&old);
     }
 }
+
+/* What a view sees that opens while a commit is on its way: the store as it was before. */
+struct midway {
+    struct st_store *store;
+    char a[400], b[400], c[400];
+};
+
+static void look_midway(void *arg, enum st_table table, struct klm_slice key, uint64_t number)
+{
+    struct midway *m = arg;
+
+    (void)table, (void)key, (void)number;
+    snprintf(m->a, sizeof m->a, "%s", help_get(m->store, ST_TOKEN, "a"));
+    snprintf(m->b, sizeof m->b, "%s", help_get(m->store, ST_TOKEN, "b"));
+    snprintf(m->c, sizeof m->c, "%s", help_get(m->store, ST_TOKEN, "c"));
+}
+
+TEST(a_new_key_is_hidden_like_any_other_while_its_commit_is_on_the_way)
+{
+    BOTH(store)
+    {
+        struct midway m = {.store = store};
+        struct st_change *c = NULL;
+
+        REQUIRE_OK(help_put(store, ST_TOKEN, "a", "old"));
+        st_watch(store, look_midway, &m);
+        REQUIRE_OK(st_change_open(store, &c));
+        REQUIRE_OK(st_delete(c, ST_TOKEN, S("a")));
+        REQUIRE_OK(
+            st_put_new(c, ST_TOKEN, S("a"), S("new"))); /* not there as this change sees it */
+        REQUIRE_OK(st_put_new(c, ST_TOKEN, S("b"), S("1")));
+        REQUIRE_OK(st_put(c, ST_TOKEN, S("b"), S("2")));
+        size_t mark = st_change_mark(c);
+        REQUIRE_OK(st_put_new(c, ST_TOKEN, S("c"), S("x")));
+        CHECK_STR(help_see(st_change_view(c), ST_TOKEN, "c"), "x");
+        st_change_undo(c, mark);
+        CHECK_STR(help_see(st_change_view(c), ST_TOKEN, "c"), "-");
+        REQUIRE_OK(st_change_commit(&c, NULL));
+        st_watch(store, NULL, NULL);
+        CHECK_STR(m.a, "old");
+        CHECK_STR(m.b, "-");
+        CHECK_STR(m.c, "-");
+        CHECK_STR(help_get(store, ST_TOKEN, "a"), "new");
+        CHECK_STR(help_get(store, ST_TOKEN, "b"), "2");
+        CHECK_STR(help_get(store, ST_TOKEN, "c"), "-");
+    }
+}

@@ -4,6 +4,8 @@
 #include "kmip/codec/json.h"
 #include "kmip/codec/xml.h"
 
+#include <time.h>
+
 static struct kmip_node *from_xml(const char *text)
 {
     struct kmip_node *node = NULL;
@@ -288,6 +290,44 @@ TEST(xml_that_is_no_kmip_is_refused)
     for (size_t i = 0; i < KLM_COUNT(bad); i++) {
         refuses_xml(bad[i], KLM_E_INVALID);
     }
+    help_done();
+}
+
+/* libxml2 compares each attribute with all others: what has many is refused before it, wherever it hides, and what only looks so is read. */
+TEST(a_tag_with_many_attributes_is_refused_at_once)
+{
+    static const char *const before[] = {
+        "<RequestMessage ",
+        "<RequestMessage><Attribute a='>' ",
+        "<!-- '\" --><RequestMessage ",
+        "<!-- <a b='--><RequestMessage ",
+        "<?a '?><RequestMessage ",
+        "<RequestMessage></RequestMessage><a ",
+        "<RequestMessage></RequestMessage ",
+        "<a<",
+        "< ",
+    };
+    static char text[1 << 20];
+    struct timespec begun, ended;
+
+    help_new();
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
+    for (size_t i = 0; i < KLM_COUNT(before); i++) {
+        size_t n = (size_t)snprintf(text, sizeof text, "%s", before[i]);
+
+        for (unsigned k = 0; n < sizeof text - 20; k++) {
+            n += (size_t)snprintf(text + n, sizeof text - n, "a%x='' ", k);
+        }
+        snprintf(text + n, sizeof text - n, "/>");
+        refuses_xml(text, KLM_E_INVALID);
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+    CHECK((double)(ended.tv_sec - begun.tv_sec) < test_ms(2000) / 1000.0);
+    CHECK(from_xml("<!-- <a a='' b='' c='' d='' e='' f='' g='' h='' i='' j=''> it's --><?x ' ?>"
+                   "<BatchCount type='Integer' value='1'/><!-- ' -->") != NULL);
+    refuses_xml("<NameValue type='TextString' value='<!x a=\"b\">'/>", KLM_E_INVALID);
+    CHECK(from_xml("<NameValue type='TextString' value='a=\"b\" c=\"d\" > e=\"&lt;!f\"'/>") !=
+          NULL);
     help_done();
 }
 

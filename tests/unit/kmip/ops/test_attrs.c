@@ -108,6 +108,25 @@ TEST(a_reference_to_no_attribute_and_one_asked_for_twice_are_refused)
               "GetAttributes OperationFailed(InvalidMessage)\n");
 }
 
+TEST(as_many_attributes_as_an_object_may_have_are_asked_for_and_not_one_more)
+{
+    const size_t key = fresh_key("");
+    static char items[40000];
+
+    for (size_t names = 1000; names <= 1001; names++) {
+        size_t n = (size_t)snprintf(items, sizeof items, "GetAttributes{" ON, key);
+        char found[100];
+
+        for (size_t i = 0; i < names; i++) {
+            n += (size_t)snprintf(items + n, sizeof items - n, "AttributeName='x-%zu' ", i);
+        }
+        snprintf(items + n, sizeof items - n, "}");
+        snprintf(found, sizeof found, "GetAttributes Success{" IS "}\n", key);
+        RIG_EXPECT(&rig, V14, items,
+                   names == 1000 ? found : "GetAttributes OperationFailed(InvalidField)\n");
+    }
+}
+
 TEST(an_object_that_is_not_there_or_of_another_group_has_no_attributes)
 {
     const size_t key = fresh_key("");
