@@ -37,7 +37,9 @@ static void tell_end(struct repl_session *session, klm_rc why)
     if (session->phase == REPL_ADMITTED) {
         (void)klm_fail(&diag, why, KLM_MSG_PARTNER_ENDED, session->name, words);
         record(session, KM_HAP_PARTNER_END, failed, &diag);
-    } else if (!session->told) {
+    } else if (!session->told &&
+               !(session->phase == REPL_IN_TLS &&
+                 why == KLM_E_CLOSED)) { /* that is a look whether the port is open */
         (void)klm_fail(&diag, why, KLM_MSG_PARTNER_CONNECT, session->address, words);
         record(session, KM_HAP_PARTNER_REFUSED, true, &diag);
     }

@@ -3,7 +3,10 @@
 
 #include "base/clock.h"
 
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SESSIONS_MAX 8 /* partners are few */
@@ -67,6 +70,32 @@ static void add(struct repl_sessions *set, struct repl_session *session)
     set->n++;
 }
 
+static void refuse(struct repl_sessions *set, int take_fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t n = sizeof address;
+    char host[80];
+    struct klm_diag diag = {0};
+    const struct km_actor caller = {.kind = KM_ACTOR_PARTNER, .name = "", .address = host};
+    const struct km_news news = {.what = KM_HAP_CONNECTION_REFUSED,
+                                 .failed = true,
+                                 .actor = &caller,
+                                 .object = host,
+                                 .why = &diag};
+
+    if (getpeername(take_fd, (struct sockaddr *)&address, &n) != 0 ||
+        getnameinfo((struct sockaddr *)&address, n, host, sizeof host, NULL, 0, NI_NUMERICHOST) !=
+            0) {
+        snprintf(host, sizeof host, "?"); /* who is gone already has none */
+    }
+    close(take_fd);
+    (void)klm_fail(&diag, KLM_E_LIMIT, KLM_MSG_PARTNER_SESSIONS, host, KLM_NUM(set->n));
+    if (repl_sessions_may_say(set)) {
+        klm_say_diag(&diag);
+    }
+    km_happened_to_stranger(set->server, &news);
+}
+
 void repl_sessions_accept(struct repl_sessions *sessions, int take_fd)
 {
     struct klm_stream_config cfg = limits(sessions);
@@ -74,11 +103,12 @@ void repl_sessions_accept(struct repl_sessions *sessions, int take_fd)
     struct repl_session *session;
 
     session = sessions->draining || sessions->n >= SESSIONS_MAX ? NULL : calloc(1, sizeof *session);
-    if (!session) {
+    if (!session && sessions->draining) {
         close(take_fd);
-        if (!sessions->draining && repl_sessions_may_say(sessions)) {
-            klm_say(KLM_MSG_PARTNER_SESSIONS, "another", KLM_NUM(sessions->n));
-        }
+        return;
+    }
+    if (!session) {
+        refuse(sessions, take_fd);
         return;
     }
     session->set = sessions;

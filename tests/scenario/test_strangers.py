@@ -7,10 +7,12 @@ import socket
 import struct
 import sys
 
-from keyserver import BIN, SLOW, wait_until
+from keyserver import BIN, SLOW, free_port, wait_until
 from kmip import Client, HttpsClient, encode, item, message, op
 from kmipserver import KmipSite
+from kx import Drive, Session, refusal
 from otheruser import opened, raw_oper
+from partners import certificate
 from scenario import SOURCE, expect, main, run, test
 
 sys.path.insert(0, f"{SOURCE}/tests/smf")
@@ -19,7 +21,7 @@ import readjournal  # noqa: E402  (after its folder is in the path)
 SITE = KmipSite(clients=("alice", "mallory"))
 INTERVAL = 2
 FIELDS = {name: int(number) for name, number in re.findall(r"SMF_FIELD\(SMF_F_(\w+), (\d+)", open(f"{SOURCE}/smf/fields.def", encoding="utf-8").read())}
-KINDS = ("tls-failed", "kmip-message-refused", "http-refused", "session-refused", "console-connect", "kmip-refused", "connection-refused")
+KINDS = ("tls-failed", "kmip-message-refused", "http-refused", "session-refused", "console-connect", "kmip-refused", "connection-refused", "partner-refused")
 
 
 def server_with(*properties):
@@ -112,6 +114,24 @@ def five_thousand_refusals_are_few_events_whose_numbers_add_up():
         expect(said.rstrip().endswith("VERIFIED") and "NOT VERIFIED" not in said, said)
         said = run(f"{BIN}/smfdump", "--text", *parts)
         expect("KLM0827W" in said, f"the report does not show it: {said[-3000:]}")
+
+
+@test
+def unknown_drives_and_callers_of_the_port_for_partners_are_bounded_too():
+    with SITE.server(f"Audit.refusals.interval={INTERVAL}", "Admin.ssl.keystore.name=safkeyring://TAPEKMS/PartnerOne",
+                     "Admin.ssl.truststore.name=safkeyring://TAPEKMS/KeyStore4758", "Admin.ssl.host=127.0.0.1", "drive.acceptUnknownDrives=false") as server:
+        taken = {server.port, server.https_port, server.tcp, server.ssl}
+        server.set(f"Admin.ssl.port={next(port for port in iter(free_port, None) if port not in taken)}")
+        drive = Drive(f"{server.home}/stranger", serial="0000000000AB", wwn="5005076302400AAA").make().signed_by(server)
+        certificate(server, "Partner One", "PartnerOne")
+        server.start()
+        admin = int(server.value("Admin.ssl.port"))
+        for _ in range(40):
+            expect(refusal(Session, server, drive).code == 0xEF01, "the stranger")
+        bad_handshakes(admin, 200)
+        wait_until("all drives are told", 20, lambda: told(server)[1].get("requests", 0) + len([one for one in records(server) if one["VERB"] == "drive-contact"]) == 40)
+        wait_until("all handshakes are told", 20, lambda: total(server, "partner-refused") + total(server, "connection-refused") == 200)
+        expect(told(server)[2] + len([one for one in records(server) if one["VERB"] == "drive-contact"]) <= 10 + 60 * SLOW / INTERVAL, str(told(server)))
 
 
 @test
