@@ -498,11 +498,10 @@ klm_rc km_client_list_prepare(struct km_call *call)
 
 /* ---- Who calls */
 
-klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,
+klm_rc km_client_actor(const struct dt_clients *clients, const struct dt_client *client,
                        const char *address, const char *session, struct klm_diag *diag,
                        struct km_actor *out)
 {
-    const struct dt_client *client = dt_clients_find(clients, fingerprint);
     const struct dt_device_group *group;
     klm_time now = klm_clock();
 

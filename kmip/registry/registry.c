@@ -74,6 +74,7 @@ static struct {
     const struct kmip_tag_row *tag[KLM_COUNT(tags)];
     const struct kmip_attr_row *attr[KLM_COUNT(attrs)];
     size_t first[KMIP_ENUMS + 1];
+    int newest[KMIP_ENUMS]; /* the version since which all values of a set are known */
 } by;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -108,6 +109,11 @@ static void make_indexes(void)
             at++;
         }
         by.first[set] = at;
+    }
+    for (size_t i = 0; i < KLM_COUNT(values); i++) {
+        int *newest = &by.newest[values[i].set];
+
+        *newest = values[i].since > *newest ? values[i].since : *newest;
     }
 }
 
@@ -216,6 +222,10 @@ bool kmip_value_known(enum kmip_enum set, uint32_t code, int version)
 
     if (set == KMIP_E_TAG) {
         return kmip_tag_known(code, version);
+    }
+    ready();
+    if (set < KMIP_ENUMS && version >= by.newest[set]) {
+        return true;
     }
     row = value_row(set, code);
     return !row || version >= row->since;
