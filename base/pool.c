@@ -138,14 +138,12 @@ static struct block *block_add(struct klm_pool *pool, size_t n)
 
 void *klm_pool_alloc(struct klm_pool *pool, size_t n)
 {
-    const size_t align = alignof(max_align_t);
+    const size_t align = alignof(max_align_t), left = pool->limit - pool->used;
     struct block *b = pool->blocks;
     void *p;
 
-    if (n == 0) {
-        n = 1;
-    }
-    if (n > PTRDIFF_MAX / 2 || n > pool->limit - pool->used) {
+    n += n == 0;
+    if (n > PTRDIFF_MAX / 2 || n > left) {
         return NULL;
     }
     n = (n + align - 1) / align * align;
@@ -154,7 +152,7 @@ void *klm_pool_alloc(struct klm_pool *pool, size_t n)
     }
     p = b->p + b->n;
     b->n += n;
-    pool->used = n > pool->limit - pool->used ? pool->limit : pool->used + n;
+    pool->used += n < left ? n : left;
     return memset(p, 0, n);
 }
 

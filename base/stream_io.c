@@ -148,8 +148,8 @@ static long read_aside(struct klm_stream *s, size_t n)
 static long read_once(struct klm_stream *s)
 {
     size_t n = s->cfg.max_input - s->in.n < s->step ? s->cfg.max_input - s->in.n : s->step;
-    long got = s->cfg.lean && s->in.n == 0 && n <= STEP_FIRST ? read_aside(s, n)
-                                                              : read_in_place(s, n);
+    long got =
+        s->cfg.lean && s->in.n == 0 && n <= STEP_FIRST ? read_aside(s, n) : read_in_place(s, n);
 
     if (got > 0) {
         if ((size_t)got == s->step && s->step < STEP_MAX) {

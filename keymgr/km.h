@@ -458,7 +458,8 @@ struct km_call {
     struct klm_task task;
     struct km_call *next;
 
-    struct klm_diag diag; /* of the answer: message that says why. Last, since its text is not cleared */
+    /* Of the answer: message that says why. Last, since its text is not cleared. */
+    struct klm_diag diag;
 };
 
 /* A call with a zeroed request; wiping pool. KLM_E_NOMEM. */
