@@ -132,7 +132,13 @@ static void put_prefixed(struct klm_buf *buf, struct klm_slice s, size_t width)
         fail(buf, KLM_E_LIMIT);
         return;
     }
-    klm_buf_number_(buf, s.n, width);
+    if (width == 1) { /* a constant each */
+        klm_buf_number_(buf, s.n, 1);
+    } else if (width == 2) {
+        klm_buf_number_(buf, s.n, 2);
+    } else {
+        klm_buf_number_(buf, s.n, 4);
+    }
     klm_buf_put(buf, s.p, s.n);
 }
 
@@ -220,9 +226,8 @@ void klm_buf_set_u32(struct klm_buf *buf, size_t at, uint32_t v)
         fail(buf, KLM_E_INTERNAL);
         return;
     }
-    for (size_t i = 0; i < 4; i++) {
-        buf->p[at + i] = (uint8_t)(v >> (24 - 8 * i));
-    }
+    v = htobe32(v);
+    memcpy(buf->p + at, &v, sizeof v);
 }
 
 struct klm_slice klm_buf_as_slice(const struct klm_buf *buf)

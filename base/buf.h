@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "base/rc.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,12 +48,9 @@ static inline void klm_buf_put(struct klm_buf *buf, const void *p, size_t n)
 }
 static inline void klm_buf_number_(struct klm_buf *buf, uint64_t v, size_t n)
 {
-    uint8_t be[8];
+    const uint64_t be = htobe64(v << (64 - 8 * n)); /* n, 1 to 8, is a constant where this is put */
 
-    for (size_t i = 0; i < n; i++) { /* n is a constant where this is put: a swap and a store */
-        be[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
-    }
-    klm_buf_put(buf, be, n);
+    klm_buf_put(buf, &be, n);
 }
 static inline void klm_buf_u8(struct klm_buf *buf, uint8_t v)
 {
@@ -121,12 +119,12 @@ static inline const uint8_t *klm_cur_take_(struct klm_cur *cur, size_t n)
 static inline uint64_t klm_cur_number_(struct klm_cur *cur, size_t n)
 {
     const uint8_t *p = klm_cur_take_(cur, n);
-    uint64_t v = 0;
+    uint64_t be = 0;
 
-    for (size_t i = 0; p && i < n; i++) { /* n is a constant where this is put */
-        v = v << 8 | p[i];
+    if (p) {
+        memcpy(&be, p, n); /* n, 1 to 8, is a constant where this is put */
     }
-    return v;
+    return be64toh(be) >> (64 - 8 * n);
 }
 /* Each sets *out to zero when it fails. */
 static inline void klm_cur_u8(struct klm_cur *cur, uint8_t *out)

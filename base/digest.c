@@ -1,15 +1,31 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+/* Fetched once, and kept as long as the process: EVP_sha256 has it looked for at each use. */
+static EVP_MD *sha256;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void fetch(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *algorithm(void)
+{
+    (void)pthread_once(&once, fetch); /* cannot fail with a valid control */
+    return sha256 ? sha256 : EVP_sha256();
+}
 
 klm_rc klm_sha256(const struct klm_slice *parts, size_t n, uint8_t out[32])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     uint8_t hash[32];
     unsigned len = 0;
-    int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+    int ok = ctx && EVP_DigestInit_ex2(ctx, algorithm(), NULL) == 1;
 
     for (size_t i = 0; ok && i < n; i++) {
         ok = EVP_DigestUpdate(ctx, parts[i].p, parts[i].n) == 1;
@@ -41,7 +57,7 @@ void klm_hash_free(struct klm_hash **hash)
 
 static void begin(struct klm_hash *hash)
 {
-    hash->ok = EVP_DigestInit_ex(hash->ctx, EVP_sha256(), NULL) == 1;
+    hash->ok = EVP_DigestInit_ex2(hash->ctx, algorithm(), NULL) == 1;
 }
 
 klm_rc klm_hash_new(struct klm_hash **out)

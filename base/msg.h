@@ -50,6 +50,13 @@ struct klm_diag {
     char text[KLM_MSG_TEXT_MAX];
 };
 
+/* One that says nothing yet, for where it is made too often to clear all of its text. */
+static inline void klm_diag_init(struct klm_diag *diag)
+{
+    diag->msg = KLM_MSG_NONE;
+    diag->line = diag->column = 0;
+    diag->text[0] = '\0';
+}
 /* Fill diag (may be NULL) with a message. Keeps line and column. */
 void klm_diag_fill_(struct klm_diag *diag, enum klm_msg_id id, const char *const *args);
 /* The same, and return rc: here, so that compilers see that a failure is never KLM_OK. */

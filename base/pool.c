@@ -1,5 +1,5 @@
 /* Pools: a list of blocks, the newest first. Small requests share a block; a large one gets its
- * own. */
+ * own. The first block comes with the pool, in one piece that malloc has at hand for the thread. */
 #include "base/pool.h"
 
 #include "base/secret.h"
@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define LIMIT_DEFAULT ((size_t)16 << 20)
-#define BLOCK_FIRST 1024
+#define WITH_POOL 1024  /* bytes of a pool and its first block */
+#define BLOCK_NEXT 2048 /* of its second */
 #define BLOCK_MAX 65536
 #define FORMAT_FIRST 256
 
@@ -22,7 +23,7 @@ struct block {
 };
 
 struct klm_pool {
-    struct block *blocks;
+    alignas(max_align_t) struct block *blocks;
     size_t used, limit; /* bytes given out, rounded up to alignment */
     size_t block_next;  /* size of the next shared block */
     bool wipe;
@@ -38,16 +39,23 @@ int klm_slice_equal(struct klm_slice a, struct klm_slice b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+static struct block *first_of(const struct klm_pool *pool)
+{
+    return (struct block *)(uintptr_t)(pool + 1);
+}
+
 static klm_rc pool_new(size_t limit, bool wipe, struct klm_pool **out)
 {
-    struct klm_pool *pool = calloc(1, sizeof *pool);
+    struct klm_pool *pool = malloc(WITH_POOL);
 
     if (!pool) {
         return KLM_E_NOMEM;
     }
-    pool->limit = limit ? limit : LIMIT_DEFAULT;
-    pool->block_next = BLOCK_FIRST;
-    pool->wipe = wipe;
+    *pool = (struct klm_pool){.blocks = first_of(pool),
+                              .limit = limit ? limit : LIMIT_DEFAULT,
+                              .block_next = BLOCK_NEXT,
+                              .wipe = wipe};
+    *pool->blocks = (struct block){.cap = WITH_POOL - sizeof *pool - sizeof(struct block)};
     *out = pool;
     return KLM_OK;
 }
@@ -67,7 +75,9 @@ static void let_go(const struct klm_pool *pool, struct block *b)
     if (pool->wipe) {
         klm_wipe(b->p, b->n);
     }
-    free(b);
+    if (b != first_of(pool)) {
+        free(b);
+    }
 }
 
 void klm_pool_free(struct klm_pool **pool)
@@ -90,9 +100,6 @@ void klm_pool_clear(struct klm_pool *pool)
     struct block *keep = pool->blocks, *next;
 
     pool->used = 0;
-    if (!keep) {
-        return;
-    }
     for (struct block *b = keep->next; b; b = next) {
         next = b->next;
         let_go(pool, b);
@@ -116,7 +123,7 @@ static struct block *block_add(struct klm_pool *pool, size_t n)
     }
     b->n = 0;
     b->cap = cap;
-    if (own && pool->blocks) {
+    if (own) {
         b->next = pool->blocks->next;
         pool->blocks->next = b;
     } else {
@@ -131,26 +138,21 @@ static struct block *block_add(struct klm_pool *pool, size_t n)
 
 void *klm_pool_alloc(struct klm_pool *pool, size_t n)
 {
-    const size_t align = alignof(max_align_t);
+    const size_t align = alignof(max_align_t), left = pool->limit - pool->used;
     struct block *b = pool->blocks;
     void *p;
 
-    if (n == 0) {
-        n = 1;
-    }
-    if (n > PTRDIFF_MAX / 2 || n > pool->limit - pool->used) {
+    n += n == 0;
+    if (n > PTRDIFF_MAX / 2 || n > left) {
         return NULL;
     }
     n = (n + align - 1) / align * align;
-    if (!b || n > b->cap - b->n) {
-        b = block_add(pool, n);
-    }
-    if (!b) {
+    if (n > b->cap - b->n && !(b = block_add(pool, n))) {
         return NULL;
     }
     p = b->p + b->n;
     b->n += n;
-    pool->used = n > pool->limit - pool->used ? pool->limit : pool->used + n;
+    pool->used += n < left ? n : left;
     return memset(p, 0, n);
 }
 

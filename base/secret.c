@@ -9,6 +9,8 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -29,12 +31,48 @@ static klm_rc no_dumps(void)
     return KLM_OK;
 }
 
+/* What OpenSSL was given of the secret heap lies between these, and nothing that is not of that heap does. */
+static atomic_uintptr_t crypto_low = UINTPTR_MAX, crypto_high;
+static _Thread_local bool for_crypto;
+
+static bool given_to_crypto(const void *p)
+{
+    return (uintptr_t)p >= atomic_load_explicit(&crypto_low, memory_order_relaxed) &&
+           (uintptr_t)p < atomic_load_explicit(&crypto_high, memory_order_relaxed);
+}
+
+static void *alloc_for_crypto(size_t n)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards changes of the two */
+    void *p = n ? OPENSSL_secure_malloc(n) : NULL;
+
+    if (p) {
+        pthread_mutex_lock(&lock);
+        crypto_low = (uintptr_t)p < crypto_low ? (uintptr_t)p : crypto_low;
+        crypto_high = (uintptr_t)p >= crypto_high ? (uintptr_t)p + 1 : crypto_high;
+        pthread_mutex_unlock(&lock);
+    }
+    return p;
+}
+
+void klm_secret_crypto(bool on)
+{
+    for_crypto = on;
+}
+
+bool klm_secret_holds(const void *p)
+{
+    return p && CRYPTO_secure_allocated(p);
+}
+
 /* OpenSSL frees some clear copies of private keys as they are (its DER decoders do), so all that it
  * frees is cleared. */
 static void wiping_free(void *p, const char *file, int line)
 {
     (void)file, (void)line;
-    if (p) {
+    if (p && given_to_crypto(p)) {
+        OPENSSL_secure_clear_free(p, CRYPTO_secure_actual_size(p));
+    } else if (p) {
         explicit_bzero(p, malloc_usable_size(p));
         free(p);
     }
@@ -43,15 +81,18 @@ static void wiping_free(void *p, const char *file, int line)
 static void *plain_alloc(size_t n, const char *file, int line)
 {
     (void)file, (void)line;
+    if (for_crypto && CRYPTO_secure_malloc_initialized()) {
+        return alloc_for_crypto(n);
+    }
     return n ? malloc(n) : NULL;
 }
 
 static void *wiping_realloc(void *p, size_t n, const char *file, int line)
 {
-    void *to = plain_alloc(n, file, line);
+    void *to = p && given_to_crypto(p) ? alloc_for_crypto(n) : plain_alloc(n, file, line);
 
     if (p && to) {
-        size_t had = malloc_usable_size(p);
+        size_t had = given_to_crypto(p) ? CRYPTO_secure_actual_size(p) : malloc_usable_size(p);
 
         memcpy(to, p, had < n ? had : n);
     }

@@ -18,6 +18,10 @@ klm_rc klm_secret_init(size_t bytes) KLM_MUST_USE;
 void *klm_secret_alloc(size_t n);
 /* Wipe and free; p may be NULL; n is the size asked for. */
 void klm_secret_free(void *p, size_t n);
+/* While it is on, what OpenSSL allocates on this thread is secret memory, if there is any, and stays so until OpenSSL frees it: for a context that holds an expanded key. Not for what other
+ * threads use. klm_secret_holds says of a piece whether it is. */
+void klm_secret_crypto(bool on);
+bool klm_secret_holds(const void *p);
 /* Bytes in use and reserved, for status. */
 void klm_secret_usage(size_t *used, size_t *reserved);
 /* Compare in time that depends on n alone. */

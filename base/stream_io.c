@@ -4,6 +4,7 @@
 #include "base/stream_int.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -85,32 +86,72 @@ static long read_clear(struct klm_stream *s, void *to, size_t n)
     return got > 0 ? got : end_errno(s, errno);
 }
 
+/* What earlier failures left would be taken for the outcome of the next call. To look costs less than to clear. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error()) {
+        ERR_clear_error();
+    }
+}
+
 static long read_tls(struct klm_stream *s, void *to, size_t n)
 {
     bool want_read = false;
     int got;
 
     s->read_wants_write = false;
-    ERR_clear_error();
+    forget_errors();
     errno = 0;
     got = SSL_read(s->ssl, to, (int)n);
     return got > 0 ? got : end_ssl(s, got, &s->read_wants_write, &want_read);
+}
+
+static long read_some(struct klm_stream *s, void *to, size_t n)
+{
+    return s->phase == KLM_PHASE_TLS ? read_tls(s, to, n) : read_clear(s, to, n);
+}
+
+static long no_memory(struct klm_stream *s)
+{
+    klm_stream_end_(s, KLM_E_NOMEM);
+    return IO_END;
+}
+
+static long read_in_place(struct klm_stream *s, size_t n)
+{
+    uint8_t *to = klm_buf_room(&s->in, n);
+    long got = to ? read_some(s, to, n) : no_memory(s);
+
+    s->in.n += got > 0 ? (size_t)got : 0;
+    return got;
+}
+
+/* The input of a lean stream gets as much memory as came, not as might have come: that is let go, and wiped, with each message. */
+static long read_aside(struct klm_stream *s, size_t n)
+{
+    uint8_t bytes[STEP_FIRST];
+    long got = read_some(s, bytes, n);
+
+    if (got > 0) {
+        klm_buf_put(&s->in, bytes, (size_t)got);
+        if (s->in.wipe) {
+            klm_wipe(bytes, (size_t)got);
+        }
+        if (klm_buf_rc(&s->in) != KLM_OK) {
+            return no_memory(s);
+        }
+    }
+    return got;
 }
 
 /* One read into the input. */
 static long read_once(struct klm_stream *s)
 {
     size_t n = s->cfg.max_input - s->in.n < s->step ? s->cfg.max_input - s->in.n : s->step;
-    uint8_t *to = klm_buf_room(&s->in, n);
-    long got;
+    long got =
+        s->cfg.lean && s->in.n == 0 && n <= STEP_FIRST ? read_aside(s, n) : read_in_place(s, n);
 
-    if (!to) {
-        klm_stream_end_(s, KLM_E_NOMEM);
-        return IO_END;
-    }
-    got = s->phase == KLM_PHASE_TLS ? read_tls(s, to, n) : read_clear(s, to, n);
     if (got > 0) {
-        s->in.n += (size_t)got;
         if ((size_t)got == s->step && s->step < STEP_MAX) {
             s->step *= 2;
         }
@@ -181,7 +222,7 @@ static long write_tls(struct klm_stream *s, const uint8_t *p, size_t n)
     int done;
 
     s->write_wants_read = false;
-    ERR_clear_error();
+    forget_errors();
     errno = 0;
     done = SSL_write(s->ssl, p, (int)(n > INT32_MAX ? INT32_MAX : n));
     return done > 0 ? done : end_ssl(s, done, &want_write, &s->write_wants_read);

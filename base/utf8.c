@@ -77,6 +77,42 @@ static uint64_t zero_in(uint64_t eight)
     return (eight - EACH) & ~eight;
 }
 
+/* A high bit is set when one of the eight bytes is not printable ASCII; not always that of the byte: of the first that is none, borrow and carry may change those behind it. */
+static uint64_t odd_in(uint64_t eight)
+{
+    return (eight | (eight - EACH * 0x20) | (eight + EACH)) & EACH << 7;
+}
+
+/* Eight bytes that are all of n (at most seven), some of them twice, and blanks. */
+static uint64_t few(const uint8_t *p, size_t n)
+{
+    uint32_t first, last;
+
+    if (n >= sizeof first) {
+        memcpy(&first, p, sizeof first);
+        memcpy(&last, p + n - sizeof last, sizeof last);
+        return (uint64_t)last << 32 | first;
+    }
+    return n ? (EACH * 0x20 & ~(uint64_t)0xFFFFFF) | (uint64_t)p[n - 1] << 16 |
+                   (uint64_t)p[n / 2] << 8 | p[0]
+             : EACH * 0x20;
+}
+
+bool klm_ascii_plain(const uint8_t *p, size_t n)
+{
+    uint64_t eight, odd = 0;
+
+    if (n < sizeof eight) {
+        return odd_in(few(p, n)) == 0;
+    }
+    for (size_t i = 0; i + sizeof eight <= n; i += sizeof eight) {
+        memcpy(&eight, p + i, sizeof eight);
+        odd |= odd_in(eight);
+    }
+    memcpy(&eight, p + n - sizeof eight, sizeof eight);
+    return (odd | odd_in(eight)) == 0;
+}
+
 static bool one_plain(uint8_t c, const uint8_t no[EXCEPT_MAX])
 {
     return c >= 0x20 && c < 0x7F && c != no[0] && c != no[1] && c != no[2];
@@ -88,6 +124,9 @@ size_t klm_ascii_run(const uint8_t *p, size_t n, const char *except)
     uint64_t no_a, no_b, no_c;
     size_t i = 0;
 
+    if (!except[0] && klm_ascii_plain(p, n)) {
+        return n;
+    }
     for (size_t k = 0; k < EXCEPT_MAX && except[k]; k++) {
         no[k] = (uint8_t)except[k];
     }

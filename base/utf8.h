@@ -18,5 +18,7 @@ const char *klm_markup_escape(uint8_t c);
 /* How many bytes at p are printable ASCII (X'20' to X'7E') and none of those in `except`, which has at most three. Most text is
  * nothing else, so it is looked at eight bytes at a time. */
 size_t klm_ascii_run(const uint8_t *p, size_t n, const char *except);
+/* Is all of it printable ASCII? Nothing is, too. */
+bool klm_ascii_plain(const uint8_t *p, size_t n);
 
 #endif

@@ -33,31 +33,29 @@ klm_rc dt_seen_new(struct dt_seen **out)
     return KLM_OK;
 }
 
-/* A fingerprint is as good as a hash. */
+/* A fingerprint is as good as a hash: 16 bits of it. Any text has a place. */
 static size_t place_of(const char *fingerprint)
 {
-    uint8_t bytes[4] = {0};
-    char digits[2 * sizeof bytes + 1] = "";
-    size_t n = 0;
+    size_t place = 0;
 
-    memcpy(digits, fingerprint, 2 * sizeof bytes);
-    if (klm_unhex(digits, bytes, sizeof bytes, &n) != KLM_OK) {
-        return 0;
+    for (size_t i = 0; i < 4 && fingerprint[i]; i++) {
+        place = place << 4 | ((uint8_t)fingerprint[i] % 16 + (fingerprint[i] >= 'a' ? 9 : 0)) % 16;
     }
-    return ((size_t)bytes[0] << 16 | (size_t)bytes[1] << 8 | bytes[2]) % PLACES;
+    return place % PLACES;
+}
+
+static bool noted_lately(const struct place *place, const char *fingerprint, klm_time when)
+{
+    return strcmp(place->fingerprint, fingerprint) == 0 && when >= place->when &&
+           when - place->when < MINUTE;
 }
 
 void dt_seen_note(struct dt_seen *seen, const char *fingerprint, klm_time when)
 {
-    struct place *place;
+    struct place *place = &seen->place[place_of(fingerprint)];
 
-    if (!dt_is_fingerprint(fingerprint)) {
-        return;
-    }
-    place = &seen->place[place_of(fingerprint)];
     pthread_mutex_lock(&seen->lock);
-    if (strcmp(place->fingerprint, fingerprint) != 0 || when < place->when ||
-        when - place->when >= MINUTE) {
+    if (!noted_lately(place, fingerprint, when) && dt_is_fingerprint(fingerprint)) {
         seen->waiting += !place->noted;
         memcpy(place->fingerprint, fingerprint, sizeof place->fingerprint);
         place->when = when;

@@ -77,14 +77,21 @@ static void drop_node(struct node *node, int level)
     free(node);
 }
 
-/* FNV-1a, then folded so that its low 15 bits take part of all. */
+/* Eight bytes at a time, then folded so that its low 15 bits take part of all. */
 static uint32_t hash_of(const char *key)
 {
-    uint64_t h = 14695981039346656037u;
+    size_t left = strlen(key);
+    uint64_t h = left, word = 0;
 
-    for (; *key; key++) {
-        h = (h ^ (uint8_t)*key) * 1099511628211u;
+    for (; left >= sizeof word; left -= sizeof word, key += sizeof word) {
+        memcpy(&word, key, sizeof word);
+        h = (h ^ word) * 0x9fb21c651e98df25u;
+        h ^= h >> 29;
     }
+    for (word = 0; left > 0; left--, key++) {
+        word = word << 8 | (uint8_t)*key;
+    }
+    h = (h ^ word) * 0xd6e8feb86659fd93u;
     return (uint32_t)(h ^ (h >> 32) ^ (h >> 47));
 }
 

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #define SOURCE "klmsrv.keymgr"
-#define EVENT_FIRST 900 /* bytes that most events fit in */
 
 static const char *kind_name(enum km_actor_kind kind)
 {
@@ -220,21 +219,14 @@ static bool wants_disk(const struct km_call *call)
 bool km_audit_hold(struct km_call *call)
 {
     struct km_server *server = call->server;
-    struct klm_buf event;
     klm_rc rc;
 
     if (!server->held || server->options.offline || call->more.n > 0 || wants_disk(call) ||
         smf_journal_failing(server->journal)) {
         return false;
     }
-    klm_buf_init(&event, SMF_EVENT_MAX);
-    (void)klm_buf_room(&event, EVENT_FIRST); /* the buffer remembers failures */
     km_event_complete(call);
-    rc = smf_event_encode(&call->event, &event);
-    if (rc == KLM_OK) {
-        rc = smf_held_put(server->held, klm_buf_as_slice(&event));
-    }
-    klm_buf_done(&event);
+    rc = smf_held_put_event(server->held, &call->event);
     if (rc == KLM_OK) {
         call->recorded = true;
         km_auditor_wake(server);

@@ -529,11 +529,10 @@ bool km_client_registered(struct km_server *server, const char *fingerprint)
     return is;
 }
 
-klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,
+klm_rc km_client_actor(const struct dt_clients *clients, const struct dt_client *client,
                        const char *address, const char *session, struct klm_diag *diag,
                        struct km_actor *out)
 {
-    const struct dt_client *client = dt_clients_find(clients, fingerprint);
     const struct dt_device_group *group;
     klm_time now = klm_clock();
 

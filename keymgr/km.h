@@ -416,7 +416,6 @@ struct km_call {
     /* Answer */
     klm_rc rc;
     uint16_t device_code;    /* for drives: 0xEE31, ...; 0 none */
-    struct klm_diag diag;    /* message that says why */
     struct kx_keyed keyed;   /* key verbs */
     struct kx_stored stored; /* verbs of stored keys */
     struct dt_drive
@@ -471,6 +470,9 @@ struct km_call {
     struct klm_job job;
     struct klm_task task;
     struct km_call *next;
+
+    /* Of the answer: message that says why. Last, since its text is not cleared. */
+    struct klm_diag diag;
 };
 
 /* A call with a zeroed request; wiping pool. KLM_E_NOMEM. */
@@ -568,9 +570,9 @@ struct dt_table *km_drives(struct km_server *server);
 struct dt_clients *km_clients(struct km_server *server);
 /* Does the certificate belong to a client, whatever he may? */
 bool km_client_registered(struct km_server *server, const char *fingerprint);
-/* Who calls, by the certificate of the connection: name, role, group and what that allows, borrowed from the snapshot. address and session are the door's.
- * KLM_E_NOTFOUND: no client (run KM_CLIENT_CONTACT); KLM_E_DENIED with a message: it is being deleted, or its certificate is not valid now. */
-klm_rc km_client_actor(const struct dt_clients *clients, const char *fingerprint,
+/* Who calls: name, role, group and what that allows, borrowed from the snapshot, in which client is what stands there for the certificate of the connection. address and session are
+ * the door's. KLM_E_NOTFOUND: client is NULL (run KM_CLIENT_CONTACT); KLM_E_DENIED with a message: it is being deleted, or its certificate is not valid now. */
+klm_rc km_client_actor(const struct dt_clients *clients, const struct dt_client *client,
                        const char *address, const char *session, struct klm_diag *diag,
                        struct km_actor *out) KLM_MUST_USE;
 /* It was served now. Any thread; never waits. */

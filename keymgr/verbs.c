@@ -127,11 +127,13 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
 klm_rc km_call_new(struct km_server *server, enum km_verb_id id, const struct km_actor *actor,
                    struct km_call **out)
 {
-    KLM_AUTO(km_call_free) struct km_call *call = calloc(1, sizeof *call);
+    KLM_AUTO(km_call_free) struct km_call *call = malloc(sizeof *call);
 
     if (!call) {
         return KLM_E_NOMEM;
     }
+    memset(call, 0, offsetof(struct km_call, diag));
+    klm_diag_init(&call->diag);
     KLM_TRY(klm_pool_new_wiping(CALL_POOL_LIMIT, &call->pool));
     call->server = server;
     call->id = id;

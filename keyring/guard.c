@@ -1,5 +1,5 @@
-/* Sealing for caches. The key lies in secret memory; the context that expands it is emptied after each use, since OpenSSL keeps what it expands in ordinary memory. A nonce is a
- * number that is never given twice. */
+/* Sealing for caches. The key lies in secret memory, and so does the context that has it expanded, which is kept: to expand it takes longer than to open a key. Where OpenSSL cannot
+ * be given secret memory, and while another thread has that context, there is one for each use, emptied behind it. A nonce is a number that is never given twice. */
 #include "keyring/guard.h"
 
 #include "keyring/internal.h"
@@ -7,6 +7,7 @@
 #include "base/secret.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,39 @@
 struct kr_guard {
     uint8_t *key; /* secret memory */
     EVP_CIPHER *cipher;
+    pthread_mutex_t lock; /* guards kept */
+    EVP_CIPHER_CTX *kept; /* with the key; NULL: there is none */
     atomic_uint_fast64_t nonces;
 };
+
+/* All of it in secret memory, or none. */
+static void keep_context(struct kr_guard *guard)
+{
+    KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = NULL;
+    bool keyed;
+
+    klm_secret_crypto(true);
+    ctx = EVP_CIPHER_CTX_new();
+    keyed = ctx && klm_secret_holds(ctx) &&
+            EVP_CipherInit_ex2(ctx, guard->cipher, guard->key, NULL, true, NULL) == 1;
+    klm_secret_crypto(false);
+    if (keyed) {
+        guard->kept = ctx;
+        ctx = NULL;
+    } else {
+        (void)kr_quiet(KLM_E_NOMEM);
+    }
+}
 
 klm_rc kr_guard_new(struct kr_guard **out)
 {
     KLM_AUTO(kr_guard_free) struct kr_guard *guard = calloc(1, sizeof *guard);
 
-    if (!guard || !(guard->key = klm_secret_alloc(KEY))) {
+    if (!guard) {
+        return KLM_E_NOMEM;
+    }
+    pthread_mutex_init(&guard->lock, NULL);
+    if (!(guard->key = klm_secret_alloc(KEY))) {
         return KLM_E_NOMEM;
     }
     guard->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
@@ -34,6 +60,7 @@ klm_rc kr_guard_new(struct kr_guard **out)
         return kr_quiet(KLM_E_CRYPTO);
     }
     KLM_TRY(klm_random(guard->key, KEY));
+    keep_context(guard);
     *out = guard;
     guard = NULL;
     return KLM_OK;
@@ -45,7 +72,9 @@ void kr_guard_free(struct kr_guard **guard)
         if ((*guard)->key) {
             klm_secret_free((*guard)->key, KEY);
         }
+        EVP_CIPHER_CTX_free((*guard)->kept);
         EVP_CIPHER_free((*guard)->cipher);
+        pthread_mutex_destroy(&(*guard)->lock);
         free(*guard);
         *guard = NULL;
     }
@@ -60,9 +89,11 @@ struct text {
 
 static bool cipher(const struct kr_guard *guard, EVP_CIPHER_CTX *ctx, struct text *text, bool enc)
 {
+    const bool kept = ctx == guard->kept;
     int n = 0, last = 0;
 
-    return EVP_CipherInit_ex2(ctx, guard->cipher, guard->key, text->nonce, enc, NULL) == 1 &&
+    return EVP_CipherInit_ex2(ctx, kept ? NULL : guard->cipher, kept ? NULL : guard->key,
+                              text->nonce, enc, NULL) == 1 &&
            EVP_CipherUpdate(ctx, NULL, &n, text->name.p, (int)text->name.n) == 1 &&
            EVP_CipherUpdate(ctx, text->out, &n, text->in.p, (int)text->in.n) == 1 &&
            (enc || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, text->tag) == 1) &&
@@ -70,10 +101,17 @@ static bool cipher(const struct kr_guard *guard, EVP_CIPHER_CTX *ctx, struct tex
            (!enc || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, text->tag) == 1);
 }
 
-static klm_rc run(const struct kr_guard *guard, struct text *text, bool enc)
+static klm_rc run(struct kr_guard *guard, struct text *text, bool enc)
 {
-    KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new(); /* wiped when freed */
+    KLM_AUTO(kr_done_cipher) EVP_CIPHER_CTX *ctx = NULL;
+    bool done;
 
+    if (guard->kept && pthread_mutex_trylock(&guard->lock) == 0) {
+        done = cipher(guard, guard->kept, text, enc);
+        pthread_mutex_unlock(&guard->lock);
+        return done ? KLM_OK : kr_quiet(enc ? KLM_E_CRYPTO : KLM_E_CORRUPT);
+    }
+    ctx = EVP_CIPHER_CTX_new(); /* wiped when freed */
     if (!ctx) {
         return KLM_E_NOMEM;
     }

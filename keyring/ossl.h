@@ -25,7 +25,6 @@ KR_OSSL_DONE(kr_done_pctx, EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 KR_OSSL_DONE(kr_done_bio, BIO, BIO_free_all)
 KR_OSSL_DONE(kr_done_md, EVP_MD_CTX, EVP_MD_CTX_free)
 KR_OSSL_DONE(kr_done_cipher, EVP_CIPHER_CTX, EVP_CIPHER_CTX_free)
-KR_OSSL_DONE(kr_done_kdf, EVP_KDF_CTX, EVP_KDF_CTX_free)
 KR_OSSL_DONE(kr_done_bn, BIGNUM, BN_clear_free)
 KR_OSSL_DONE(kr_done_obj, ASN1_OBJECT, ASN1_OBJECT_free)
 

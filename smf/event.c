@@ -66,6 +66,9 @@ static size_t character(const uint8_t *p, size_t left)
 
 static bool clean(struct klm_slice text)
 {
+    if (klm_ascii_plain(text.p, text.n)) {
+        return true;
+    }
     for (size_t i = 0, n; i < text.n; i += n) {
         n = klm_ascii_run(text.p + i, text.n - i, "");
         n = n ? n : character(text.p + i, text.n - i);
@@ -76,12 +79,18 @@ static bool clean(struct klm_slice text)
     return true;
 }
 
-/* One field, cut at max bytes between two characters; bytes that are no clean text become dots. */
-static void put_field(struct klm_buf *out, const struct field *field, const char *text)
+static void put_text(struct klm_buf *out, uint16_t number, struct klm_slice text)
+{
+    klm_buf_u32(out, (uint32_t)number << 16 | (uint32_t)text.n); /* two numbers of two bytes */
+    klm_buf_slice(out, text);
+}
+
+/* Text that has to be cut, at max bytes between two characters, or is no clean text: such bytes become dots. */
+static void put_cleaned(struct klm_buf *out, const struct field *field, const uint8_t *p,
+                        size_t length)
 {
     uint8_t line[FIELD_MOST];
-    const uint8_t *p = (const uint8_t *)text;
-    size_t length = strnlen(text, FIELD_MOST + 4), used = klm_ascii_run(p, length, "");
+    size_t used = klm_ascii_run(p, length, "");
 
     used = used < field->max ? used : field->max;
     memcpy(line, p, used);
@@ -99,8 +108,19 @@ static void put_field(struct klm_buf *out, const struct field *field, const char
         used += step;
         i += step;
     }
-    klm_buf_u16(out, field->number);
-    klm_buf_lp16(out, KLM_SLICE(line, used));
+    put_text(out, field->number, KLM_SLICE(line, used));
+}
+
+static void put_field(struct klm_buf *out, const struct field *field, const char *text)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    const size_t length = strnlen(text, FIELD_MOST + 4);
+
+    if (length <= field->max && klm_ascii_plain(p, length)) {
+        put_text(out, field->number, KLM_SLICE(p, length));
+    } else {
+        put_cleaned(out, field, p, length);
+    }
 }
 
 klm_rc smf_event_encode(const struct smf_event *event, struct klm_buf *out)
@@ -162,10 +182,11 @@ static size_t field_of(uint16_t number)
 /* The next field; numbers rise, so that there is one way to write an event and no field stands twice. */
 static klm_rc get_field(struct klm_cur *cur, uint16_t *number, struct klm_slice *text)
 {
-    uint16_t before = *number;
+    uint16_t before = *number, n;
 
     klm_cur_u16(cur, number);
-    klm_cur_lp16(cur, SMF_EVENT_MAX, text);
+    klm_cur_u16(cur, &n);
+    klm_cur_bytes(cur, n, text);
     KLM_TRY(klm_cur_rc(cur));
     return *number > before ? KLM_OK : KLM_E_INVALID;
 }

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define EVENT_FIRST 900 /* bytes that most events fit in */
+
 static uint64_t load(const uint64_t *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
@@ -212,14 +214,34 @@ static klm_rc put(struct smf_held *held, struct klm_slice event)
     return KLM_OK;
 }
 
-klm_rc smf_held_put(struct smf_held *held, struct klm_slice event)
+static klm_rc put_checked(struct smf_held *held, struct klm_slice event)
 {
     klm_rc rc;
 
-    KLM_TRY(smf_event_check(event));
     pthread_mutex_lock(&held->put_lock);
     rc = put(held, event);
     pthread_mutex_unlock(&held->put_lock);
+    return rc;
+}
+
+klm_rc smf_held_put(struct smf_held *held, struct klm_slice event)
+{
+    KLM_TRY(smf_event_check(event));
+    return put_checked(held, event);
+}
+
+klm_rc smf_held_put_event(struct smf_held *held, const struct smf_event *event)
+{
+    struct klm_buf bytes;
+    klm_rc rc;
+
+    klm_buf_init(&bytes, SMF_EVENT_MAX);
+    (void)klm_buf_room(&bytes, EVENT_FIRST); /* the buffer remembers failures */
+    rc = smf_event_encode(event, &bytes);
+    if (rc == KLM_OK) {
+        rc = put_checked(held, klm_buf_as_slice(&bytes));
+    }
+    klm_buf_done(&bytes);
     return rc;
 }
 

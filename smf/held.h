@@ -16,6 +16,8 @@ klm_rc smf_held_open(const char *folder, const char *journal_folder, struct smf_
                      struct klm_diag *diag, struct smf_held **out) KLM_MUST_USE;
 /* Put an encoded event behind the others. Any thread; waits for nothing. KLM_E_LIMIT: there is no room now; else what smf_event_decode would say of it. */
 klm_rc smf_held_put(struct smf_held *held, struct klm_slice event) KLM_MUST_USE;
+/* Put an event that is not encoded yet, as smf_event_encode does it: what that made needs no look. The same failures. */
+klm_rc smf_held_put_event(struct smf_held *held, const struct smf_event *event) KLM_MUST_USE;
 /* Is anything held? Any thread. */
 bool smf_held_any(const struct smf_held *held);
 /* Bring all that is held to the journal, in its order. Any thread, but not a loop: an append may wait for a sync. On failure what is not in the journal stays held. What

@@ -12,6 +12,9 @@
 
 bool kmip_text_ok(struct klm_slice text)
 {
+    if (klm_ascii_plain(text.p, text.n)) {
+        return true;
+    }
     for (size_t at = 0; at < text.n;) {
         size_t n = klm_utf8_char(text.p + at, text.n - at);
 

@@ -21,13 +21,13 @@ struct head {
 
 static klm_rc read_head(struct klm_cur *cur, struct head *out)
 {
-    uint8_t type;
+    uint64_t head; /* 3 bytes of tag, 1 of type, 4 of length */
 
-    klm_cur_u24(cur, &out->tag);
-    klm_cur_u8(cur, &type);
-    klm_cur_u32(cur, &out->length);
+    klm_cur_u64(cur, &head);
     KLM_TRY(klm_cur_rc(cur));
-    out->type = kmip_type(type);
+    out->tag = (uint32_t)(head >> 40);
+    out->length = (uint32_t)head;
+    out->type = kmip_type(head >> 32 & 0xFF);
     return kmip_tag_ok(out->tag) && out->type ? KLM_OK : KLM_E_INVALID;
 }
 
@@ -51,20 +51,20 @@ klm_rc kmip_ttlv_size(struct klm_slice begin, const struct kmip_limits *limits, 
     return KLM_OK;
 }
 
-/* KMIP 1.4, 9.1.1.4: Integer and Interval are 4 bytes, signed but for Interval; Enumeration 4, unsigned; the others 8, signed. */
+/* KMIP 1.4, 9.1.1.4: Integer and Interval are 4 bytes, signed but for Interval; Enumeration 4, unsigned; the others 8, signed. With the padding of zeros (9.1.1.3) all have 8. */
 static klm_rc read_number(struct klm_cur *cur, enum kmip_type type, int64_t *out)
 {
-    uint32_t four = 0;
+    uint32_t four;
     uint64_t eight = 0;
 
-    if (type == KMIP_INTEGER || type == KMIP_ENUMERATION || type == KMIP_INTERVAL) {
-        klm_cur_u32(cur, &four);
-        *out = type == KMIP_INTEGER ? (int32_t)four : (int64_t)four;
-        return klm_cur_rc(cur);
-    }
     klm_cur_u64(cur, &eight);
-    *out = (int64_t)eight;
     KLM_TRY(klm_cur_rc(cur));
+    if (type == KMIP_INTEGER || type == KMIP_ENUMERATION || type == KMIP_INTERVAL) {
+        four = (uint32_t)(eight >> 32);
+        *out = type == KMIP_INTEGER ? (int32_t)four : (int64_t)four;
+        return (uint32_t)eight ? KLM_E_INVALID : KLM_OK;
+    }
+    *out = (int64_t)eight;
     return type == KMIP_BOOLEAN && eight > 1 ? KLM_E_INVALID : KLM_OK;
 }
 
@@ -84,25 +84,25 @@ static klm_rc read_bytes(struct klm_cur *cur, const struct head *head, struct kl
 /* KMIP 1.4, 9.1.1.3: padding is zero. */
 static klm_rc read_padding(struct klm_cur *cur, size_t length)
 {
-    uint8_t byte = 0;
+    struct klm_slice bytes;
+    uint8_t all = 0;
 
-    for (size_t n = padding(length); n > 0 && byte == 0; n--) {
-        klm_cur_u8(cur, &byte);
-    }
+    klm_cur_bytes(cur, padding(length), &bytes);
     KLM_TRY(klm_cur_rc(cur));
-    return byte ? KLM_E_INVALID : KLM_OK;
+    for (size_t i = 0; i < bytes.n; i++) {
+        all |= bytes.p[i];
+    }
+    return all ? KLM_E_INVALID : KLM_OK;
 }
 
 static klm_rc read_value(struct klm_cur *cur, const struct head *head, struct kmip_node *node)
 {
     if (head->type->bytes == 0) {
         KLM_TRY(read_bytes(cur, head, &node->bytes));
-    } else if (head->length != head->type->bytes) {
-        return KLM_E_INVALID;
-    } else {
-        KLM_TRY(read_number(cur, head->type->type, &node->number));
+        return read_padding(cur, head->length);
     }
-    return read_padding(cur, head->length);
+    return head->length == head->type->bytes ? read_number(cur, head->type->type, &node->number)
+                                             : KLM_E_INVALID;
 }
 
 static klm_rc read_item(struct decoder *d, struct klm_cur *cur, struct kmip_node *parent,
@@ -166,23 +166,36 @@ klm_rc kmip_ttlv_decode(struct klm_slice in, const struct kmip_limits *limits,
     return KLM_OK;
 }
 
-static void write_number(const struct kmip_node *node, uint32_t bytes, struct klm_buf *buf)
+static void fail(struct klm_buf *buf, klm_rc rc)
 {
-    klm_buf_u32(buf, bytes);
-    if (bytes == 4) {
-        klm_buf_u32(buf, (uint32_t)node->number);
-        klm_buf_u32(buf, 0);
-    } else {
-        klm_buf_u64(buf, (uint64_t)node->number);
-    }
+    buf->rc = buf->rc == KLM_OK ? rc : buf->rc;
 }
 
-static void write_bytes(struct klm_slice bytes, struct klm_buf *buf)
+static void write_head(const struct kmip_node *node, size_t length, struct klm_buf *buf)
+{
+    if (node->tag > 0xFFFFFF || length > UINT32_MAX) {
+        fail(buf, KLM_E_LIMIT);
+        return;
+    }
+    klm_buf_u64(buf, (uint64_t)node->tag << 40 | (uint64_t)(uint8_t)node->type << 32 | length);
+}
+
+static void write_number(const struct kmip_node *node, uint32_t bytes, struct klm_buf *buf)
+{
+    write_head(node, bytes, buf);
+    klm_buf_u64(buf, bytes == 4 ? (uint64_t)node->number << 32 : (uint64_t)node->number);
+}
+
+static void write_bytes(const struct kmip_node *node, struct klm_buf *buf)
 {
     static const uint8_t zero[8];
+    const size_t left = padding(node->bytes.n);
 
-    klm_buf_lp32(buf, bytes);
-    klm_buf_put(buf, zero, padding(bytes.n));
+    write_head(node, node->bytes.n, buf);
+    klm_buf_slice(buf, node->bytes);
+    if (left) {
+        klm_buf_put(buf, zero, left);
+    }
 }
 
 static void write_items(const struct kmip_node *node, int version, struct klm_buf *buf);
@@ -191,29 +204,28 @@ static void write_item(const struct kmip_node *node, int version, struct klm_buf
 {
     const struct kmip_type_row *type = kmip_type(node->type);
 
-    klm_buf_u24(buf, node->tag);
-    klm_buf_u8(buf, (uint8_t)node->type);
     if (node->type == KMIP_STRUCTURE) {
         write_items(node, version, buf);
     } else if (type->bytes) {
         write_number(node, type->bytes, buf);
     } else {
-        write_bytes(node->bytes, buf);
+        write_bytes(node, buf);
     }
 }
 
 static void write_items(const struct kmip_node *node, int version, struct klm_buf *buf)
 {
-    size_t at = buf->n;
+    size_t at;
 
-    klm_buf_u32(buf, 0);
+    write_head(node, 0, buf);
+    at = buf->n;
     for (const struct kmip_node *item = node->first; item; item = item->next) {
         if (kmip_gate(item, node, version)) {
             write_item(item, version, buf);
         }
     }
     if (buf->rc == KLM_OK) {
-        klm_buf_set_u32(buf, at, (uint32_t)(buf->n - at - 4));
+        klm_buf_set_u32(buf, at - 4, (uint32_t)(buf->n - at));
     }
 }
 

@@ -247,8 +247,9 @@ klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
     klm_rc rc;
 
     msg->clients = km_clients(server);
-    rc = km_client_actor(msg->clients, msg->req.fingerprint, msg->req.address, msg->req.session,
-                         &msg->why, &msg->actor);
+    msg->client = dt_clients_find(msg->clients, msg->req.fingerprint);
+    rc = km_client_actor(msg->clients, msg->client, msg->req.address, msg->req.session, diag,
+                         &msg->actor);
     if (rc == KLM_E_NOTFOUND || rc == KLM_E_DENIED) {
         stranger(msg);
         if (rc == KLM_E_NOTFOUND) {
@@ -260,13 +261,10 @@ klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
     msg->registered = true;
     km_client_seen(server, msg->req.fingerprint);
     KLM_TRY(read_credentials(msg, diag));
-    return km_client_credential_known(server, dt_clients_find(msg->clients, msg->req.fingerprint),
-                                      &msg->credential, diag);
+    return km_client_credential_known(server, msg->client, &msg->credential, diag);
 }
 
 klm_rc kmop_caller_password(struct kmop_message *msg, struct klm_diag *diag)
 {
-    return km_client_credential(msg->req.config->server,
-                                dt_clients_find(msg->clients, msg->req.fingerprint),
-                                &msg->credential, diag);
+    return km_client_credential(msg->req.config->server, msg->client, &msg->credential, diag);
 }

@@ -7,9 +7,10 @@
 
 klm_rc kmop_fail_(struct kmop_item *item, klm_rc rc, enum klm_msg_id msg, const char *const *args)
 {
-    struct klm_diag *diag = item->call ? &item->call->diag : &item->diag;
-
-    return klm_fail_(diag, rc, msg, args);
+    if (!item->call && !item->diag) {
+        item->diag = klm_pool_alloc(item->msg->pool, sizeof *item->diag);
+    }
+    return klm_fail_(item->call ? &item->call->diag : item->diag, rc, msg, args);
 }
 
 klm_rc kmop_bad_field(struct kmop_item *item, uint32_t tag)

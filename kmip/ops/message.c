@@ -19,8 +19,8 @@ static void put_failure(struct kmop_item *item, struct kmip_node *to)
 {
     struct klm_pool *pool = item->msg->pool;
     const struct klm_diag *diag =
-        item->call && item->call->diag.msg ? &item->call->diag : &item->diag;
-    const char *text = diag->msg ? diag->text : klm_rc_text(item->rc);
+        item->call && item->call->diag.msg ? &item->call->diag : item->diag;
+    const char *text = diag && diag->msg ? diag->text : klm_rc_text(item->rc);
 
     kmip_put_number(pool, to, KMIP_TAG_ResultReason, KMIP_ENUMERATION, kmop_reason(item));
     /* Some clients fail on an error without a message. */
@@ -151,10 +151,10 @@ static size_t encode_items(struct kmop_message *msg, struct klm_buf *out)
 }
 
 /* One item that says what is wrong with all of the message. */
-static void encode_refusal(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag,
+static void encode_refusal(struct kmop_message *msg, klm_rc rc, struct klm_diag *diag,
                            struct klm_buf *out)
 {
-    struct kmop_item item = {.msg = msg, .rc = rc, .diag = *diag, .fate = KM_FATE_DONE};
+    struct kmop_item item = {.msg = msg, .rc = rc, .diag = diag, .fate = KM_FATE_DONE};
     struct kmip_node *root = answer_header(msg, 1);
 
     kmip_append(root, answer_item(&item));
@@ -164,12 +164,13 @@ static void encode_refusal(struct kmop_message *msg, klm_rc rc, const struct klm
 /* KMIP 1.4, 6.3: an answer beyond Maximum Response Size is an error in its place. What was done stays done. */
 static void keep_within(struct kmop_message *msg, size_t size, struct klm_buf *out)
 {
-    const char *most = KLM_NUM(msg->max_response);
+    const char *most;
 
     if (klm_buf_rc(out) == KLM_OK &&
         (msg->max_response <= 0 || size <= (uint64_t)msg->max_response)) {
         return;
     }
+    most = KLM_NUM(msg->max_response);
     for (size_t i = 0; i < msg->n; i++) {
         struct kmop_item *item = &msg->item[i];
 
@@ -239,7 +240,7 @@ static void finish(struct kmop_message *msg)
     deliver(msg, &out, false);
 }
 
-static void refuse(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag, bool close)
+static void refuse(struct kmop_message *msg, klm_rc rc, struct klm_diag *diag, bool close)
 {
     struct klm_buf out;
 
@@ -248,7 +249,7 @@ static void refuse(struct kmop_message *msg, klm_rc rc, const struct klm_diag *d
 }
 
 /* A caller who is not who he says: recorded as an authentication that failed. */
-static void refuse_caller(struct kmop_message *msg, klm_rc rc, const struct klm_diag *diag)
+static void refuse_caller(struct kmop_message *msg, klm_rc rc, struct klm_diag *diag)
 {
     const struct km_news news = {.what = KM_HAP_KMIP_REFUSED,
                                  .failed = true,
@@ -621,7 +622,7 @@ static void start(struct kmop_message *msg)
     klm_rc rc = new_calls(msg);
 
     if (rc != KLM_OK) {
-        refuse(msg, rc, &msg->why, false);
+        refuse(msg, rc, NULL, false);
     } else if (msg->n == 1) {
         run_single(msg);
     } else {
@@ -690,7 +691,7 @@ static void check_password(struct klm_job *job)
 {
     struct kmop_message *msg = of_job(job);
 
-    msg->rc = kmop_caller_password(msg, &msg->why);
+    msg->rc = kmop_caller_password(msg, msg->why);
 }
 
 static void password_checked(struct klm_job *job)
@@ -700,19 +701,23 @@ static void password_checked(struct klm_job *job)
     if (msg->rc == KLM_OK) {
         admit(msg);
     } else {
-        refuse_caller(msg, msg->rc, &msg->why);
+        refuse_caller(msg, msg->rc, msg->why);
     }
 }
 
 static void identify(struct kmop_message *msg)
 {
-    struct klm_diag diag = {0};
-    klm_rc rc = kmop_caller(msg, &diag);
+    struct klm_diag diag;
+    klm_rc rc;
 
+    klm_diag_init(&diag);
+    rc = kmop_caller(msg, &diag);
     if (rc == KLM_E_AGAIN) {
+        msg->why = klm_pool_alloc(msg->pool, sizeof *msg->why);
         msg->job = (struct klm_job){
             .run = check_password, .done = password_checked, .loop = msg->req.config->loop};
-        rc = klm_workers_submit(km_workers(msg->req.config->server), &msg->job);
+        rc = msg->why ? klm_workers_submit(km_workers(msg->req.config->server), &msg->job)
+                      : KLM_E_NOMEM;
         if (rc == KLM_OK) {
             return;
         }
@@ -728,7 +733,7 @@ void kmop_run(const struct kmop_request *request)
 {
     struct klm_pool *pool = NULL;
     struct kmop_message *msg;
-    struct klm_diag diag = {0};
+    struct klm_diag diag;
     bool readable = false;
     klm_rc rc;
 
@@ -744,6 +749,7 @@ void kmop_run(const struct kmop_request *request)
     msg->req = *request;
     msg->pool = pool;
     msg->version = KMIP_V_FIRST;
+    klm_diag_init(&diag);
     rc = read_message(msg, &diag, &readable);
     if (rc == KLM_OK) {
         identify(msg);

@@ -34,8 +34,8 @@ struct kmop_item {
     const char *object;      /* what the request names; NULL: nothing, or it was not read */
     bool answered;           /* it was carried out, and later items may refer to its answer */
     enum km_batch_fate fate;
-    klm_rc rc;            /* how it ended, */
-    struct klm_diag diag; /* and why, when there is no call or it could not be filled */
+    klm_rc rc;             /* how it ended, */
+    struct klm_diag *diag; /* and why, when there is no call; NULL: nothing was said */
 };
 
 struct kmop_message {
@@ -46,9 +46,10 @@ struct kmop_message {
     struct km_actor actor;
     bool registered;                 /* the certificate belongs to a client */
     struct dt_clients *clients;      /* the snapshot that actor borrows from */
+    const struct dt_client *client;  /* of it; NULL: a stranger */
     struct km_credential credential; /* that the message carries */
-    struct klm_diag why; /* message that says why it is not, or what is wrong with all of it */
     klm_rc rc;
+    struct klm_diag *why; /* of a password that is looked at: message that says why it is wrong */
     struct klm_job job;
     struct kmop_item *item;
     size_t n;

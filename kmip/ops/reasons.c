@@ -37,13 +37,14 @@ static uint32_t by_outcome(klm_rc rc)
 uint32_t kmop_reason(const struct kmop_item *item)
 {
     const struct klm_diag *diag =
-        item->call && item->call->diag.msg ? &item->call->diag : &item->diag;
+        item->call && item->call->diag.msg ? &item->call->diag : item->diag;
+    const enum klm_msg_id msg = diag ? diag->msg : KLM_MSG_NONE;
 
-    if (diag->msg == KLM_MSG_NOT_AUTHORISED && !item->msg->registered) {
+    if (msg == KLM_MSG_NOT_AUTHORISED && !item->msg->registered) {
         return KMIP_ResultReason_AuthenticationNotSuccessful;
     }
     for (size_t i = 0; i < KLM_COUNT(reasons); i++) {
-        if (reasons[i].msg == diag->msg) {
+        if (reasons[i].msg == msg) {
             return item->msg->version < KMIP_V(2, 0)    ? reasons[i].v1
                    : item->msg->version == KMIP_V(2, 0) ? reasons[i].v20
                                                         : reasons[i].v21;

@@ -73,7 +73,13 @@ static const struct kmip_attr_row attrs[] = {
 static struct {
     const struct kmip_tag_row *tag[KLM_COUNT(tags)];
     const struct kmip_attr_row *attr[KLM_COUNT(attrs)];
+    struct attr_name {
+        size_t n;
+        const char *name;
+        const struct kmip_attr_row *row;
+    } attr_name[KLM_COUNT(attrs)]; /* by length, then by bytes */
     size_t first[KMIP_ENUMS + 1];
+    int newest[KMIP_ENUMS]; /* the version since which all values of a set are known */
 } by;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -91,6 +97,21 @@ static int attr_tags(const void *a, const void *b)
     return ((*x)->tag > (*y)->tag) - ((*x)->tag < (*y)->tag);
 }
 
+static int attr_names(const void *a, const void *b)
+{
+    const struct attr_name *x = a, *y = b;
+
+    return x->n != y->n ? (x->n > y->n) - (x->n < y->n) : memcmp(x->name, y->name, x->n);
+}
+
+static void make_attr_names(void)
+{
+    for (size_t i = 0; i < KLM_COUNT(attrs); i++) {
+        by.attr_name[i] = (struct attr_name){strlen(attrs[i].name), attrs[i].name, &attrs[i]};
+    }
+    qsort(by.attr_name, KLM_COUNT(attrs), sizeof by.attr_name[0], attr_names);
+}
+
 static void make_indexes(void)
 {
     size_t at = 0;
@@ -103,11 +124,17 @@ static void make_indexes(void)
         by.attr[i] = &attrs[i];
     }
     qsort(by.attr, KLM_COUNT(attrs), sizeof by.attr[0], attr_tags);
+    make_attr_names();
     for (size_t set = 0; set <= KMIP_ENUMS; set++) {
         while (at < KLM_COUNT(values) && (size_t)values[at].set < set) {
             at++;
         }
         by.first[set] = at;
+    }
+    for (size_t i = 0; i < KLM_COUNT(values); i++) {
+        int *newest = &by.newest[values[i].set];
+
+        *newest = values[i].since > *newest ? values[i].since : *newest;
     }
 }
 
@@ -217,6 +244,10 @@ bool kmip_value_known(enum kmip_enum set, uint32_t code, int version)
     if (set == KMIP_E_TAG) {
         return kmip_tag_known(code, version);
     }
+    ready();
+    if (set < KMIP_ENUMS && version >= by.newest[set]) {
+        return true;
+    }
     row = value_row(set, code);
     return !row || version >= row->since;
 }
@@ -240,12 +271,14 @@ const struct kmip_attr_row *kmip_attr(uint32_t tag)
 
 const struct kmip_attr_row *kmip_attr_find(struct klm_slice name)
 {
-    for (size_t i = 0; i < KLM_COUNT(attrs); i++) {
-        if (klm_slice_equal(name, klm_slice_str(attrs[i].name))) {
-            return &attrs[i];
-        }
+    const struct attr_name *found, key = {.n = name.n, .name = (const char *)name.p};
+
+    if (name.n == 0) {
+        return NULL;
     }
-    return NULL;
+    ready();
+    found = bsearch(&key, by.attr_name, KLM_COUNT(attrs), sizeof by.attr_name[0], attr_names);
+    return found ? found->row : NULL;
 }
 
 const struct kmip_attr_row *kmip_attrs(size_t *n)

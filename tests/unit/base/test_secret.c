@@ -57,6 +57,44 @@ TEST(a_used_up_reserve_gives_null_and_recovers)
     klm_secret_free(piece[0], 65536);
 }
 
+TEST(openssl_gets_secret_memory_while_it_is_asked_for_and_gives_it_back)
+{
+    size_t before, used, reserved;
+    char *p, *q;
+
+    klm_secret_usage(&before, &reserved);
+    klm_secret_crypto(true);
+    p = OPENSSL_malloc(100);
+    klm_secret_crypto(false);
+    q = OPENSSL_malloc(100);
+    REQUIRE(p != NULL && q != NULL);
+    CHECK(klm_secret_holds(p));
+    CHECK(!klm_secret_holds(q) && !klm_secret_holds(NULL));
+    memset(p, 'k', 100);
+    p = OPENSSL_realloc(p, 5000); /* what is secret does not leave by growing */
+    REQUIRE(p != NULL);
+    CHECK(klm_secret_holds(p));
+    CHECK(p[0] == 'k' && p[99] == 'k');
+    klm_secret_usage(&used, &reserved);
+    CHECK(used >= before + 5000);
+    OPENSSL_free(p);
+    OPENSSL_free(q);
+    klm_secret_usage(&used, &reserved);
+    CHECK_INT(used, before);
+}
+
+TEST(openssl_is_told_when_secret_memory_is_used_up)
+{
+    size_t used, reserved;
+    void *p;
+
+    klm_secret_usage(&used, &reserved);
+    klm_secret_crypto(true);
+    p = OPENSSL_malloc(reserved + 1);
+    klm_secret_crypto(false);
+    CHECK(p == NULL);
+}
+
 TEST(nothing_is_freed_without_harm)
 {
     void *p = klm_secret_alloc(0);

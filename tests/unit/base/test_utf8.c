@@ -84,6 +84,7 @@ TEST(a_run_of_ascii_ends_at_each_byte_that_is_none_wherever_it_stands)
                 text[at] = (uint8_t)c;
                 for (size_t n = 0; n <= sizeof text; n++) {
                     REQUIRE(klm_ascii_run(text, n, excepts[k]) == run_slowly(text, n, excepts[k]));
+                    REQUIRE(klm_ascii_plain(text, n) == (run_slowly(text, n, "") == n));
                 }
             }
         }
@@ -103,6 +104,9 @@ TEST(a_run_of_ascii_ends_at_the_first_of_two)
                 text[at + 1] = pairs[b];
                 REQUIRE(klm_ascii_run(text, sizeof text, "\\") ==
                         run_slowly(text, sizeof text, "\\"));
+                for (size_t n = 0; n <= sizeof text; n++) {
+                    REQUIRE(klm_ascii_plain(text, n) == (run_slowly(text, n, "") == n));
+                }
             }
         }
     }

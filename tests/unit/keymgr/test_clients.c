@@ -108,7 +108,8 @@ static klm_rc who_is(const char *fingerprint, struct km_actor *out, struct klm_d
 
     dt_clients_free(&held); /* what the actor of before borrowed from */
     held = clients;
-    return km_client_actor(clients, fingerprint, "192.0.2.7:40022", "1", diag, out);
+    return km_client_actor(clients, dt_clients_find(clients, fingerprint), "192.0.2.7:40022", "1",
+                           diag, out);
 }
 
 static klm_rc is_client(const struct made *cert)
@@ -1018,7 +1019,8 @@ TEST(a_closed_client_is_refused_and_changed_by_nobody)
     snprintf(client.fingerprint, sizeof client.fingerprint, "%s", cert.fingerprint);
     snprintf(client.name, sizeof client.name, "closed");
     REQUIRE_OK(dt_clients_with(clients, NULL, &client, &with));
-    CHECK_RC(km_client_actor(with, cert.fingerprint, "", "", &diag, &actor), KLM_E_DENIED);
+    CHECK_RC(km_client_actor(with, dt_clients_find(with, cert.fingerprint), "", "", &diag, &actor),
+             KLM_E_DENIED);
     CHECK_INT(diag.msg, KLM_MSG_DELETE_CLOSED);
     dt_clients_free(&with);
     dt_clients_free(&clients);

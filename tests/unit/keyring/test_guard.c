@@ -3,6 +3,9 @@
 #include "test.h"
 
 #include "base/buf.h"
+#include "base/secret.h"
+
+#include <pthread.h>
 
 static struct kr_guard *guard;
 static struct klm_pool *pool;
@@ -78,6 +81,60 @@ TEST(nothing_can_be_sealed_too)
 
     REQUIRE_OK(open_it("uid-1", &one, &clear));
     CHECK_INT(clear.n, 0);
+    klm_buf_done(&one);
+}
+
+TEST(what_a_guard_keeps_of_its_key_is_secret_memory)
+{
+    struct kr_guard *other = NULL;
+    size_t before, with, after, reserved;
+
+    klm_secret_usage(&before, &reserved);
+    REQUIRE_OK(kr_guard_new(&other));
+    klm_secret_usage(&with, &reserved);
+    CHECK(with >= before + 32 + 500); /* the key, and the context that has it expanded */
+    kr_guard_free(&other);
+    klm_secret_usage(&after, &reserved);
+    CHECK_INT(after, before);
+}
+
+/* One of them has the context that is kept, the others make theirs. */
+static void *open_often(void *arg)
+{
+    const struct klm_buf *one = arg;
+    struct klm_pool *own = NULL;
+    struct klm_slice clear = {NULL, 0};
+    bool good = klm_pool_new_wiping(0, &own) == KLM_OK;
+
+    for (int i = 0; i < 3000 && good; i++) {
+        good = kr_guard_open(guard, klm_slice_str(i % 7 ? "uid-1" : "uid-2"), klm_buf_as_slice(one),
+                             own, &clear) == (i % 7 ? KLM_OK : KLM_E_CORRUPT) &&
+               (i % 7 == 0 || memcmp(clear.p, secret, sizeof secret) == 0);
+        klm_pool_clear(own);
+    }
+    klm_pool_free(&own);
+    return good ? arg : NULL;
+}
+
+TEST(threads_open_at_the_same_time)
+{
+    struct klm_buf one = sealed("uid-1", sizeof secret);
+    pthread_t thread[4];
+
+    for (size_t i = 0; i < KLM_COUNT(thread); i++) {
+        REQUIRE(pthread_create(&thread[i], NULL, open_often, &one) == 0);
+    }
+    for (int i = 0; i < 500; i++) {
+        struct klm_buf more = sealed("uid-3", sizeof secret);
+
+        klm_buf_done(&more);
+    }
+    for (size_t i = 0; i < KLM_COUNT(thread); i++) {
+        void *good = NULL;
+
+        pthread_join(thread[i], &good);
+        CHECK(good == &one);
+    }
     klm_buf_done(&one);
 }
 

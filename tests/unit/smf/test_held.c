@@ -1,6 +1,7 @@
 /* Held events: each is in the journal once and in order, whenever the process is killed. The mapped file is what a killed process leaves, so tests put it back to what it was at that moment. */
 #include "smf_test.h"
 
+#include "smf/event.h"
 #include "smf/held_int.h"
 #include "smf/segments.h"
 
@@ -97,6 +98,34 @@ static void leave_as_killed(struct rig *rig)
     REQUIRE(fd >= 0 && write(fd, bytes, SMF_HELD_SIZE) == SMF_HELD_SIZE);
     close(fd);
     free(bytes);
+}
+
+/* Foreign text becomes what smf_event_encode makes of it, and what is no event is not held. */
+TEST(an_event_that_is_not_encoded_yet_is_held_as_its_bytes_are)
+{
+    struct rig rig = rig_new();
+    static char longer[4000];
+    struct smf_event event = {.kind = SMF_RESOURCE, .outcome = SMF_SUCCESS, .time = 7};
+    struct smf_event wrong = {.kind = SMF_KINDS, .outcome = SMF_SUCCESS, .time = 7};
+    KLM_AUTO(klm_buf_done) struct klm_buf bytes;
+    struct klm_slice held = {0};
+    uint64_t at = 0;
+
+    memset(longer, 'x', sizeof longer - 1);
+    event.field[SMF_F_VERB] = "a\nb\xFF\x80 \xC3\xA4";
+    event.field[SMF_F_RESOURCE] = longer;
+    event.field[SMF_F_VOLSER] = "123456";
+    klm_buf_init(&bytes, SMF_EVENT_MAX);
+    REQUIRE_OK(smf_event_encode(&event, &bytes));
+    CHECK_RC(smf_held_put_event(rig.held, &wrong), KLM_E_INVALID);
+    CHECK(!smf_held_any(rig.held));
+    REQUIRE_OK(smf_held_put_event(rig.held, &event));
+    REQUIRE_OK(smf_held_next(rig.held, rig.held->head->put, &at, &held));
+    CHECK(klm_slice_equal(held, klm_buf_as_slice(&bytes)));
+    CHECK_RC(smf_event_check(held), KLM_OK);
+    REQUIRE_OK(smf_held_move(rig.held));
+    CHECK_INT(read_all(rig.journal_folder, 0)->n, 1);
+    rig_free(&rig);
 }
 
 TEST(what_is_put_is_moved_in_order_and_the_file_goes_with_the_last)
