@@ -895,7 +895,7 @@ static struct km_call *groups_read_bad(void)
     return groups_read("<keyGroups format=\"2\"/>");
 }
 
-static const char clients_bytes[] = "\x01\0\0\0\1\5COVER\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+static const char clients_bytes[] = "\x01\0\0\0\1\6SYNCED\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 static struct km_call *clients_give_ok(void)
 {
