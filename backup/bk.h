@@ -32,16 +32,23 @@ bool bk_due(int64_t hours, const char *time_of_day, bool needed, klm_time last, 
             klm_time now);
 
 /* ---- Restoring */
-enum bk_consent { BK_ACCEPT_OLDER = 1, BK_ACCEPT_FOREIGN = 2, BK_ACCEPT_NEWER = 4 };
+enum bk_consent {
+    BK_ACCEPT_OLDER = 1,
+    BK_ACCEPT_FOREIGN = 2,
+    BK_ACCEPT_NEWER = 4,
+    BK_ACCEPT_TOKEN = 8 /* a token with another serial number: a copy that has the key */
+};
 struct bk_restore {
     const char *config_path; /* of the server that is to get the state; the task is down */
     const char *file;
     struct klm_slice password;
+    bool token;       /* open it with the token that it names, not with a password */
     unsigned consent; /* bk_consent bits */
     const char *who;  /* for the event */
     unsigned roles;   /* of who, added to those the configuration gives him; 0 */
     klm_rc (*progress)(void *arg, const char *line); /* may be NULL */
     void *arg;
+    klm_rc (*prompt)(void *arg, uint8_t *pin, size_t cap, size_t *n); /* for a PIN; may be NULL */
 };
 struct bk_restored {
     char kept[4096]; /* folder of the state before */

@@ -39,15 +39,26 @@ static klm_rc place(struct bk_service *service, const struct parm_config *config
     return KLM_OK;
 }
 
-static klm_rc take_password(struct bk_job *job, const struct parm_config *config,
-                            const char *password, struct klm_diag *diag)
+static klm_rc take_password(struct bk_service *service, const struct parm_config *config,
+                            const struct bk_ask *ask, struct klm_diag *diag)
 {
-    const char *file = parm_str(config, PARM_tklm_backup_secret_file);
+    const char *file = parm_str(config, PARM_tklm_backup_secret_file), *token, *object;
+    struct bk_job *job = &service->job;
+    const bool has_token = km_backup_key(service->server, &token, &object);
 
     klm_buf_init_wiping(&job->password, 2 * KR_PASSWORD_MOST + 16);
-    if (password) {
-        klm_buf_text(&job->password, password);
+    job->token = ask->token || (has_token && !ask->check);
+    if (ask->token && !has_token && !ask->check) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_BK_TOKEN_UNSET,
+                        parm_row(PARM_tklm_backup_token)->name);
+    }
+    if (ask->password) {
+        klm_buf_text(&job->password, ask->password);
         return klm_buf_rc(&job->password);
+    }
+    if (ask->token || (!file && has_token)) {
+        job->token = true;
+        return KLM_OK;
     }
     if (!file) {
         return klm_fail(diag, KLM_E_USAGE, KLM_MSG_BK_PASSWORD_ASK,
@@ -56,16 +67,16 @@ static klm_rc take_password(struct bk_job *job, const struct parm_config *config
     return bk_password_file(file, &job->password, diag);
 }
 
-klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config, const char *file,
-                   const char *password, struct klm_diag *diag)
+klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config,
+                   const struct bk_ask *ask, struct klm_diag *diag)
 {
     struct bk_job *job = &service->job;
     klm_rc rc;
 
     *job = (struct bk_job){.rc = job->rc};
-    KLM_TRY(place(service, config, file, diag));
-    rc = take_password(job, config, password, diag);
-    if (rc == KLM_OK &&
+    KLM_TRY(place(service, config, ask->file, diag));
+    rc = take_password(service, config, ask, diag);
+    if (rc == KLM_OK && (job->password.n || !job->token) &&
         (job->password.n < KR_PASSWORD_LEAST || job->password.n > KR_PASSWORD_MOST)) {
         rc = klm_fail(diag, KLM_E_LIMIT, KLM_MSG_BK_PASSWORD_LENGTH, KLM_NUM(KR_PASSWORD_LEAST),
                       KLM_NUM(KR_PASSWORD_MOST));
@@ -90,8 +101,13 @@ static klm_rc fill(struct bk_service *service, struct km_call *call)
     if (job->busy) {
         return KM_REFUSE(call, KLM_E_BUSY, 0, KLM_MSG_BK_BUSY, job->name);
     }
-    KLM_TRY(bk_job_fill(service, call->state->config, req->file, req->password, &call->diag));
-    job->check = call->id == KM_BACKUP_CHECK;
+    const struct bk_ask ask = {.file = req->file,
+                               .password = req->password,
+                               .token = req->token,
+                               .check = call->id == KM_BACKUP_CHECK};
+
+    KLM_TRY(bk_job_fill(service, call->state->config, &ask, &call->diag));
+    job->check = ask.check;
     snprintf(job->who, sizeof job->who, "%s", call->actor.name);
     atomic_store(&service->cancel, false);
     return KLM_OK;

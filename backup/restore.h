@@ -23,6 +23,7 @@ struct bk_restoring {
     struct st_store *store; /* the present one, open while its state is looked at */
     struct bk_present present;
     struct bk_file file;
+    struct p11_uri token; /* that the backup names, when it is to open it */
     struct bk_found *found;
     uint64_t told_ms;
     const char *step;

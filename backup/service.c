@@ -150,6 +150,7 @@ static klm_rc run_backup(struct bk_service *service, struct klm_diag *diag)
     struct bk_job *job = &service->job;
     const struct bk_order order = {.server = service->server,
                                    .path = job->path,
+                                   .token = job->token,
                                    .password = klm_buf_as_slice(&job->password),
                                    .cost = service->options.cost ? *service->options.cost
                                                                  : KR_SCRYPT_DEFAULT,
@@ -202,7 +203,9 @@ static klm_rc run_check(struct bk_service *service, struct klm_diag *diag)
     klm_rc rc = bk_file_open(service->job.path, diag, &file);
 
     if (rc == KLM_OK) {
-        rc = bk_file_unlock(&file, klm_buf_as_slice(&service->job.password), diag);
+        rc = service->job.token
+                 ? bk_file_unlock_token(&file, service->server, false, diag)
+                 : bk_file_unlock(&file, klm_buf_as_slice(&service->job.password), diag);
     }
     if (rc == KLM_OK) {
         rc = walk_file(service, &file, diag);
@@ -291,7 +294,7 @@ static bool take_scheduled(struct bk_service *service)
                parm_str(config, PARM_tklm_backup_time), info.needed, info.time, service->tried,
                klm_clock())) {
         service->tried = klm_clock();
-        rc = bk_job_fill(service, config, NULL, NULL, &diag);
+        rc = bk_job_fill(service, config, &(struct bk_ask){.file = NULL}, &diag);
         service->job.scheduled = true;
         snprintf(service->job.who, sizeof service->job.who, "schedule");
         if (rc != KLM_OK) {

@@ -11,6 +11,7 @@
 
 struct bk_job {
     bool busy, check, scheduled;
+    bool token; /* sealed or opened with the token of backups; without a password, with it alone */
     char path[4096], who[128], result[128];
     const char *name; /* of the file, within path */
     struct klm_buf password;
@@ -40,9 +41,14 @@ struct bk_speed {
 void bk_speed(const struct bk_job *job, struct bk_speed *out);
 /* One line for programs: "running 42 % 1200000 B/s 12 s NAME", "verifying ...", "idle", "done ...", "failed ...". */
 void bk_progress_line(const struct bk_job *job, char *out, size_t cap);
-/* Under the lock: make a job of a request (file NULL: a name of the time; password NULL: from tklm.backup.secret.file). */
-klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config, const char *file,
-                   const char *password, struct klm_diag *diag) KLM_MUST_USE;
+/* Under the lock: make a job of a request (file NULL: a name of the time; password NULL: from tklm.backup.secret.file, or
+ * none where there is a token for backups). */
+struct bk_ask {
+    const char *file, *password;
+    bool token, check;
+};
+klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config,
+                   const struct bk_ask *ask, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out the job, tell how it ended, and be ready for another. */
 klm_rc bk_job_run(struct bk_service *service, struct klm_diag *diag) KLM_MUST_USE;
 

@@ -315,7 +315,8 @@ static void backup_start(struct con_run *run, const struct command *command, enu
         .prompt = "Password of the backup",
         .none = KLM_MSG_BK_PASSWORD_ASK,
         .twice = verb == KM_BACKUP_RUN,
-        .optional = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL};
+        .optional = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL ||
+                    has_word(words, n, "-token")};
     struct command one = *command;
 
     km_state_put(&state);

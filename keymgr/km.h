@@ -376,6 +376,7 @@ struct km_sync_req { /* KM_SYNC */
 };
 struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
     const char *file, *password;
+    bool token; /* the key of the token alone, no password */
     bool line;
 };
 struct km_backup_done { /* KM_BACKUP_DONE */
@@ -496,6 +497,9 @@ struct km_options {
     bool
         offline; /* a tool while the task is down: no threads, no views, no text log of its own follows later */
     struct klm_loop *loop; /* the task's main loop, or NULL */
+    /* A tool's: the token that a backup names, instead of that of tklm.backup.token, and who is asked for its PIN when no file has it; or NULL. */
+    const struct p11_uri *backup_token;
+    klm_rc (*prompt)(void *arg, uint8_t *pin, size_t cap, size_t *n);
 };
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */
 klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
@@ -545,6 +549,16 @@ klm_rc km_store_key(struct km_server *server, const char *folder, uint8_t key[32
 /* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way, requests to delete. */
 bool km_stays_here(enum st_table table, struct klm_slice key);
 struct kr_master *km_master(struct km_server *server);
+/* The token whose label that is, which backups are sealed with or opened by; NULL: the configuration names none. */
+struct p11 *km_backup_token(struct km_server *server, const char *label);
+/* Label of the token of tklm.backup.token and of its key there; false: there is none. Borrowed of the server. */
+bool km_backup_key(struct km_server *server, const char **token, const char **object);
+/* Options for the token of tklm.backup.token (or, if not NULL, the one that a backup names), and its names with the key. KLM_E_NOTFOUND: none is set;
+ * KLM_E_INVALID: a message says what is wrong. */
+struct p11_options;
+struct p11_uri;
+klm_rc km_backup_token_options(const struct parm_config *config, const struct p11_uri *named,
+                               struct p11_options *out, struct klm_diag *diag) KLM_MUST_USE;
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */
 struct dt_table *km_drives(struct km_server *server);

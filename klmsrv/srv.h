@@ -29,6 +29,10 @@ klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
                                 const struct srv_prompt *prompt, struct klm_diag *diag)
     KLM_MUST_USE;
 
+/* Make the key of tklm.backup.token in its token; what was made is printed. KLM_E_EXISTS: a key of that name is there. */
+klm_rc srv_make_backup_key(const char *config_path, const struct srv_prompt *prompt,
+                           struct klm_diag *diag) KLM_MUST_USE;
+
 /* ---- ceremony_record.c */
 /* Record in the journal of a configuration what was done to a master key file, and what came of it: nothing when config_path is NULL or there is no journal
  * yet. When it cannot be written, or the task has it, that is said. */

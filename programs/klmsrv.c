@@ -278,14 +278,15 @@ static klm_rc verify(const char *config, const char *certificate, struct klm_dia
 
 struct arguments {
     char *make, *enter, *split, *confirm, *verify, *certificate;
-    char *backup, *check, *restore, *undo, *password_file, *accept;
-    int officers, alone;
+    char *backup, *check, *restore, *undo, *password_file, *accept, *backup_key;
+    int officers, alone, token;
 };
 
 static void free_arguments(struct arguments *a)
 {
-    char *all[] = {a->make,   a->enter, a->split,   a->confirm, a->verify,        a->certificate,
-                   a->backup, a->check, a->restore, a->undo,    a->password_file, a->accept};
+    char *all[] = {a->make,          a->enter,  a->split,     a->confirm, a->verify,
+                   a->certificate,   a->backup, a->check,     a->restore, a->undo,
+                   a->password_file, a->accept, a->backup_key};
 
     for (size_t i = 0; i < KLM_COUNT(all); i++) {
         free(all[i]);
@@ -308,6 +309,8 @@ static int backup(const struct arguments *a, const char **rest)
     struct program_backup order = {.password_file = a->password_file,
                                    .check = a->check != NULL,
                                    .restore = a->restore != NULL,
+                                   .token = a->token,
+                                   .prompt = prompt_pin,
                                    .undo = a->undo != NULL};
 
     if (!!a->backup + !!a->check + !!a->restore + !!a->undo != 1) {
@@ -317,7 +320,10 @@ static int backup(const struct arguments *a, const char **rest)
         return usage("one configuration file is expected");
     }
     if (a->accept && (!a->restore || !program_consent(a->accept, &order.consent))) {
-        return usage("--accept belongs to --restore and takes older, foreign and newer");
+        return usage("--accept belongs to --restore and takes older, foreign, newer and token");
+    }
+    if (a->token && (a->undo || a->password_file)) {
+        return usage("--token takes the place of the password");
     }
     order.config = rest[0];
     order.file = a->backup ? a->backup : a->check ? a->check : a->restore ? a->restore : a->undo;
@@ -335,7 +341,10 @@ static void record(const struct arguments *a, const char **rest, klm_rc rc,
                                   : "escrow confirmed";
     const char *file = a->make ? a->make : a->enter ? a->enter : a->split ? a->split : a->confirm;
 
-    if (file) {
+    if (a->backup_key) {
+        srv_ceremony_record(a->backup_key, "a key for backups made in the token",
+                            "tklm.backup.token", rc, diag);
+    } else if (file) {
         srv_ceremony_record(token ? rest[0] : getenv("KLM_CONFIG"), what, file, rc, diag);
     }
 }
@@ -354,6 +363,9 @@ static int ceremony(const struct arguments *a, const char **rest)
                       : enter_as_officer(a->enter, a->officers, rest, &diag);
     } else if (a->split) {
         rc = split_master(a->split, rest, &diag);
+    } else if (a->backup_key) {
+        rc = srv_make_backup_key(a->backup_key, &(const struct srv_prompt){.ask = prompt_pin},
+                                 &diag);
     } else if (a->confirm) {
         rc = kr_master_confirm_escrow(a->confirm, &diag);
     } else {
@@ -398,8 +410,15 @@ int main(int argc, const char **argv)
         {"password-file", 0, POPT_ARG_STRING, &a.password_file, 0,
          "read the password of the backup from FILE, mode 0400 or 0600 (default: ask)", "FILE"},
         {"accept", 0, POPT_ARG_STRING, &a.accept, 0,
-         "with --restore: consent to a backup that is older, foreign, newer (commas between)",
+         "with --restore: consent to a backup that is older, foreign, newer, to a token that is a "
+         "copy (commas between)",
          "LIST"},
+        {"token", 0, POPT_ARG_NONE, &a.token, 0,
+         "no password: the backup is sealed with the key of tklm.backup.token, or opened with the "
+         "token that it names",
+         NULL},
+        {"make-backup-key", 0, POPT_ARG_STRING, &a.backup_key, 0,
+         "make the key of tklm.backup.token of CONFIG in its token", "CONFIG"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("klmsrv", argc, argv, options, 0);
@@ -411,7 +430,7 @@ int main(int argc, const char **argv)
     rest = poptGetArgs(ctx);
     if (is_backup(&a)) {
         status = backup(&a, rest);
-    } else if (a.make || a.enter || a.split || a.confirm || a.verify) {
+    } else if (a.make || a.enter || a.split || a.confirm || a.verify || a.backup_key) {
         status = ceremony(&a, rest);
     } else if (!rest || !rest[0] || rest[1]) {
         status = usage("one configuration file is expected");
