@@ -348,7 +348,7 @@ enum km_prove_kind {
 struct km_challenge {
     uint8_t kind; /* enum km_prove_kind, or what a later release knows */
     const char *name;
-    uint8_t hash[32]; /* of a label's SubjectPublicKeyInfo */
+    uint8_t hash[32]; /* of a label's SubjectPublicKeyInfo; of a master key kr_drill_master_id */
     struct klm_slice challenge;
 };
 enum km_prove_outcome {

@@ -78,10 +78,17 @@ static const char *words_of(uint8_t outcome)
     case FALSE_PROOF:
         return "SAID yes, and its proof is wrong";
     case NOT_ASKED:
-        return "not here, or it never leaves its hardware: not asked";
+        return "not here: not asked";
     default:
         return "?";
     }
+}
+
+static const char *words_of_master(uint8_t outcome)
+{
+    return outcome == KM_OTHER_KEY ? "ANOTHER MASTER KEY there: keys get there as PKCS #12 or by a "
+                                     "backup, not by KEYXFER"
+                                   : words_of(outcome);
 }
 
 /* ---- Asking */
@@ -183,17 +190,20 @@ static klm_rc ask_object(struct drill *drill, const char *uid, uint8_t *outcome)
 static klm_rc ask_master(struct drill *drill)
 {
     struct repl_drill *asked = &drill->page->message.u.drill;
+    const struct kr_master *master = km_master(drill->call->server);
     struct km_challenge item;
+    uint8_t id[sizeof item.hash];
+    size_t n = 0, at;
 
-    KLM_TRY(place(drill, KM_PROVE_MASTER, "master", NULL, &item));
-    klm_rc rc =
-        kr_drill_master(km_master(drill->call->server), klm_buf_as_slice(&drill->transcript),
-                        drill->page->expected[asked->n]);
-    if (rc == KLM_E_UNSUPPORTED) {
-        return KLM_OK; /* it never leaves its hardware, not even for a proof */
-    }
-    KLM_TRY(rc);
-    drill->page->outcome[asked->n++] = &drill->master;
+    kr_drill_master_id(master, id);
+    KLM_TRY(place(drill, KM_PROVE_MASTER, "master", id, &item));
+    at = asked->n;
+    KLM_TRY(kr_drill_master_ask(master, klm_buf_as_slice(&drill->transcript),
+                                drill->page->wrapped[at], &n, drill->page->expected[at],
+                                &drill->call->diag));
+    asked->item[at].challenge = KLM_SLICE(drill->page->wrapped[at], n);
+    drill->page->outcome[at] = &drill->master;
+    asked->n++;
     return KLM_OK;
 }
 
@@ -466,7 +476,7 @@ static void report_keys(struct drill *drill)
     char line[512];
 
     repl_report_line(drill->report, "Keys, and what the partner can do with them");
-    snprintf(line, sizeof line, "  master key  %s", words_of(drill->master));
+    snprintf(line, sizeof line, "  master key  %s", words_of_master(drill->master));
     repl_report_line(drill->report, line);
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         if (drill->tested[i].outcome != NOT_ASKED) {
@@ -505,7 +515,8 @@ static klm_rc key_rows(struct drill *drill)
     struct km_call *call = drill->call;
     size_t listed = 0;
 
-    KLM_TRY(km_rows_add(call, (const char *[]){"master key", "", words_of(drill->master), ""}));
+    KLM_TRY(
+        km_rows_add(call, (const char *[]){"master key", "", words_of_master(drill->master), ""}));
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         const struct tested *tested = &drill->tested[i];
 
