@@ -1,6 +1,7 @@
 /* Restoring a server: look, check all of the backup, ask for consent, prepare the new state, put it in force, record it. */
 #include "backup/restore.h"
 
+#include "base/digest.h"
 #include "base/secret.h"
 
 #include <pwd.h>
@@ -84,15 +85,36 @@ static klm_rc check_section(void *arg, const struct bk_section *section)
                     KLM_VERSION);
 }
 
-static klm_rc check_backup(struct bk_restoring *r)
+klm_rc bk_restore_walk(struct bk_restoring *r, const struct bk_pulse *pulse)
 {
     const struct bk_visitor visitor = {.begin = check_section, .arg = r};
+
+    KLM_TRY(bk_file_walk(&r->file, &visitor, pulse, r->diag, r->found));
+    return bk_consent_check(r);
+}
+
+/* Consent was given to one backup, not to a name. */
+static klm_rc check_same(struct bk_restoring *r)
+{
+    uint8_t header[BK_HASH];
+
+    if (!r->order->header) {
+        return KLM_OK;
+    }
+    KLM_TRY(klm_sha256(&r->file.header.whole, 1, header));
+    return memcmp(header, r->order->header, sizeof header) == 0
+               ? KLM_OK
+               : klm_fail(r->diag, KLM_E_STATE, KLM_MSG_RESTORE_CHANGED, r->file.path);
+}
+
+static klm_rc check_backup(struct bk_restoring *r)
+{
     const struct bk_pulse pulse = {bk_restore_pulse, r};
 
     r->step = "checking";
     KLM_TRY(unlock(r));
-    KLM_TRY(bk_file_walk(&r->file, &visitor, &pulse, r->diag, r->found));
-    return bk_consent_check(r);
+    KLM_TRY(check_same(r));
+    return bk_restore_walk(r, &pulse);
 }
 
 /* ---- Afterwards */

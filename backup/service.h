@@ -11,6 +11,8 @@
 
 struct bk_job {
     bool busy, check, scheduled;
+    bool restore; /* check it for a restore */
+    unsigned consent;
     bool token; /* sealed or opened with the token of backups; without a password, with it alone */
     char path[4096], who[128], result[128];
     const char *name; /* of the file, within path */
@@ -22,16 +24,38 @@ struct bk_job {
     klm_rc rc; /* of the last one */
 };
 
+/* A restore that waits for its confirmation. */
+struct bk_difference {
+    char name[32];
+    uint64_t there, here; /* records in the backup and here */
+};
+struct bk_waiting {
+    bool set, token;
+    char path[4096], who[128], confirmed[128];
+    struct klm_buf password;
+    unsigned consent;
+    uint8_t header[BK_HASH];
+    uint64_t until_ms;
+    klm_time made;
+    uint64_t number, here; /* last change in it, and here */
+    struct bk_difference table[7];
+};
+struct bk_agreed {
+    struct bk_waiting waiting;
+};
+
 struct bk_service {
     struct km_server *server;
     struct bk_options options;
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock; /* guards job while it is not busy, and its progress */
+    pthread_mutex_t lock; /* guards job while it is not busy, its progress, and what follows it */
     pthread_cond_t wake;
     atomic_bool stop, cancel;
     klm_time tried; /* last attempt of the schedule */
     struct bk_job job;
+    struct bk_waiting waiting; /* guarded by lock */
+    bool agreed;               /* what waits was confirmed */
 };
 
 struct bk_speed {

@@ -374,9 +374,10 @@ struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
     bool all, config, drivetab, keygroups, usage, home, merge, rewrite;
 };
-struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
+struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS, KM_RESTORE_REQUEST, _CONFIRM */
     const char *file, *password;
-    bool token; /* the key of the token alone, no password */
+    const char *accept; /* what is consented to: older, foreign, newer, token */
+    bool token;         /* the key of the token alone, no password */
     bool line;
 };
 struct km_backup_done { /* KM_BACKUP_DONE */
@@ -622,10 +623,12 @@ klm_rc km_sign(struct km_server *server, struct klm_slice message, struct klm_po
 
 /* ---- Backup: the folder backup does the work, and whoever wires the server passes it in. */
 struct km_backup_ops {
-    klm_rc (*start)(void *arg, struct km_call *call); /* KM_BACKUP_RUN, KM_BACKUP_CHECK */
+    klm_rc (*start)(void *arg,
+                    struct km_call *call); /* KM_BACKUP_RUN, KM_BACKUP_CHECK, KM_RESTORE_REQUEST */
     klm_rc (*cancel)(void *arg, struct km_call *call);
     klm_rc (*progress)(void *arg, struct km_call *call);
     klm_rc (*list)(void *arg, struct km_call *call);
+    klm_rc (*confirm)(void *arg, struct km_call *call); /* KM_RESTORE_CONFIRM */
 };
 /* NULL: no longer; waits until no call uses it. */
 void km_on_backup(struct km_server *server, const struct km_backup_ops *ops, void *arg);

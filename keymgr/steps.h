@@ -71,6 +71,7 @@ klm_rc km_backup_start_prepare(struct km_call *call);
 klm_rc km_backup_cancel_prepare(struct km_call *call);
 klm_rc km_backup_progress_prepare(struct km_call *call);
 klm_rc km_backup_list_prepare(struct km_call *call);
+klm_rc km_restore_confirm_prepare(struct km_call *call);
 klm_rc km_backup_done_prepare(struct km_call *call);
 klm_rc km_backup_done_apply(struct km_call *call, struct st_change *change);
 void km_backup_done_publish(struct km_call *call);

@@ -15,7 +15,8 @@ struct srv_options {
     const char *config_path;
 };
 /* Run the task until it is stopped. The process's exit status: 0 after a clean stop, 78 (EX_CONFIG) when the configuration keeps it from starting,
- * 1 for another failure. */
+ * 1 for another failure; SRV_AGAIN: the task is to be started once more, as after a restore. */
+#define SRV_AGAIN 1000 /* no exit status */
 int srv_run(const struct srv_options *options);
 
 /* ---- ceremony.c: a master key in the PKCS#11 token that the configuration names. uri names its key (pkcs11:object=LABEL; what it says of the token must be

@@ -1,4 +1,5 @@
 /* klmsrv: the started task, and the few things done to it besides: master key ceremony, verification, backup and restore. */
+#include "backup/bk.h"
 #include "base/file.h"
 #include "base/prompt.h"
 #include "base/secret.h"
@@ -6,6 +7,7 @@
 #include "klmsrv/srv.h"
 #include "programs/program.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,7 +321,7 @@ static int backup(const struct arguments *a, const char **rest)
     if (!rest || !rest[0] || rest[1]) {
         return usage("one configuration file is expected");
     }
-    if (a->accept && (!a->restore || !program_consent(a->accept, &order.consent))) {
+    if (a->accept && (!a->restore || !bk_consent_of(a->accept, &order.consent))) {
         return usage("--accept belongs to --restore and takes older, foreign, newer and token");
     }
     if (a->token && (a->undo || a->password_file)) {
@@ -373,6 +375,20 @@ static int ceremony(const struct arguments *a, const char **rest)
     }
     record(a, rest, rc, &diag);
     return rc == KLM_OK ? EXIT_SUCCESS : program_failed(&diag, rc);
+}
+
+/* The same process runs the program anew, so that nothing of its first life is left in it; whoever watches it sees no end. */
+static int start_again(const char **argv)
+{
+    const union {
+        const char **in;
+        char **out;
+    } plain = {argv};
+
+    fflush(stdout);
+    execv("/proc/self/exe", plain.out);
+    klm_say(KLM_MSG_RESTORE_AGAIN, strerror(errno));
+    return EXIT_FAILURE;
 }
 
 int main(int argc, const char **argv)
@@ -438,6 +454,9 @@ int main(int argc, const char **argv)
         const struct srv_options task = {.config_path = rest[0]};
 
         status = srv_run(&task);
+        if (status == SRV_AGAIN) {
+            status = start_again(argv);
+        }
     }
     poptFreeContext(ctx);
     free_arguments(&a);

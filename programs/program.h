@@ -32,8 +32,6 @@ struct program_backup {
     klm_rc (*prompt)(void *arg, uint8_t *pin, size_t cap, size_t *n);
 };
 int program_backup(const struct program_backup *order);
-/* "older,foreign,newer,token". False: another word. */
-bool program_consent(const char *list, unsigned *out);
 
 /* racf, racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command begins with its word, as "RACDCERT ...". */
 int program_command(const char *config, const char *command);

@@ -368,33 +368,3 @@ int program_backup(const struct program_backup *order)
     parm_free(&config);
     return status;
 }
-
-/* "older,foreign,newer,token" */
-bool program_consent(const char *list, unsigned *out)
-{
-    static const struct {
-        const char *word;
-        unsigned bit;
-    } words[] = {{"older", BK_ACCEPT_OLDER},
-                 {"foreign", BK_ACCEPT_FOREIGN},
-                 {"newer", BK_ACCEPT_NEWER},
-                 {"token", BK_ACCEPT_TOKEN}};
-    unsigned consent = 0;
-
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ","), before = consent;
-
-        for (size_t i = 0; i < KLM_COUNT(words); i++) {
-            if (strlen(words[i].word) == n && strncmp(words[i].word, p, n) == 0) {
-                consent |= words[i].bit;
-            }
-        }
-        if (consent == before) {
-            return false;
-        }
-        p += n;
-        p += *p == ',';
-    }
-    *out = consent;
-    return consent != 0;
-}
