@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 static klm_rc read_line(char *out, size_t cap)
@@ -26,23 +25,58 @@ static klm_rc read_line(char *out, size_t cap)
     return n ? KLM_OK : KLM_E_CLOSED;
 }
 
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static volatile sig_atomic_t caught;
+
+static void on_ending(int number)
+{
+    caught = number;
+}
+
+void klm_quiet_begin(int fd, struct klm_quiet *out)
+{
+    const struct sigaction action = {.sa_handler = on_ending}; /* no SA_RESTART: read ends */
+    struct termios quiet;
+
+    *out = (struct klm_quiet){.fd = fd};
+    if (tcgetattr(fd, &out->old) != 0) {
+        return;
+    }
+    caught = 0;
+    for (size_t i = 0; i < KLM_COUNT(ending); i++) {
+        (void)sigaction(ending[i], &action, &out->was[i]);
+    }
+    quiet = out->old;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    (void)tcsetattr(fd, TCSAFLUSH, &quiet); /* a terminal that cannot be silent still reads */
+    out->terminal = true;
+}
+
+void klm_quiet_end(struct klm_quiet *quiet)
+{
+    if (!quiet->terminal) {
+        return;
+    }
+    (void)tcsetattr(quiet->fd, TCSAFLUSH, &quiet->old);
+    for (size_t i = 0; i < KLM_COUNT(ending); i++) {
+        (void)sigaction(ending[i], &quiet->was[i], NULL);
+    }
+    if (caught) {
+        (void)raise(caught);
+    }
+}
+
 klm_rc klm_prompt_secret(const char *prompt, char *out, size_t cap)
 {
-    struct termios old, quiet;
-    bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+    struct klm_quiet quiet;
     klm_rc rc;
 
+    klm_quiet_begin(STDIN_FILENO, &quiet);
     fputs(prompt, stderr);
-    if (terminal) {
-        quiet = old;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH,
-                        &quiet); /* a terminal that cannot be silent still reads */
-    }
     rc = read_line(out, cap);
-    if (terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+    if (quiet.terminal) {
         fputc('\n', stderr);
     }
+    klm_quiet_end(&quiet);
     return rc;
 }

@@ -150,7 +150,8 @@ enum km_type { KM_T_STRING, KM_T_NUMBER, KM_T_FLAG, KM_T_BYTES };
 enum km_param_flag {
     KM_P_REQUIRED = 1,
     KM_P_SECRET = 2,
-    KM_P_OBJECT = 4 /* names the object of the event */
+    KM_P_OBJECT = 4, /* names the object of the event */
+    KM_P_COUNT = 8   /* a number from 1 on */
 };
 struct km_param {
     enum km_verb_id verb;

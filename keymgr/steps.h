@@ -52,6 +52,7 @@ klm_rc km_sync_groups_take_prepare(struct km_call *call);
 klm_rc km_sync_groups_take_apply(struct km_call *call, struct st_change *change);
 klm_rc km_sync_usage_give_prepare(struct km_call *call);
 klm_rc km_sync_usage_check_prepare(struct km_call *call);
+klm_rc km_sync_usage_take_prepare(struct km_call *call);
 klm_rc km_sync_usage_sent_prepare(struct km_call *call);
 klm_rc km_sync_usage_take_apply(struct km_call *call, struct st_change *change);
 klm_rc km_sync_usage_sent_apply(struct km_call *call, struct st_change *change);

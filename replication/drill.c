@@ -17,6 +17,7 @@
 #define SHOWN_VOLUMES 100 /* exposed volumes in the answer */
 #define NOT_ASKED 0xFF    /* its private key is not here: nothing to be proved */
 #define FALSE_PROOF 0xFE  /* it said yes and could not prove it */
+#define LOST_HERE 0xFD    /* the stored key of a volume that is known here is not */
 
 struct tested {
     uint8_t outcome; /* enum km_prove_outcome, NOT_ASKED, FALSE_PROOF */
@@ -77,6 +78,8 @@ static const char *words_of(uint8_t outcome)
         return "not known to that release";
     case FALSE_PROOF:
         return "SAID yes, and its proof is wrong";
+    case LOST_HERE:
+        return "NOT HERE, so not asked: bring it back from where the volume was written";
     case NOT_ASKED:
         return "not here: not asked";
     default:
@@ -424,6 +427,10 @@ static klm_rc judge_stored(struct drill *drill, const struct md_usage *usage)
                           : ask_stored(drill, usage->alias1, &waiting->outcome);
     if (rc != KLM_OK && !unasked(rc)) {
         return rc;
+    }
+    if (rc == KLM_E_NOTFOUND && !usage->client[0]) {
+        waiting->outcome =
+            LOST_HERE; /* what nobody can be asked for may be lost: not unknown, exposed */
     }
     return drill->waiting_n == REPL_CHALLENGES ? judge_waiting(drill) : KLM_OK;
 }
