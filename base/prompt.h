@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <termios.h>
 
 /* A terminal that shows nothing of what is typed. Ended by a signal meanwhile (Ctrl-C), reading ends, and the process is given the signal once the terminal
@@ -19,6 +20,8 @@ struct klm_quiet {
 };
 /* Before the prompt is written: what is typed at the sight of it is not shown. */
 void klm_quiet_begin(int fd, struct klm_quiet *out);
+/* As read(2). Below 0, too, once a signal came that is to end the process, however early it came. */
+ssize_t klm_quiet_read(const struct klm_quiet *quiet, void *to, size_t n);
 void klm_quiet_end(struct klm_quiet *quiet);
 
 /* Ask on standard error, read a line of standard input, without echo when that is a terminal. out holds the line with its end; the caller wipes it.

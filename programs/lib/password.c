@@ -39,7 +39,7 @@ static klm_rc ask(int tty, const char *prompt, char out[PASSWORD_LEN + 2])
 
     klm_quiet_begin(tty, &quiet);
     if (quiet.terminal && write(tty, prompt, strlen(prompt)) > 0) {
-        n = read(tty, out, PASSWORD_LEN + 1);
+        n = klm_quiet_read(&quiet, out, PASSWORD_LEN + 1);
         (void)!write(tty, "\n", 1);
     }
     klm_quiet_end(&quiet);

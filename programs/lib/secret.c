@@ -25,7 +25,7 @@ static klm_rc type_line(int tty, const char *prompt, char line[LINE_MOST])
         return KLM_E_USAGE;
     }
     dprintf(tty, "%s: ", prompt);
-    while ((got = read(tty, &c, 1)) == 1 && c != '\n' && n < LINE_MOST - 1) {
+    while ((got = klm_quiet_read(&quiet, &c, 1)) == 1 && c != '\n' && n < LINE_MOST - 1) {
         line[n++] = c;
     }
     n = got == 1 ? n : 0; /* what was not finished is none */
