@@ -83,3 +83,33 @@ klm_rc bk_consent_check(struct bk_restoring *r)
     KLM_TRY(check_origin(r));
     return check_age(r);
 }
+
+/* "older,foreign,newer,token" */
+bool bk_consent_of(const char *list, unsigned *out)
+{
+    static const struct {
+        const char *word;
+        unsigned bit;
+    } words[] = {{"older", BK_ACCEPT_OLDER},
+                 {"foreign", BK_ACCEPT_FOREIGN},
+                 {"newer", BK_ACCEPT_NEWER},
+                 {"token", BK_ACCEPT_TOKEN}};
+    unsigned consent = 0;
+
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ","), before = consent;
+
+        for (size_t i = 0; i < KLM_COUNT(words); i++) {
+            if (strlen(words[i].word) == n && strncmp(words[i].word, p, n) == 0) {
+                consent |= words[i].bit;
+            }
+        }
+        if (consent == before) {
+            return false;
+        }
+        p += n;
+        p += *p == ',';
+    }
+    *out = consent;
+    return consent != 0;
+}

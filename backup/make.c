@@ -46,6 +46,17 @@ static klm_rc write_failed(struct making *m, int err)
 
 /* ---- Header */
 
+static klm_rc add_slot(struct making *m, struct bk_header *header, enum kr_slot type,
+                       const struct klm_buf *body)
+{
+    struct bk_slot *slot = &header->slot[header->slots];
+
+    KLM_TRY(klm_pool_slice(m->pool, klm_buf_as_slice(body), &slot->body));
+    slot->type = (uint8_t)type;
+    header->slots++;
+    return KLM_OK;
+}
+
 static klm_rc password_slot(struct making *m, struct bk_header *header)
 {
     KLM_AUTO(klm_buf_done) struct klm_buf slot;
@@ -58,9 +69,56 @@ static klm_rc password_slot(struct making *m, struct bk_header *header)
                         KLM_NUM(KR_PASSWORD_MOST));
     }
     KLM_TRY(rc);
-    header->slot[0].type = KR_SLOT_PASSWORD;
-    header->slots = 1;
-    return klm_pool_slice(m->pool, klm_buf_as_slice(&slot), &header->slot[0].body);
+    return add_slot(m, header, KR_SLOT_PASSWORD, &slot);
+}
+
+static klm_rc seal_by_token(struct making *m, const uint8_t id[BK_ID], struct klm_diag *diag,
+                            struct klm_buf *slot)
+{
+    const char *token, *object;
+    struct p11 *p11;
+
+    if (!km_backup_key(m->order->server, &token, &object)) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_BK_TOKEN_UNSET,
+                        parm_row(PARM_tklm_backup_token)->name);
+    }
+    p11 = km_backup_token(m->order->server, token);
+    if (!p11) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_BK_TOKEN_UNSET,
+                        parm_row(PARM_pkcs11_library)->name);
+    }
+    KLM_TRY(p11_ready(p11, diag));
+    return kr_slot_token(m->key, id, p11, object, diag, slot);
+}
+
+/* A token that is gone is no reason to have no backup, as long as the password opens it. */
+static klm_rc token_slot(struct making *m, struct bk_header *header)
+{
+    KLM_AUTO(klm_buf_done) struct klm_buf slot;
+    struct klm_diag why = {0};
+    klm_rc rc;
+
+    klm_buf_init(&slot, KR_SLOT_MAX);
+    rc = seal_by_token(m, header->id, &why, &slot);
+    if (rc == KLM_OK) {
+        return add_slot(m, header, KR_SLOT_PKCS11, &slot);
+    }
+    if (header->slots == 0) {
+        if (m->diag) {
+            *m->diag = why;
+        }
+        return rc;
+    }
+    klm_say(KLM_MSG_BK_TOKEN_LEFT, m->order->path, why.text[0] ? why.text : klm_rc_text(rc));
+    return KLM_OK;
+}
+
+static klm_rc put_slots(struct making *m, struct bk_header *header)
+{
+    if (m->order->password.n || !m->order->token) {
+        KLM_TRY(password_slot(m, header));
+    }
+    return m->order->token ? token_slot(m, header) : KLM_OK;
 }
 
 static klm_rc write_header(struct making *m)
@@ -73,7 +131,7 @@ static klm_rc write_header(struct making *m)
     header.server_id = smf_journal_server_id(km_journal(m->order->server));
     st_id(km_store(m->order->server), header.lineage);
     KLM_TRY(klm_random(header.id, sizeof header.id));
-    KLM_TRY(password_slot(m, &header));
+    KLM_TRY(put_slots(m, &header));
     KLM_TRY(bk_header_encode(&header, m->key, &bytes));
     KLM_TRY(klm_pool_slice(m->pool, klm_buf_as_slice(&bytes), &m->header));
     KLM_TRY(klm_sha256(&m->header, 1, m->manifest.header));

@@ -36,9 +36,11 @@ struct bk_made {
 };
 struct bk_order {
     struct km_server *server;
-    const char *path; /* made with mode 0600; must not exist */
-    struct klm_slice password;
+    const char *path;          /* made with mode 0600; must not exist */
+    struct klm_slice password; /* none: the token alone opens it */
     struct kr_scrypt cost;
+    bool
+        token; /* seal it with the key of tklm.backup.token, too; when there is a password, it may fail */
     struct bk_watch watch;
 };
 /* KLM_E_EXISTS, KLM_E_LIMIT (password), what the watch said, and failures of files, each with a message. After a failure there is no file

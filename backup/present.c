@@ -92,6 +92,16 @@ klm_rc bk_present_look(struct bk_restoring *r)
     return KLM_OK;
 }
 
+klm_rc bk_present_served(struct bk_restoring *r, struct km_server *server)
+{
+    struct km_state *state = km_state_get(server);
+
+    km_server_id(state->config, r->present.server_id);
+    km_state_put(&state);
+    r->present.there = true;
+    return look(r);
+}
+
 struct search {
     struct klm_slice der;
     bool found;

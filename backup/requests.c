@@ -1,6 +1,6 @@
 /* What the verbs of backups ask of the service. */
 #include "backup/folder.h"
-#include "backup/service.h"
+#include "backup/switchover.h"
 
 #include "base/file.h"
 
@@ -39,15 +39,26 @@ static klm_rc place(struct bk_service *service, const struct parm_config *config
     return KLM_OK;
 }
 
-static klm_rc take_password(struct bk_job *job, const struct parm_config *config,
-                            const char *password, struct klm_diag *diag)
+static klm_rc take_password(struct bk_service *service, const struct parm_config *config,
+                            const struct bk_ask *ask, struct klm_diag *diag)
 {
-    const char *file = parm_str(config, PARM_tklm_backup_secret_file);
+    const char *file = parm_str(config, PARM_tklm_backup_secret_file), *token, *object;
+    struct bk_job *job = &service->job;
+    const bool has_token = km_backup_key(service->server, &token, &object);
 
     klm_buf_init_wiping(&job->password, 2 * KR_PASSWORD_MOST + 16);
-    if (password) {
-        klm_buf_text(&job->password, password);
+    job->token = ask->token || (has_token && !ask->check);
+    if (ask->token && !has_token && !ask->check) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_BK_TOKEN_UNSET,
+                        parm_row(PARM_tklm_backup_token)->name);
+    }
+    if (ask->password) {
+        klm_buf_text(&job->password, ask->password);
         return klm_buf_rc(&job->password);
+    }
+    if (ask->token || (!file && has_token)) {
+        job->token = true;
+        return KLM_OK;
     }
     if (!file) {
         return klm_fail(diag, KLM_E_USAGE, KLM_MSG_BK_PASSWORD_ASK,
@@ -56,16 +67,16 @@ static klm_rc take_password(struct bk_job *job, const struct parm_config *config
     return bk_password_file(file, &job->password, diag);
 }
 
-klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config, const char *file,
-                   const char *password, struct klm_diag *diag)
+klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config,
+                   const struct bk_ask *ask, struct klm_diag *diag)
 {
     struct bk_job *job = &service->job;
     klm_rc rc;
 
     *job = (struct bk_job){.rc = job->rc};
-    KLM_TRY(place(service, config, file, diag));
-    rc = take_password(job, config, password, diag);
-    if (rc == KLM_OK &&
+    KLM_TRY(place(service, config, ask->file, diag));
+    rc = take_password(service, config, ask, diag);
+    if (rc == KLM_OK && (job->password.n || !job->token) &&
         (job->password.n < KR_PASSWORD_LEAST || job->password.n > KR_PASSWORD_MOST)) {
         rc = klm_fail(diag, KLM_E_LIMIT, KLM_MSG_BK_PASSWORD_LENGTH, KLM_NUM(KR_PASSWORD_LEAST),
                       KLM_NUM(KR_PASSWORD_MOST));
@@ -86,12 +97,29 @@ static klm_rc fill(struct bk_service *service, struct km_call *call)
 {
     const struct km_backup_req *req = call->req;
     struct bk_job *job = &service->job;
+    unsigned consent = 0;
 
+    if (req->accept && !bk_consent_of(req->accept, &consent)) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_BK_CONSENT, req->accept);
+    }
+    if (service->agreed) {
+        return KM_REFUSE(call, KLM_E_BUSY, 0, KLM_MSG_BK_RESTORING);
+    }
     if (job->busy) {
         return KM_REFUSE(call, KLM_E_BUSY, 0, KLM_MSG_BK_BUSY, job->name);
     }
-    KLM_TRY(bk_job_fill(service, call->state->config, req->file, req->password, &call->diag));
-    job->check = call->id == KM_BACKUP_CHECK;
+    const struct bk_ask ask = {.file = req->file,
+                               .password = req->password,
+                               .token = req->token,
+                               .check = call->id != KM_BACKUP_RUN};
+
+    KLM_TRY(bk_job_fill(service, call->state->config, &ask, &call->diag));
+    job->check = ask.check;
+    job->restore = call->id == KM_RESTORE_REQUEST;
+    job->consent = consent;
+    if (job->restore) {
+        (void)bk_switchover_drop(service); /* the newest request counts */
+    }
     snprintf(job->who, sizeof job->who, "%s", call->actor.name);
     atomic_store(&service->cancel, false);
     return KLM_OK;
@@ -114,9 +142,9 @@ klm_rc bk_start(void *arg, struct km_call *call)
     KLM_TRY(rc);
     call->event.field[SMF_F_OBJECT] = path;
     if (!service->options.here) {
-        call->text = klm_pool_printf(
-            call->pool, "%s %s started; backup -status shows how far it is",
-            call->id == KM_BACKUP_CHECK ? "Check of" : "Backup to", path ? path : "");
+        call->text =
+            klm_pool_printf(call->pool, "%s %s started; backup -status shows how far it is",
+                            call->id != KM_BACKUP_RUN ? "Check of" : "Backup to", path ? path : "");
         return KLM_OK;
     }
     KLM_TRY(bk_job_run(service, &call->diag));
@@ -130,17 +158,22 @@ klm_rc bk_start(void *arg, struct km_call *call)
 klm_rc bk_cancel(void *arg, struct km_call *call)
 {
     struct bk_service *service = arg;
-    bool busy;
+    bool busy, dropped = false;
 
     pthread_mutex_lock(&service->lock);
     busy = service->job.busy;
+    if (!busy && service->waiting.set && !service->agreed) {
+        call->event.field[SMF_F_OBJECT] = klm_pool_str(call->pool, service->waiting.path);
+        call->text = "The restore that waited for confirmation is dropped";
+        dropped = bk_switchover_drop(service);
+    }
     if (busy) {
         atomic_store(&service->cancel, true);
         call->event.field[SMF_F_OBJECT] = klm_pool_str(call->pool, service->job.path);
         call->text = klm_pool_printf(call->pool, "Backup %s will end", service->job.name);
     }
     pthread_mutex_unlock(&service->lock);
-    return busy ? KLM_OK : KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_BK_IDLE);
+    return busy || dropped ? KLM_OK : KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_BK_IDLE);
 }
 
 /* ---- Telling */
@@ -187,6 +220,9 @@ static klm_rc tell_rows(struct bk_service *service, struct km_call *call)
     pthread_mutex_lock(&service->lock);
     if (service->job.busy) {
         rc = add_progress(call, &service->job);
+    }
+    if (rc == KLM_OK) {
+        rc = bk_switchover_rows(service, call);
     }
     pthread_mutex_unlock(&service->lock);
     KLM_TRY(rc);

@@ -1,6 +1,7 @@
 /* Restoring a server: look, check all of the backup, ask for consent, prepare the new state, put it in force, record it. */
 #include "backup/restore.h"
 
+#include "base/digest.h"
 #include "base/secret.h"
 
 #include <pwd.h>
@@ -32,15 +33,79 @@ klm_rc bk_restore_pulse(void *restoring, uint64_t bytes)
 
 /* ---- Before anything is changed */
 
+/* The token has to be known before there are keys in memory: what speaks to it is forked. */
+static klm_rc look_for_token(struct bk_restoring *r)
+{
+    if (!r->order->token) {
+        return KLM_OK;
+    }
+    KLM_TRY(bk_file_open(r->order->file, r->diag, &r->file));
+    KLM_TRY(bk_file_token(&r->file, &r->token, r->diag));
+    if (r->order->consent & BK_ACCEPT_TOKEN) {
+        r->token.serial[0] = '\0';
+    }
+    return KLM_OK;
+}
+
 static klm_rc open_config(struct bk_restoring *r)
 {
-    const struct km_options options = {.config_path = r->order->config_path, .offline = true};
+    struct km_options options = {
+        .config_path = r->order->config_path, .offline = true, .prompt = r->order->prompt};
 
     KLM_TRY(parm_load(r->order->config_path, r->diag, &r->config));
     if (!km_may(r->order->roles | km_roles_of(r->config, getuid(), getgid()), KM_RIGHT_BACKUP)) {
         return klm_fail(r->diag, KLM_E_DENIED, KLM_MSG_NOT_AUTHORISED, r->order->who, "restore");
     }
+    KLM_TRY(look_for_token(r));
+    options.backup_token = r->order->token ? &r->token : NULL;
     return km_open_master(&options, r->diag, &r->keys);
+}
+
+static klm_rc unlock(struct bk_restoring *r)
+{
+    if (r->order->token) {
+        return bk_file_unlock_token(&r->file, r->keys, r->order->consent & BK_ACCEPT_TOKEN,
+                                    r->diag);
+    }
+    KLM_TRY(bk_file_open(r->order->file, r->diag, &r->file));
+    return bk_file_unlock(&r->file, r->order->password, r->diag);
+}
+
+/* A table that this release does not know is left out only with consent. */
+static klm_rc check_section(void *arg, const struct bk_section *section)
+{
+    struct bk_restoring *r = arg;
+    enum st_table table;
+
+    if (section->type != BK_TABLE || st_table_find(section->name, &table) == KLM_OK ||
+        (r->order->consent & BK_ACCEPT_NEWER)) {
+        return KLM_OK;
+    }
+    return klm_fail(r->diag, KLM_E_STATE, KLM_MSG_BK_NEWER, r->file.path, r->file.header.product,
+                    KLM_VERSION);
+}
+
+klm_rc bk_restore_walk(struct bk_restoring *r, const struct bk_pulse *pulse)
+{
+    const struct bk_visitor visitor = {.begin = check_section, .arg = r};
+
+    KLM_TRY(bk_file_prove(&r->file, pulse, r->diag));
+    KLM_TRY(bk_file_walk(&r->file, &visitor, pulse, r->diag, r->found));
+    return bk_consent_check(r);
+}
+
+/* Consent was given to one backup, not to a name. */
+static klm_rc check_same(struct bk_restoring *r)
+{
+    uint8_t header[BK_HASH];
+
+    if (!r->order->header) {
+        return KLM_OK;
+    }
+    KLM_TRY(klm_sha256(&r->file.header.whole, 1, header));
+    return memcmp(header, r->order->header, sizeof header) == 0
+               ? KLM_OK
+               : klm_fail(r->diag, KLM_E_STATE, KLM_MSG_RESTORE_CHANGED, r->file.path);
 }
 
 /* Damage is found before anything is built. */
@@ -49,8 +114,8 @@ static klm_rc check_backup(struct bk_restoring *r)
     const struct bk_pulse pulse = {bk_restore_pulse, r};
 
     r->step = "checking";
-    KLM_TRY(bk_file_open(r->order->file, r->diag, &r->file));
-    KLM_TRY(bk_file_unlock(&r->file, r->order->password, r->diag));
+    KLM_TRY(unlock(r));
+    KLM_TRY(check_same(r));
     return bk_file_prove(&r->file, &pulse, r->diag);
 }
 

@@ -23,6 +23,7 @@ struct bk_restoring {
     struct st_store *store; /* the present one, open while its state is looked at */
     struct bk_present present;
     struct bk_file file;
+    struct p11_uri token; /* that the backup names, when it is to open it */
     struct bk_found *found;
     uint64_t told_ms;
     const char *step;
@@ -48,6 +49,10 @@ klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed) KLM_MUST_USE;
 klm_rc bk_stage_options(const struct bk_restoring *r, const char *home, struct st_options *out)
     KLM_MUST_USE;
 
+/* The state that a server has open and serves. */
+klm_rc bk_present_served(struct bk_restoring *r, struct km_server *server) KLM_MUST_USE;
+/* restore.c: all of the backup that is open, and what needs consent. */
+klm_rc bk_restore_walk(struct bk_restoring *r, const struct bk_pulse *pulse) KLM_MUST_USE;
 /* restore.c: run work with all that a restore has, and let go of it. */
 typedef klm_rc bk_restore_fn(struct bk_restoring *r, struct bk_restored *out);
 klm_rc bk_restore_run(const struct bk_restore *order, bk_restore_fn *work, struct klm_diag *diag,

@@ -2,6 +2,7 @@
 #include "backup/service.h"
 
 #include "backup/folder.h"
+#include "backup/switchover.h"
 
 #include "base/file.h"
 #include "base/loop.h"
@@ -150,6 +151,7 @@ static klm_rc run_backup(struct bk_service *service, struct klm_diag *diag)
     struct bk_job *job = &service->job;
     const struct bk_order order = {.server = service->server,
                                    .path = job->path,
+                                   .token = job->token,
                                    .password = klm_buf_as_slice(&job->password),
                                    .cost = service->options.cost ? *service->options.cost
                                                                  : KR_SCRYPT_DEFAULT,
@@ -202,9 +204,15 @@ static klm_rc run_check(struct bk_service *service, struct klm_diag *diag)
     klm_rc rc = bk_file_open(service->job.path, diag, &file);
 
     if (rc == KLM_OK) {
-        rc = bk_file_unlock(&file, klm_buf_as_slice(&service->job.password), diag);
+        rc = service->job.token
+                 ? bk_file_unlock_token(&file, service->server,
+                                        service->job.consent & BK_ACCEPT_TOKEN, diag)
+                 : bk_file_unlock(&file, klm_buf_as_slice(&service->job.password), diag);
     }
-    if (rc == KLM_OK) {
+    if (rc == KLM_OK && service->job.restore) {
+        rc = bk_switchover_check(service, &file, &(const struct bk_pulse){check_pulse, service},
+                                 diag);
+    } else if (rc == KLM_OK) {
         rc = walk_file(service, &file, diag);
     }
     bk_file_close(&file);
@@ -227,7 +235,10 @@ static void tell_end(struct bk_service *service, klm_rc rc, struct klm_diag *dia
         }
         snprintf(text, sizeof text, "%s", diag->text);
     } else {
-        snprintf(text, sizeof text, "%s %s", job->name, job->check ? "is good" : "is complete");
+        snprintf(text, sizeof text, "%s %s", job->name,
+                 job->restore ? "is good, and waits for another operator: restore -confirm"
+                 : job->check ? "is good"
+                              : "is complete");
     }
     km_backup_result(service->server, text);
 }
@@ -291,7 +302,7 @@ static bool take_scheduled(struct bk_service *service)
                parm_str(config, PARM_tklm_backup_time), info.needed, info.time, service->tried,
                klm_clock())) {
         service->tried = klm_clock();
-        rc = bk_job_fill(service, config, NULL, NULL, &diag);
+        rc = bk_job_fill(service, config, &(struct bk_ask){.file = NULL}, &diag);
         service->job.scheduled = true;
         snprintf(service->job.who, sizeof service->job.who, "schedule");
         if (rc != KLM_OK) {
@@ -312,7 +323,7 @@ static void *service_main(void *arg)
     for (;;) {
         const bool stop = atomic_load(&service->stop);
 
-        if (service->job.busy || (!stop && take_scheduled(service))) {
+        if (service->job.busy || (!stop && !service->agreed && take_scheduled(service))) {
             struct klm_diag diag = {0};
 
             pthread_mutex_unlock(&service->lock);
@@ -321,6 +332,7 @@ static void *service_main(void *arg)
         } else if (stop) {
             break;
         } else {
+            bk_switchover_expire(service);
             smf_cond_wait_ms(&service->wake, &service->lock, LOOK_MS);
         }
     }
@@ -330,7 +342,8 @@ static void *service_main(void *arg)
 
 /* ---- Opening and closing */
 
-static const struct km_backup_ops ops = {bk_start, bk_cancel, bk_tell, bk_list};
+static const struct km_backup_ops ops = {bk_start, bk_cancel, bk_tell, bk_list,
+                                         bk_switchover_confirm};
 
 static klm_rc start_thread(struct bk_service *service)
 {
@@ -388,6 +401,7 @@ void bk_close(struct bk_service **service)
         pthread_join(s->thread, NULL);
     }
     klm_buf_done(&s->job.password);
+    (void)bk_switchover_drop(s);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -11,6 +11,9 @@
 
 struct bk_job {
     bool busy, check, scheduled;
+    bool restore; /* check it for a restore */
+    unsigned consent;
+    bool token; /* sealed or opened with the token of backups; without a password, with it alone */
     char path[4096], who[128], result[128];
     const char *name; /* of the file, within path */
     struct klm_buf password;
@@ -21,16 +24,38 @@ struct bk_job {
     klm_rc rc; /* of the last one */
 };
 
+/* A restore that waits for its confirmation. */
+struct bk_difference {
+    char name[32];
+    uint64_t there, here; /* records in the backup and here */
+};
+struct bk_waiting {
+    bool set, token;
+    char path[4096], who[128], confirmed[128];
+    struct klm_buf password;
+    unsigned consent;
+    uint8_t header[BK_HASH];
+    uint64_t until_ms;
+    klm_time made;
+    uint64_t number, here; /* last change in it, and here */
+    struct bk_difference table[7];
+};
+struct bk_agreed {
+    struct bk_waiting waiting;
+};
+
 struct bk_service {
     struct km_server *server;
     struct bk_options options;
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock; /* guards job while it is not busy, and its progress */
+    pthread_mutex_t lock; /* guards job while it is not busy, its progress, and what follows it */
     pthread_cond_t wake;
     atomic_bool stop, cancel;
     klm_time tried; /* last attempt of the schedule */
     struct bk_job job;
+    struct bk_waiting waiting; /* guarded by lock */
+    bool agreed;               /* what waits was confirmed */
 };
 
 struct bk_speed {
@@ -40,9 +65,14 @@ struct bk_speed {
 void bk_speed(const struct bk_job *job, struct bk_speed *out);
 /* One line for programs: "running 42 % 1200000 B/s 12 s NAME", "verifying ...", "idle", "done ...", "failed ...". */
 void bk_progress_line(const struct bk_job *job, char *out, size_t cap);
-/* Under the lock: make a job of a request (file NULL: a name of the time; password NULL: from tklm.backup.secret.file). */
-klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config, const char *file,
-                   const char *password, struct klm_diag *diag) KLM_MUST_USE;
+/* Under the lock: make a job of a request (file NULL: a name of the time; password NULL: from tklm.backup.secret.file, or
+ * none where there is a token for backups). */
+struct bk_ask {
+    const char *file, *password;
+    bool token, check;
+};
+klm_rc bk_job_fill(struct bk_service *service, const struct parm_config *config,
+                   const struct bk_ask *ask, struct klm_diag *diag) KLM_MUST_USE;
 /* Carry out the job, tell how it ended, and be ready for another. */
 klm_rc bk_job_run(struct bk_service *service, struct klm_diag *diag) KLM_MUST_USE;
 

@@ -4,6 +4,7 @@
 #define BACKUP_WALK_H
 
 #include "backup/stream.h"
+#include "keymgr/km.h"
 
 struct bk_visitor {
     /* Any may be NULL. Any outcome but KLM_OK ends the walk and is its outcome. */
@@ -48,6 +49,14 @@ klm_rc bk_file_unlock(struct bk_file *file, struct klm_slice password, struct kl
 /* Is it as it was written, from the first chunk to the last (bk_in_prove)? */
 klm_rc bk_file_prove(struct bk_file *file, const struct bk_pulse *pulse, struct klm_diag *diag)
     KLM_MUST_USE;
+/* Which token and key the first of its token slots names. KLM_E_UNSUPPORTED: it has none; KLM_E_CORRUPT. */
+klm_rc bk_file_token(const struct bk_file *file, struct p11_uri *out, struct klm_diag *diag)
+    KLM_MUST_USE;
+/* Find the key by the token of that slot, which the server has open. KLM_E_INVALID: its configuration names no such token; KLM_E_WRONGKEY: another token (by
+ * its serial number, unless that is accepted) or another key; KLM_E_NOTFOUND: the token has no such key; KLM_E_STATE: it is not there; KLM_E_DENIED: its
+ * PIN. Each with a message. */
+klm_rc bk_file_unlock_token(struct bk_file *file, struct km_server *server, bool any_serial,
+                            struct klm_diag *diag) KLM_MUST_USE;
 /* Walk through it, from the first chunk on; more than once if need be. */
 klm_rc bk_file_walk(struct bk_file *file, const struct bk_visitor *visitor,
                     const struct bk_pulse *pulse, struct klm_diag *diag, struct bk_found *out)

@@ -316,7 +316,8 @@ static void backup_start(struct con_run *run, const struct command *command, enu
         .prompt = "Password of the backup",
         .none = KLM_MSG_BK_PASSWORD_ASK,
         .twice = verb == KM_BACKUP_RUN,
-        .optional = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL};
+        .optional = parm_str(state->config, PARM_tklm_backup_secret_file) != NULL ||
+                    has_word(words, n, "-token")};
     struct command one = *command;
 
     km_state_put(&state);
@@ -453,11 +454,13 @@ static void con_backup(struct con_run *run, const struct command *command, const
 static void con_restore(struct con_run *run, const struct command *command, const char **words,
                         size_t n)
 {
-    if (!take_word(words, &n, "-check")) {
-        CON_REFUSE(run, KLM_E_STATE, KLM_MSG_BK_TASK_UP);
-        return;
+    if (take_word(words, &n, "-check")) {
+        backup_start(run, command, KM_BACKUP_CHECK, words, n);
+    } else if (take_word(words, &n, "-confirm")) {
+        con_backup_verb(run, command, KM_RESTORE_CONFIRM, words, n);
+    } else {
+        backup_start(run, command, KM_RESTORE_REQUEST, words, n);
     }
-    backup_start(run, command, KM_BACKUP_CHECK, words, n);
 }
 
 static void con_exit(struct con_run *run, const struct command *command, const char **words,

@@ -224,6 +224,11 @@ klm_rc km_backup_list_prepare(struct km_call *call)
     return ask(call, offsetof(struct km_backup_ops, list));
 }
 
+klm_rc km_restore_confirm_prepare(struct km_call *call)
+{
+    return ask(call, offsetof(struct km_backup_ops, confirm));
+}
+
 klm_rc km_backup_done_prepare(struct km_call *call)
 {
     call->event.time = klm_clock();

@@ -123,6 +123,23 @@ klm_rc km_drill_object(struct km_server *server, struct st_view *view, const cha
     return rc;
 }
 
+/* A partner of an earlier release does not say which one it asks for. */
+static uint8_t answer_master(struct km_call *call, const struct km_challenge *item,
+                             struct klm_slice transcript, uint8_t proof[KR_PROOF])
+{
+    static const uint8_t unsaid[sizeof item->hash];
+    const struct kr_master *master = call->server->master;
+    uint8_t ours[sizeof item->hash];
+
+    kr_drill_master_id(master, ours);
+    if (memcmp(item->hash, unsaid, sizeof unsaid) != 0 &&
+        memcmp(item->hash, ours, sizeof ours) != 0) {
+        return KM_OTHER_KEY;
+    }
+    return kr_drill_master(master, transcript, item->challenge, proof) == KLM_OK ? KM_PROVEN
+                                                                                 : KM_CANNOT;
+}
+
 /* An alias that is no name of a token is not here either. */
 static uint8_t answer_key(klm_rc rc)
 {
@@ -143,7 +160,7 @@ static uint8_t answer_one(struct km_call *call, const struct km_challenge *item,
     case KM_PROVE_LABEL:
         return answer_label(call, item, transcript, proof);
     case KM_PROVE_MASTER:
-        return outcome_of(kr_drill_master(call->server->master, transcript, proof));
+        return answer_master(call, item, transcript, proof);
     }
     return KM_UNKNOWN_KIND;
 }

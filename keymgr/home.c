@@ -2,6 +2,7 @@
  * sent. */
 #include "keymgr/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PAGE_MAX (4u << 20)
@@ -41,20 +42,77 @@ klm_rc km_sync_usage_check_prepare(struct km_call *call)
     return rc;
 }
 
+/* Volumes whose stored key is not here: their events are taken over all the same, so that nobody misses them. */
+struct keyless {
+    struct st_view *view;
+    uint64_t n;
+    char alias[KLM_ALIAS_MAX + 1], volser[7]; /* of the first */
+};
+
+static klm_rc note_keyless(void *arg, const struct md_usage *usage)
+{
+    struct keyless *keyless = arg;
+    klm_rc rc;
+
+    if (!usage->dki[0] || usage->client[0]) {
+        return KLM_OK;
+    }
+    rc = km_key_there(keyless->view, usage->alias1);
+    if (rc != KLM_E_NOTFOUND && rc != KLM_E_INVALID && rc != KLM_E_LIMIT) {
+        return rc == KLM_E_CORRUPT ? KLM_OK : rc;
+    }
+    if (keyless->n++ == 0) {
+        snprintf(keyless->alias, sizeof keyless->alias, "%.21s", usage->alias1);
+        snprintf(keyless->volser, sizeof keyless->volser, "%s", usage->volser);
+    }
+    return KLM_OK;
+}
+
+klm_rc km_sync_usage_take_prepare(struct km_call *call)
+{
+    const struct km_file_req *req = call->req;
+    struct keyless *keyless = klm_pool_alloc(call->pool, sizeof *keyless);
+    klm_rc rc;
+
+    if (!keyless) {
+        return KLM_E_NOMEM;
+    }
+    *keyless = (struct keyless){.n = 0};
+    call->work = keyless;
+    KLM_TRY(st_view_open(call->server->store, &keyless->view));
+    rc = md_page_check(keyless->view, req->bytes, &call->diag);
+    if (rc == KLM_OK) {
+        rc = md_page_new(keyless->view, req->bytes, note_keyless, keyless);
+    }
+    st_view_close(&keyless->view);
+    return rc;
+}
+
 klm_rc km_sync_usage_take_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_file_req *req = call->req;
+    const struct keyless *keyless = call->work;
     size_t taken = 0;
 
     KLM_TRY(
         md_page_take(change, req->bytes, &call->server->writer.usage_last, &taken, &call->diag));
-    call->text = klm_pool_printf(call->pool, "%zu key usage events taken", taken);
+    call->text = keyless->n
+                     ? klm_pool_printf(call->pool,
+                                       "%zu key usage events taken, %llu of stored keys not here",
+                                       taken, (unsigned long long)keyless->n)
+                     : klm_pool_printf(call->pool, "%zu key usage events taken", taken);
     call->event.field[SMF_F_NEW] = call->text;
     return KLM_OK;
 }
 
 void km_sync_usage_publish(struct km_call *call)
 {
+    const struct keyless *keyless = call->work;
+
+    if (keyless->n) {
+        klm_say(KLM_MSG_USAGE_KEYLESS, call->actor.name, KLM_NUM(keyless->n), keyless->alias,
+                keyless->volser);
+    }
     km_views_usage(call->server, 1);
 }
 

@@ -151,6 +151,8 @@ struct km_server {
     struct pr_set *profiles;    /* guarded by state_lock, too; swapped by the writer alone */
     char login[65];             /* the user the process runs as, in upper case */
     struct p11 *p11;            /* PKCS#11 token; NULL: none is configured */
+    struct p11 *backup_p11;     /* the token of backups, where it is another one */
+    struct p11_uri backup_uri;  /* and its names with the key's; token "": none */
     struct kr_master *master;
     struct st_store *store;
     struct smf_journal *journal;

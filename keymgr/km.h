@@ -153,7 +153,8 @@ enum km_type { KM_T_STRING, KM_T_NUMBER, KM_T_FLAG, KM_T_BYTES };
 enum km_param_flag {
     KM_P_REQUIRED = 1,
     KM_P_SECRET = 2,
-    KM_P_OBJECT = 4 /* names the object of the event */
+    KM_P_OBJECT = 4, /* names the object of the event */
+    KM_P_COUNT = 8   /* a number from 1 on */
 };
 struct km_param {
     enum km_verb_id verb;
@@ -361,7 +362,7 @@ enum km_prove_kind {
 struct km_challenge {
     uint8_t kind; /* enum km_prove_kind, or what a later release knows */
     const char *name;
-    uint8_t hash[32]; /* of a label's SubjectPublicKeyInfo */
+    uint8_t hash[32]; /* of a label's SubjectPublicKeyInfo; of a master key kr_drill_master_id */
     struct klm_slice challenge;
 };
 enum km_prove_outcome {
@@ -387,8 +388,10 @@ struct km_sync_req { /* KM_SYNC */
     const char *ipaddr;
     bool all, config, drivetab, keygroups, clients, usage, home, merge, rewrite;
 };
-struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS */
+struct km_backup_req { /* KM_BACKUP_RUN, _CHECK, _PROGRESS, KM_RESTORE_REQUEST, _CONFIRM */
     const char *file, *password;
+    const char *accept; /* what is consented to: older, foreign, newer, token */
+    bool token;         /* the key of the token alone, no password */
     bool line;
 };
 struct km_backup_done { /* KM_BACKUP_DONE */
@@ -514,6 +517,9 @@ struct km_options {
         offline; /* a tool while the task is down: no threads, no views, no text log of its own follows later */
     bool once; /* it reads the store through once, so a large cache would only cost time */
     struct klm_loop *loop; /* the task's main loop, or NULL */
+    /* A tool's: the token that a backup names, instead of that of tklm.backup.token, and who is asked for its PIN when no file has it; or NULL. */
+    const struct p11_uri *backup_token;
+    klm_rc (*prompt)(void *arg, uint8_t *pin, size_t cap, size_t *n);
 };
 /* Open all: configuration, master key, store, rings, drive table, journal, text log, writer, workers; recover the outbox. Errors are said or in diag. */
 klm_rc km_open(const struct km_options *options, struct klm_diag *diag, struct km_server **out)
@@ -563,6 +569,16 @@ klm_rc km_store_key(struct km_server *server, const char *folder, uint8_t key[32
 /* Does a record of the store speak of this server alone, so that it is in no backup? A change of the master key that is under way, requests to delete. */
 bool km_stays_here(enum st_table table, struct klm_slice key);
 struct kr_master *km_master(struct km_server *server);
+/* The token whose label that is, which backups are sealed with or opened by; NULL: the configuration names none. */
+struct p11 *km_backup_token(struct km_server *server, const char *label);
+/* Label of the token of tklm.backup.token and of its key there; false: there is none. Borrowed of the server. */
+bool km_backup_key(struct km_server *server, const char **token, const char **object);
+/* Options for the token of tklm.backup.token (or, if not NULL, the one that a backup names), and its names with the key. KLM_E_NOTFOUND: none is set;
+ * KLM_E_INVALID: a message says what is wrong. */
+struct p11_options;
+struct p11_uri;
+klm_rc km_backup_token_options(const struct parm_config *config, const struct p11_uri *named,
+                               struct p11_options *out, struct klm_diag *diag) KLM_MUST_USE;
 struct smf_journal *km_journal(struct km_server *server);
 /* The drive table now; referenced. */
 struct dt_table *km_drives(struct km_server *server);
@@ -634,10 +650,12 @@ klm_rc km_sign(struct km_server *server, struct klm_slice message, struct klm_po
 
 /* ---- Backup: the folder backup does the work, and whoever wires the server passes it in. */
 struct km_backup_ops {
-    klm_rc (*start)(void *arg, struct km_call *call); /* KM_BACKUP_RUN, KM_BACKUP_CHECK */
+    klm_rc (*start)(void *arg,
+                    struct km_call *call); /* KM_BACKUP_RUN, KM_BACKUP_CHECK, KM_RESTORE_REQUEST */
     klm_rc (*cancel)(void *arg, struct km_call *call);
     klm_rc (*progress)(void *arg, struct km_call *call);
     klm_rc (*list)(void *arg, struct km_call *call);
+    klm_rc (*confirm)(void *arg, struct km_call *call); /* KM_RESTORE_CONFIRM */
 };
 /* NULL: no longer; waits until no call uses it. */
 void km_on_backup(struct km_server *server, const struct km_backup_ops *ops, void *arg);

@@ -379,6 +379,7 @@ void km_close(struct km_server **server)
     st_close(&s->store);
     kr_master_free(&s->master);
     p11_close(&s->p11);
+    p11_close(&s->backup_p11);
     pthread_rwlock_destroy(&s->state_lock);
     pthread_mutex_destroy(&s->config_lock);
     pthread_mutex_destroy(&s->checkpoints.lock);

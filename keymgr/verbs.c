@@ -174,14 +174,15 @@ void km_call_free(struct km_call **call)
 static klm_rc set_number(const struct km_param *param, const char *value, int64_t *out,
                          struct klm_diag *diag)
 {
+    const long long least = param->flags & KM_P_COUNT ? 1 : 0;
     char *end;
     long long n;
 
     errno = 0;
     n = strtoll(value, &end, 10);
-    if (errno || end == value || *end || n < 0 || (uint64_t)n > param->max) {
+    if (errno || end == value || *end || n < least || (uint64_t)n > param->max) {
         return klm_fail(diag, KLM_E_INVALID, KLM_MSG_PARAM_NUMBER, param->name, value,
-                        KLM_NUM(param->max));
+                        KLM_NUM(param->max), KLM_NUM(least));
     }
     *out = n;
     return KLM_OK;

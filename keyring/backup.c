@@ -16,10 +16,6 @@
 #define TAG 16
 #define PASSWORD_BODY (1 + 4 + 4 + KR_SALT + NONCE + 32 + TAG)
 
-struct kr_backup {
-    struct kr_secret key;
-};
-
 void kr_backup_free(struct kr_backup **backup)
 {
     if (*backup) {
@@ -29,7 +25,7 @@ void kr_backup_free(struct kr_backup **backup)
     }
 }
 
-static klm_rc backup_alloc(struct kr_backup **out)
+klm_rc kr_backup_alloc(struct kr_backup **out)
 {
     KLM_AUTO(kr_backup_free) struct kr_backup *backup = calloc(1, sizeof *backup);
 
@@ -47,7 +43,7 @@ klm_rc kr_backup_new(struct kr_backup **out)
 {
     KLM_AUTO(kr_backup_free) struct kr_backup *backup = NULL;
 
-    KLM_TRY(backup_alloc(&backup));
+    KLM_TRY(kr_backup_alloc(&backup));
     KLM_TRY(klm_random(backup->key.p, 32));
     *out = backup;
     backup = NULL;
@@ -204,7 +200,7 @@ klm_rc kr_slot_open_password(struct klm_slice in, const uint8_t id[16], struct k
     struct password_body body;
 
     KLM_TRY(parse(in, &body));
-    KLM_TRY(backup_alloc(&backup));
+    KLM_TRY(kr_backup_alloc(&backup));
     KLM_TRY(kr_stretch(&body.cost, password, body.salt.p, &kek));
     KLM_TRY(open_key(&body, kek.p, id, backup));
     *out = backup;

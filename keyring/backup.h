@@ -1,11 +1,12 @@
 /* The key of one backup. Each backup has a random key of its own; everything in the file is encrypted under keys derived from it, and it
- * stands in the file only inside key slots, each of which opens with something else: a password, later a PKCS#11 token. Key tokens go into
+ * stands in the file only inside key slots, each of which opens with something else: a password, or a PKCS#11 token. Key tokens go into
  * a backup under a master key of that backup, which is derived from its key as well, so the master key of the server never travels.
  * backup/BACKUP.md describes the bytes. */
 #ifndef KEYRING_BACKUP_H
 #define KEYRING_BACKUP_H
 
 #include "keyring/kr.h"
+#include "keyring/p11/p11.h"
 
 struct kr_backup;
 /* A random one. The caller frees it; freeing wipes. */
@@ -15,7 +16,7 @@ void kr_backup_free(struct kr_backup **backup);
 /* ---- Key slots */
 enum kr_slot {
     KR_SLOT_PASSWORD = 1, /* the key under a key that scrypt makes of a password */
-    KR_SLOT_PKCS11 = 2    /* the key wrapped by a token's key; not opened by this release */
+    KR_SLOT_PKCS11 = 2    /* the key sealed by an AES key of a PKCS#11 token */
 };
 #define KR_SLOT_MAX 1024 /* bytes of a slot's body */
 #define KR_PASSWORD_LEAST 8
@@ -40,6 +41,20 @@ klm_rc kr_slot_password(const struct kr_backup *backup, const uint8_t id[16],
 /* The key of a password slot's body. KLM_E_WRONGKEY: another password; KLM_E_CORRUPT: no such body; KLM_E_LIMIT: it asks for too much. */
 klm_rc kr_slot_open_password(struct klm_slice body, const uint8_t id[16], struct klm_slice password,
                              struct kr_backup **out) KLM_MUST_USE;
+
+#define KR_SLOT_KEY_ID 8 /* bytes that tell a token's key from others of its name */
+/* Make the key in the token that backups are to be sealed with. */
+klm_rc kr_slot_token_make(struct p11 *p11, const char *object, struct klm_diag *diag) KLM_MUST_USE;
+/* Append the body of a token slot: the key under the AES key of that label in the token. Fails as p11_call, with a message; KLM_E_NOTFOUND: the token
+ * has no such key. */
+klm_rc kr_slot_token(const struct kr_backup *backup, const uint8_t id[16], struct p11 *p11,
+                     const char *object, struct klm_diag *diag, struct klm_buf *out) KLM_MUST_USE;
+/* Which token and which key a token slot's body names. KLM_E_CORRUPT: no such body. */
+klm_rc kr_slot_token_names(struct klm_slice body, struct p11_uri *out) KLM_MUST_USE;
+/* The key of a token slot's body, opened by the token given. KLM_E_NOTFOUND: it has no key of that name; KLM_E_WRONGKEY: that key is another one;
+ * KLM_E_CORRUPT: no such body; else as p11_call, with a message. */
+klm_rc kr_slot_open_token(struct klm_slice body, const uint8_t id[16], struct p11 *p11,
+                          struct klm_diag *diag, struct kr_backup **out) KLM_MUST_USE;
 
 /* ---- What the key is for */
 /* HMAC-SHA256 of the header, under a key for that alone. */

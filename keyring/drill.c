@@ -89,15 +89,76 @@ static klm_rc prove_derived(const uint8_t key[32], const char *purpose, struct k
     return rc;
 }
 
-klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
-                       uint8_t proof[KR_PROOF])
+/* ---- The master key. One that never leaves its hardware cannot key an HMAC: it opens a secret that was sealed by it for this drill, under a context that no
+ * key token has. */
+
+void kr_drill_master_id(const struct kr_master *master, uint8_t out[HASH])
+{
+    memset(out, 0, HASH);
+    memcpy(out, kr_master_id(kr_master_sealing(master)), 8);
+}
+
+static klm_rc ask_hardware(const struct kr_master *sealing, struct klm_slice transcript,
+                           uint8_t challenge[KR_WRAPPED_MAX], size_t *n, uint8_t expected[KR_PROOF],
+                           struct klm_diag *diag)
+{
+    KLM_AUTO(kr_key_free) struct kr_key *secret = NULL;
+    const size_t len = HASH + KR_HARD_MORE;
+    uint8_t sealed[HASH + KR_HARD_MORE];
+    struct context context;
+
+    KLM_TRY(context_of(transcript, &context));
+    KLM_TRY(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &secret));
+    KLM_TRY(kr_hard_seal(kr_master_p11(sealing), kr_master_strict(sealing),
+                         KLM_SLICE(context.p, sizeof context.p),
+                         KLM_SLICE(secret->aes.p, secret->aes.n), sealed, diag));
+    KLM_TRY(prove(KLM_SLICE(secret->aes.p, secret->aes.n), transcript, KLM_SLICE(sealed, len),
+                  expected));
+    memcpy(challenge, sealed, len);
+    *n = len;
+    return KLM_OK;
+}
+
+static klm_rc answer_hardware(const struct kr_master *sealing, struct klm_slice transcript,
+                              struct klm_slice challenge, uint8_t proof[KR_PROOF])
+{
+    KLM_AUTO(kr_secret_done) struct kr_secret secret = {0};
+    struct context context;
+
+    if (challenge.n != HASH + KR_HARD_MORE) {
+        return KLM_E_CRYPTO;
+    }
+    KLM_TRY(context_of(transcript, &context));
+    KLM_TRY(kr_secret_new(P11_MSG_MAX, &secret));
+    KLM_TRY(kr_hard_unseal(kr_master_p11(sealing), kr_master_strict(sealing),
+                           KLM_SLICE(context.p, sizeof context.p), challenge, secret.p, secret.cap,
+                           &secret.n, NULL));
+    return secret.n == HASH ? prove(KLM_SLICE(secret.p, secret.n), transcript, challenge, proof)
+                            : KLM_E_CRYPTO;
+}
+
+klm_rc kr_drill_master_ask(const struct kr_master *master, struct klm_slice transcript,
+                           uint8_t challenge[KR_WRAPPED_MAX], size_t *n, uint8_t expected[KR_PROOF],
+                           struct klm_diag *diag)
 {
     const struct kr_master *sealing = kr_master_sealing(master);
 
     if (kr_master_strict(sealing)) {
-        return KLM_E_UNSUPPORTED; /* tokens are under a key that does not leave the hardware */
+        return ask_hardware(sealing, transcript, challenge, n, expected, diag);
     }
-    return prove_derived(kr_master_key(sealing), master_purpose, transcript, proof);
+    KLM_TRY(prove_derived(kr_master_key(sealing), master_purpose, transcript, expected));
+    *n = 0;
+    return KLM_OK;
+}
+
+klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
+                       struct klm_slice challenge, uint8_t proof[KR_PROOF])
+{
+    const struct kr_master *sealing = kr_master_sealing(master);
+
+    return kr_master_strict(sealing)
+               ? answer_hardware(sealing, transcript, challenge, proof)
+               : prove_derived(kr_master_key(sealing), master_purpose, transcript, proof);
 }
 
 klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,

@@ -121,6 +121,13 @@ klm_rc kr_hard_unseal(struct p11 *p11, const char *object, struct klm_slice aad,
                       struct klm_diag *diag) KLM_MUST_USE;
 #define KR_HARD_MORE 28 /* bytes that sealing adds */
 
+/* ---- The key of a backup (backup.c; its slots for tokens: backuptoken.c), 32 bytes. */
+struct kr_backup {
+    struct kr_secret key;
+};
+/* With room for the key, which is not set. */
+klm_rc kr_backup_alloc(struct kr_backup **out) KLM_MUST_USE;
+
 /* First 8 bytes of SHA-256 over "klm verification pattern" and the key. */
 klm_rc kr_vp_bytes(const uint8_t key[32], uint8_t out[8]) KLM_MUST_USE;
 

@@ -424,10 +424,17 @@ klm_rc kr_drill_ask(const struct kr_label *to, struct klm_slice transcript,
  * session, or is no challenge. A private-key operation: on a worker. */
 klm_rc kr_drill_answer(const struct kr_label *with, struct klm_slice transcript,
                        struct klm_slice challenge, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
-/* The proof that both have the same master key, or the same stored AES-256 key (KLM_E_UNSUPPORTED: another size, or a
- * master key that every use goes to a PKCS#11 token for): the same function makes and expects it. */
+/* Which master key it is, for who is asked: its verification pattern, then zeros. */
+void kr_drill_master_id(const struct kr_master *master, uint8_t out[32]);
+/* Ask for a proof of the master key. Of one that every use goes to a PKCS#11 token for, the challenge is a fresh secret that the token sealed; of others there is
+ * none (*n is 0). Fails as p11_call, with a message. */
+klm_rc kr_drill_master_ask(const struct kr_master *master, struct klm_slice transcript,
+                           uint8_t challenge[KR_WRAPPED_MAX], size_t *n, uint8_t expected[KR_PROOF],
+                           struct klm_diag *diag) KLM_MUST_USE;
+/* Answer. KLM_E_CRYPTO: the challenge was made by another key, for another session, or is none; else as p11_call. */
 klm_rc kr_drill_master(const struct kr_master *master, struct klm_slice transcript,
-                       uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+                       struct klm_slice challenge, uint8_t proof[KR_PROOF]) KLM_MUST_USE;
+/* The proof that both have the same stored AES-256 key (KLM_E_UNSUPPORTED: another size): the same function makes and expects it. */
 klm_rc kr_drill_stored(const struct kr_key *key, struct klm_slice transcript,
                        uint8_t proof[KR_PROOF]) KLM_MUST_USE;
 /* The same for a managed object that is an AES-256 key (format Raw). */

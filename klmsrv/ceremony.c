@@ -1,5 +1,6 @@
-/* The ceremony of a master key that is made in a PKCS#11 token. */
+/* Keys that are made in a PKCS#11 token: the master key, and the one that backups are sealed with. */
 #include "base/file.h"
+#include "keyring/backup.h"
 #include "keyring/p11/p11.h"
 #include "klmsrv/srv.h"
 
@@ -71,6 +72,62 @@ klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
 
     KLM_TRY(parm_load(config_path, diag, &config));
     rc = make(config, uri, prompt, diag);
+    parm_free(&config);
+    return rc;
+}
+
+/* In the token of pkcs11.token its PIN file counts, as in the task. */
+static klm_rc backup_options(const struct parm_config *config, const struct srv_prompt *prompt,
+                             struct klm_diag *diag, struct p11_options *out)
+{
+    struct p11_options own;
+    klm_rc rc = km_backup_token_options(config, NULL, out, diag);
+
+    if (rc == KLM_E_NOTFOUND) {
+        return klm_fail(diag, KLM_E_INVALID, KLM_MSG_BK_TOKEN_UNSET,
+                        parm_row(PARM_tklm_backup_token)->name);
+    }
+    KLM_TRY(rc);
+    if (!out->pin_file && km_token_options(config, &own, NULL) == KLM_OK &&
+        strcmp(own.uri.token, out->uri.token) == 0) {
+        out->pin_file = own.pin_file;
+    }
+    out->prompt = prompt->ask;
+    out->prompt_arg = prompt->arg;
+    return KLM_OK;
+}
+
+static klm_rc backup_key(const struct parm_config *config, const struct srv_prompt *prompt,
+                         struct klm_diag *diag)
+{
+    struct p11_options options;
+    struct p11_state state;
+    struct p11 *p11;
+    klm_rc rc;
+
+    KLM_TRY(backup_options(config, prompt, diag, &options));
+    KLM_TRY(p11_open(&options, diag, &p11));
+    rc = p11_connect(p11, diag);
+    if (rc == KLM_OK) {
+        rc = kr_slot_token_make(p11, options.uri.object, diag);
+    }
+    if (rc == KLM_OK) {
+        p11_state(p11, &state);
+        printf("Key %s for backups made in token %s, serial number %s\n", options.uri.object,
+               state.token, state.serial);
+    }
+    p11_close(&p11);
+    return rc;
+}
+
+klm_rc srv_make_backup_key(const char *config_path, const struct srv_prompt *prompt,
+                           struct klm_diag *diag)
+{
+    struct parm_config *config;
+    klm_rc rc;
+
+    KLM_TRY(parm_load(config_path, diag, &config));
+    rc = backup_key(config, prompt, diag);
     parm_free(&config);
     return rc;
 }

@@ -15,7 +15,8 @@ struct srv_options {
     const char *config_path;
 };
 /* Run the task until it is stopped. The process's exit status: 0 after a clean stop, 78 (EX_CONFIG) when the configuration keeps it from starting,
- * 1 for another failure. */
+ * 1 for another failure; SRV_AGAIN: the task is to be started once more, as after a restore. */
+#define SRV_AGAIN 1000 /* no exit status */
 int srv_run(const struct srv_options *options);
 
 /* ---- ceremony.c: a master key in the PKCS#11 token that the configuration names. uri names its key (pkcs11:object=LABEL; what it says of the token must be
@@ -28,6 +29,10 @@ struct srv_prompt {
 klm_rc srv_make_master_in_token(const char *uri, const char *config_path,
                                 const struct srv_prompt *prompt, struct klm_diag *diag)
     KLM_MUST_USE;
+
+/* Make the key of tklm.backup.token in its token; what was made is printed. KLM_E_EXISTS: a key of that name is there. */
+klm_rc srv_make_backup_key(const char *config_path, const struct srv_prompt *prompt,
+                           struct klm_diag *diag) KLM_MUST_USE;
 
 /* ---- ceremony_record.c */
 /* Record in the journal of a configuration what was done to a master key file, and what came of it: nothing when config_path is NULL or there is no journal

@@ -34,11 +34,13 @@ struct srv_task {
     struct srv_partners *partners;
     struct con_socket *socket;
     struct bk_service *backup;
+    struct bk_agreed *agreed; /* the restore that it ends for */
     struct klm_timer *drain;
     pthread_mutex_t info_lock; /* guards info, which verbs read on other threads */
     struct km_task_info info;
-    bool ending;   /* draining for the end of the task, not only of serving */
-    unsigned left; /* sets of sessions that are draining */
+    bool ending;    /* draining for the end of the task, not only of serving */
+    bool switching; /* it ends for a restore, and starts again */
+    unsigned left;  /* sets of sessions that are draining */
 };
 
 struct control {
@@ -186,12 +188,13 @@ static void stop_serving(struct srv_task *srv)
 static void stop_task(struct srv_task *srv)
 {
     if (srv->ending) {
-        cut(srv); /* asked twice: at once */
+        srv->switching = false; /* who stops the task does not want it to start again */
+        cut(srv);               /* asked twice: at once */
         return;
     }
     srv->ending = true;
-    set_state(srv, "stopping");
-    srv_notify("STOPPING=1");
+    set_state(srv, srv->switching ? "restoring" : "stopping");
+    srv_notify(srv->switching ? "STATUS=Restoring a backup" : "STOPPING=1");
     klm_say(KLM_MSG_STOPPING, KLM_NUM(all_sessions(srv)));
     stop_serving(srv);
 }
@@ -211,6 +214,9 @@ static void control_task(struct klm_task *task)
     if (!srv->kmip) {
         /* A refresh that ended with the task: this is the last turn of the loop, in klm_loop_free. */
     } else if (strcmp(control->what, "stop") == 0) {
+        stop_task(srv);
+    } else if (strcmp(control->what, "restore") == 0 && !srv->ending) {
+        srv->switching = true;
         stop_task(srv);
     } else if (strcmp(control->what, "stopekm") == 0 && srv->tcp) {
         stop_serving(srv);
@@ -238,6 +244,12 @@ static void on_control(void *arg, const char *what)
     control->srv = srv;
     snprintf(control->what, sizeof control->what, "%s", what);
     klm_loop_post(srv->loop, &control->task);
+}
+
+/* A restore was agreed on. */
+static void on_agreed(void *arg)
+{
+    on_control(arg, "restore");
 }
 
 static void on_refreshed(void *arg)
@@ -358,7 +370,7 @@ static klm_rc open_console(struct srv_task *srv, struct klm_diag *diag)
 static klm_rc start(struct srv_task *srv, const struct srv_options *options, struct klm_diag *diag)
 {
     const struct km_options km = {.config_path = options->config_path};
-    const struct bk_options backup = {.here = false};
+    const struct bk_options backup = {.here = false, .stop = on_agreed, .arg = srv};
     const struct srv_kmip_engine engine = {.run = kmop_run, .sweep = kmop_sweep};
 
     KLM_TRY(klm_loop_new(&srv->loop));
@@ -400,6 +412,9 @@ static void end(struct srv_task *srv)
     srv_console_socket(NULL);
     srv_partners_stop(srv->partners);
     con_socket_close(&srv->socket);
+    if (srv->backup) {
+        srv->agreed = bk_agreed_take(srv->backup);
+    }
     bk_close(&srv->backup);
     close_listeners(srv);
     srv_sessions_free(&srv->sessions);
@@ -408,6 +423,53 @@ static void end(struct srv_task *srv)
     km_close(&srv->server);
     klm_timer_free(&srv->drain);
     klm_loop_free(&srv->loop);
+}
+
+/* ---- A restore between two lives of the task: the server is closed, and nobody else has its state. */
+
+#define RESTORE_SAY_MS 30000
+
+static klm_rc tell_restore(void *told_ms, const char *line)
+{
+    uint64_t now = klm_clock_mono_ms(), *last = told_ms;
+
+    if (now - *last >= RESTORE_SAY_MS) {
+        *last = now;
+        klm_say(KLM_MSG_RESTORE_PROGRESS, line);
+    }
+    return KLM_OK;
+}
+
+static void restore(const struct bk_agreed *agreed, const char *config)
+{
+    uint64_t told = klm_clock_mono_ms();
+    struct klm_diag diag = {0};
+    struct bk_restored done;
+
+    klm_say(KLM_MSG_RESTORE_BEGINS, bk_agreed_file(agreed));
+    if (bk_agreed_restore(agreed, config, tell_restore, &told, &diag, &done) == KLM_OK) {
+        klm_say(KLM_MSG_BK_RESTORED, bk_agreed_file(agreed), done.kept);
+        return;
+    }
+    if (diag.msg != KLM_MSG_NONE) {
+        klm_say_diag(&diag);
+    }
+    klm_say(KLM_MSG_RESTORE_FAILED, bk_agreed_file(agreed));
+}
+
+/* The task is to start again. */
+static bool switch_over(struct srv_task *srv, const char *config)
+{
+    bool again = false;
+
+    if (srv->agreed && srv->switching) {
+        restore(srv->agreed, config);
+        again = true;
+    } else if (srv->agreed) {
+        klm_say(KLM_MSG_RESTORE_DROPPED, bk_agreed_file(srv->agreed));
+    }
+    bk_agreed_free(&srv->agreed);
+    return again;
 }
 
 /* A connection is a descriptor each. As many as may be had of those that the limits allow for; fewer are no reason not to serve. */
@@ -448,6 +510,9 @@ int srv_run(const struct srv_options *options)
         klm_say(KLM_MSG_START_FAILED);
     }
     end(&srv);
+    if (rc == KLM_OK && switch_over(&srv, options->config_path)) {
+        return SRV_AGAIN;
+    }
     if (rc == KLM_OK) {
         klm_say(KLM_MSG_STOPPED);
         return EXIT_SUCCESS;

@@ -251,6 +251,27 @@ klm_rc md_page_check(struct st_view *view, struct klm_slice page, struct klm_dia
                               : klm_fail(diag, KLM_E_STATE, KLM_MSG_USAGE_GAP, KLM_NUM(mark));
 }
 
+klm_rc md_page_new(struct st_view *view, struct klm_slice page, md_page_fn *visit, void *arg)
+{
+    struct klm_cur cur;
+    struct head head;
+    struct md_usage usage;
+    uint64_t before, mark = 0;
+    char name[64];
+
+    klm_cur_init(&cur, page);
+    KLM_TRY(get_head(&cur, &head));
+    from_name(head.origin, name);
+    KLM_TRY(mark_get(view, name, &mark));
+    before = head.after;
+    for (uint16_t i = 0; i < head.n; i++) {
+        KLM_TRY(get_event(&cur, before, &usage));
+        before = usage.number;
+        KLM_TRY(before > mark ? visit(arg, &usage) : KLM_OK);
+    }
+    return KLM_OK;
+}
+
 /* A stored key that a volume has: no other volume is to get it here. */
 static klm_rc mark_key(struct st_change *change, const struct md_usage *usage)
 {

@@ -79,6 +79,11 @@ klm_rc md_page_check(struct st_view *view, struct klm_slice page, struct klm_dia
 klm_rc md_page_take(struct st_change *change, struct klm_slice page, uint64_t *number,
                     size_t *taken, struct klm_diag *diag) KLM_MUST_USE;
 
+/* The events of a good page that are not here yet. */
+typedef klm_rc md_page_fn(void *arg, const struct md_usage *usage);
+klm_rc md_page_new(struct st_view *view, struct klm_slice page, md_page_fn *visit, void *arg)
+    KLM_MUST_USE;
+
 /* ---- SKLMData.xml */
 /* One <KeyUsageEvent> element as text, in the documented order of children. */
 klm_rc md_xml_event(const struct md_usage *usage, struct klm_buf *out) KLM_MUST_USE;

@@ -175,10 +175,17 @@ static klm_rc syslog_trust(struct parm_config *config, struct parm_errors *error
                 parm_row(PARM_TransportListener_ssl_truststore_name)->name);
 }
 
-/* A library alone does not say which token. */
+/* A library alone does not say which token; it may be that of backups alone, and neither is found without the library. */
 static klm_rc token(struct parm_config *config, struct parm_errors *errors)
 {
-    if (!parm_str(config, PARM_pkcs11_library) || parm_str(config, PARM_pkcs11_token)) {
+    const bool library = parm_str(config, PARM_pkcs11_library);
+    const bool backups = parm_str(config, PARM_tklm_backup_token);
+
+    if (backups && !library) {
+        return fail(config, errors, PARM_tklm_backup_token, KLM_MSG_PARM_TOKEN_NEEDS,
+                    parm_row(PARM_pkcs11_library)->name);
+    }
+    if (!library || backups || parm_str(config, PARM_pkcs11_token)) {
         return KLM_OK;
     }
     return fail(config, errors, PARM_pkcs11_library, KLM_MSG_PARM_TOKEN_NEEDS,

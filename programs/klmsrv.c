@@ -1,4 +1,5 @@
 /* klmsrv: the started task, and the few things done to it besides: master key ceremony, verification, backup and restore. */
+#include "backup/bk.h"
 #include "base/file.h"
 #include "base/prompt.h"
 #include "base/secret.h"
@@ -6,6 +7,7 @@
 #include "klmsrv/srv.h"
 #include "programs/program.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,14 +280,15 @@ static klm_rc verify(const char *config, const char *certificate, struct klm_dia
 
 struct arguments {
     char *make, *enter, *split, *confirm, *verify, *certificate;
-    char *backup, *check, *restore, *undo, *password_file, *accept;
-    int officers, alone;
+    char *backup, *check, *restore, *undo, *password_file, *accept, *backup_key;
+    int officers, alone, token;
 };
 
 static void free_arguments(struct arguments *a)
 {
-    char *all[] = {a->make,   a->enter, a->split,   a->confirm, a->verify,        a->certificate,
-                   a->backup, a->check, a->restore, a->undo,    a->password_file, a->accept};
+    char *all[] = {a->make,          a->enter,  a->split,     a->confirm, a->verify,
+                   a->certificate,   a->backup, a->check,     a->restore, a->undo,
+                   a->password_file, a->accept, a->backup_key};
 
     for (size_t i = 0; i < KLM_COUNT(all); i++) {
         free(all[i]);
@@ -308,6 +311,8 @@ static int backup(const struct arguments *a, const char **rest)
     struct program_backup order = {.password_file = a->password_file,
                                    .check = a->check != NULL,
                                    .restore = a->restore != NULL,
+                                   .token = a->token,
+                                   .prompt = prompt_pin,
                                    .undo = a->undo != NULL};
 
     if (!!a->backup + !!a->check + !!a->restore + !!a->undo != 1) {
@@ -316,8 +321,11 @@ static int backup(const struct arguments *a, const char **rest)
     if (!rest || !rest[0] || rest[1]) {
         return usage("one configuration file is expected");
     }
-    if (a->accept && (!a->restore || !program_consent(a->accept, &order.consent))) {
-        return usage("--accept belongs to --restore and takes older, foreign and newer");
+    if (a->accept && (!a->restore || !bk_consent_of(a->accept, &order.consent))) {
+        return usage("--accept belongs to --restore and takes older, foreign, newer and token");
+    }
+    if (a->token && (a->undo || a->password_file)) {
+        return usage("--token takes the place of the password");
     }
     order.config = rest[0];
     order.file = a->backup ? a->backup : a->check ? a->check : a->restore ? a->restore : a->undo;
@@ -335,7 +343,10 @@ static void record(const struct arguments *a, const char **rest, klm_rc rc,
                                   : "escrow confirmed";
     const char *file = a->make ? a->make : a->enter ? a->enter : a->split ? a->split : a->confirm;
 
-    if (file) {
+    if (a->backup_key) {
+        srv_ceremony_record(a->backup_key, "a key for backups made in the token",
+                            "tklm.backup.token", rc, diag);
+    } else if (file) {
         srv_ceremony_record(token ? rest[0] : getenv("KLM_CONFIG"), what, file, rc, diag);
     }
 }
@@ -354,6 +365,9 @@ static int ceremony(const struct arguments *a, const char **rest)
                       : enter_as_officer(a->enter, a->officers, rest, &diag);
     } else if (a->split) {
         rc = split_master(a->split, rest, &diag);
+    } else if (a->backup_key) {
+        rc = srv_make_backup_key(a->backup_key, &(const struct srv_prompt){.ask = prompt_pin},
+                                 &diag);
     } else if (a->confirm) {
         rc = kr_master_confirm_escrow(a->confirm, &diag);
     } else {
@@ -361,6 +375,20 @@ static int ceremony(const struct arguments *a, const char **rest)
     }
     record(a, rest, rc, &diag);
     return rc == KLM_OK ? EXIT_SUCCESS : program_failed(&diag, rc);
+}
+
+/* The same process runs the program anew, so that nothing of its first life is left in it; whoever watches it sees no end. */
+static int start_again(const char **argv)
+{
+    const union {
+        const char **in;
+        char **out;
+    } plain = {argv};
+
+    fflush(stdout);
+    execv("/proc/self/exe", plain.out);
+    klm_say(KLM_MSG_RESTORE_AGAIN, strerror(errno));
+    return EXIT_FAILURE;
 }
 
 int main(int argc, const char **argv)
@@ -398,8 +426,15 @@ int main(int argc, const char **argv)
         {"password-file", 0, POPT_ARG_STRING, &a.password_file, 0,
          "read the password of the backup from FILE, mode 0400 or 0600 (default: ask)", "FILE"},
         {"accept", 0, POPT_ARG_STRING, &a.accept, 0,
-         "with --restore: consent to a backup that is older, foreign, newer (commas between)",
+         "with --restore: consent to a backup that is older, foreign, newer, to a token that is a "
+         "copy (commas between)",
          "LIST"},
+        {"token", 0, POPT_ARG_NONE, &a.token, 0,
+         "no password: the backup is sealed with the key of tklm.backup.token, or opened with the "
+         "token that it names",
+         NULL},
+        {"make-backup-key", 0, POPT_ARG_STRING, &a.backup_key, 0,
+         "make the key of tklm.backup.token of CONFIG in its token", "CONFIG"},
         {"version", 'V', POPT_ARG_NONE, NULL, 'V', "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext ctx = poptGetContext("klmsrv", argc, argv, options, 0);
@@ -411,7 +446,7 @@ int main(int argc, const char **argv)
     rest = poptGetArgs(ctx);
     if (is_backup(&a)) {
         status = backup(&a, rest);
-    } else if (a.make || a.enter || a.split || a.confirm || a.verify) {
+    } else if (a.make || a.enter || a.split || a.confirm || a.verify || a.backup_key) {
         status = ceremony(&a, rest);
     } else if (!rest || !rest[0] || rest[1]) {
         status = usage("one configuration file is expected");
@@ -419,6 +454,9 @@ int main(int argc, const char **argv)
         const struct srv_options task = {.config_path = rest[0]};
 
         status = srv_run(&task);
+        if (status == SRV_AGAIN) {
+            status = start_again(argv);
+        }
     }
     poptFreeContext(ctx);
     free_arguments(&a);

@@ -27,10 +27,11 @@ struct program_backup {
     char *password_file;       /* NULL: asked for */
     bool check, restore, undo; /* none of them: make one */
     unsigned consent;          /* enum bk_consent */
+    bool token;                /* no password: the token's key seals or opens it */
+    /* For a PIN. */
+    klm_rc (*prompt)(void *arg, uint8_t *pin, size_t cap, size_t *n);
 };
 int program_backup(const struct program_backup *order);
-/* "older,foreign,newer". False: another word. */
-bool program_consent(const char *list, unsigned *out);
 
 /* racf, racdcert and keyxfer: one command line for the task, or, when the task is down, for the store itself. command begins with its word, as "RACDCERT ...". */
 int program_command(const char *config, const char *command);

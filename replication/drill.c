@@ -17,6 +17,7 @@
 #define SHOWN_VOLUMES 100 /* exposed volumes in the answer */
 #define NOT_ASKED 0xFF    /* its private key is not here: nothing to be proved */
 #define FALSE_PROOF 0xFE  /* it said yes and could not prove it */
+#define LOST_HERE 0xFD    /* the stored key of a volume that is known here is not */
 
 struct tested {
     uint8_t outcome; /* enum km_prove_outcome, NOT_ASKED, FALSE_PROOF */
@@ -77,11 +78,20 @@ static const char *words_of(uint8_t outcome)
         return "not known to that release";
     case FALSE_PROOF:
         return "SAID yes, and its proof is wrong";
+    case LOST_HERE:
+        return "NOT HERE, so not asked: bring it back from where the volume was written";
     case NOT_ASKED:
-        return "not here, or it never leaves its hardware: not asked";
+        return "not here: not asked";
     default:
         return "?";
     }
+}
+
+static const char *words_of_master(uint8_t outcome)
+{
+    return outcome == KM_OTHER_KEY ? "ANOTHER MASTER KEY there: keys get there as PKCS #12 or by a "
+                                     "backup, not by KEYXFER"
+                                   : words_of(outcome);
 }
 
 /* ---- Asking */
@@ -183,17 +193,20 @@ static klm_rc ask_object(struct drill *drill, const char *uid, uint8_t *outcome)
 static klm_rc ask_master(struct drill *drill)
 {
     struct repl_drill *asked = &drill->page->message.u.drill;
+    const struct kr_master *master = km_master(drill->call->server);
     struct km_challenge item;
+    uint8_t id[sizeof item.hash];
+    size_t n = 0, at;
 
-    KLM_TRY(place(drill, KM_PROVE_MASTER, "master", NULL, &item));
-    klm_rc rc =
-        kr_drill_master(km_master(drill->call->server), klm_buf_as_slice(&drill->transcript),
-                        drill->page->expected[asked->n]);
-    if (rc == KLM_E_UNSUPPORTED) {
-        return KLM_OK; /* it never leaves its hardware, not even for a proof */
-    }
-    KLM_TRY(rc);
-    drill->page->outcome[asked->n++] = &drill->master;
+    kr_drill_master_id(master, id);
+    KLM_TRY(place(drill, KM_PROVE_MASTER, "master", id, &item));
+    at = asked->n;
+    KLM_TRY(kr_drill_master_ask(master, klm_buf_as_slice(&drill->transcript),
+                                drill->page->wrapped[at], &n, drill->page->expected[at],
+                                &drill->call->diag));
+    asked->item[at].challenge = KLM_SLICE(drill->page->wrapped[at], n);
+    drill->page->outcome[at] = &drill->master;
+    asked->n++;
     return KLM_OK;
 }
 
@@ -415,6 +428,10 @@ static klm_rc judge_stored(struct drill *drill, const struct md_usage *usage)
     if (rc != KLM_OK && !unasked(rc)) {
         return rc;
     }
+    if (rc == KLM_E_NOTFOUND && !usage->client[0]) {
+        waiting->outcome =
+            LOST_HERE; /* what nobody can be asked for may be lost: not unknown, exposed */
+    }
     return drill->waiting_n == REPL_CHALLENGES ? judge_waiting(drill) : KLM_OK;
 }
 
@@ -466,7 +483,7 @@ static void report_keys(struct drill *drill)
     char line[512];
 
     repl_report_line(drill->report, "Keys, and what the partner can do with them");
-    snprintf(line, sizeof line, "  master key  %s", words_of(drill->master));
+    snprintf(line, sizeof line, "  master key  %s", words_of_master(drill->master));
     repl_report_line(drill->report, line);
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         if (drill->tested[i].outcome != NOT_ASKED) {
@@ -505,7 +522,8 @@ static klm_rc key_rows(struct drill *drill)
     struct km_call *call = drill->call;
     size_t listed = 0;
 
-    KLM_TRY(km_rows_add(call, (const char *[]){"master key", "", words_of(drill->master), ""}));
+    KLM_TRY(
+        km_rows_add(call, (const char *[]){"master key", "", words_of_master(drill->master), ""}));
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         const struct tested *tested = &drill->tested[i];
 

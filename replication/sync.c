@@ -3,6 +3,7 @@
 #include "replication/repl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct gathered {
@@ -145,6 +146,7 @@ struct pages {
     struct repl_link *link;
     uint64_t after;
     size_t events, pages;
+    unsigned long long keyless; /* events whose stored key the partner says it has not */
     bool from_start;
 };
 
@@ -179,6 +181,9 @@ static klm_rc send_page(struct pages *pages, struct klm_slice bytes)
     message.u.sync.part[0].bytes = bytes;
     KLM_TRY(repl_link_ask(pages->link, &message, REPL_SYNCED, &sync->diag, &answer));
     if (answer.u.synced.n == 1 && answer.u.synced.part[0].outcome == REPL_TAKEN) {
+        const char *less = strstr(answer.u.synced.part[0].text.text, " taken, ");
+
+        pages->keyless += less ? strtoull(less + sizeof " taken, " - 1, NULL, 10) : 0;
         return KLM_OK;
     }
     if (!pages->from_start && klm_msg_find(answer.u.synced.part[0].text.id) == KLM_MSG_USAGE_GAP) {
@@ -227,7 +232,13 @@ static klm_rc send_usage(struct km_call *sync, struct repl_link *link)
     KLM_TRY(run_page_verb(&pages, KM_SYNC_USAGE_SENT, &call));
     km_call_free(&call);
     said =
-        klm_pool_printf(sync->pool, "%zu key usage events in %zu pages", pages.events, pages.pages);
+        pages.keyless
+            ? klm_pool_printf(sync->pool,
+                              "%zu key usage events in %zu pages; %llu of stored keys that are NOT "
+                              "THERE: send them, too (klmpartner)",
+                              pages.events, pages.pages, pages.keyless)
+            : klm_pool_printf(sync->pool, "%zu key usage events in %zu pages", pages.events,
+                              pages.pages);
     KLM_TRY(km_rows_add(sync, (const char *[]){"usage", "taken", said ? said : ""}));
     return note(sync, "usage", said ? said : "");
 }

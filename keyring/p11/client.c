@@ -293,6 +293,23 @@ klm_rc p11_call(struct p11 *p11, struct p11_msg *request, uint8_t *out, size_t c
 
 /* ---- The token as a whole */
 
+klm_rc p11_ready(struct p11 *p11, struct klm_diag *diag)
+{
+    klm_rc rc = KLM_OK;
+
+    pthread_mutex_lock(&p11->lock);
+    while (p11->phase == P11_STARTED) {
+        pthread_cond_wait(&p11->wake, &p11->lock);
+    }
+    if (p11->phase == P11_PIN_STOP) {
+        rc = refuse(p11, KLM_E_DENIED, p11_outcome_text(p11->pin_why), diag);
+    } else if (p11->phase == P11_DOWN) {
+        rc = p11_bring_up(p11, diag);
+    }
+    pthread_mutex_unlock(&p11->lock);
+    return rc;
+}
+
 void p11_retry(struct p11 *p11)
 {
     pthread_mutex_lock(&p11->lock);

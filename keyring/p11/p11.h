@@ -39,6 +39,8 @@ klm_rc p11_open(const struct p11_options *options, struct klm_diag *diag, struct
  * KLM_E_STATE (helper or token not there). Then the token counts as gone: later requests try again, unless it was the PIN. */
 klm_rc p11_connect(struct p11 *p11, struct klm_diag *diag) KLM_MUST_USE;
 void p11_close(struct p11 **p11);
+/* The same when it is not up, for a request that is worth a try whatever failed before; but a PIN that was refused is not tried again: KLM_E_DENIED. */
+klm_rc p11_ready(struct p11 *p11, struct klm_diag *diag) KLM_MUST_USE;
 
 /* Ask the token; request->id is set here. The answer's DATA is copied to out of cap bytes (secret memory, if it is a secret), *n is how many; out may
  * be NULL when the answer has none. Failures come with a message that names token, key and reason; KLM_E_STATE: the token is not available;

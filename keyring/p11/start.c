@@ -38,6 +38,8 @@ static klm_rc refused(struct p11 *p11, const struct p11_msg *answer, struct klm_
     case P11_NO_TOKEN:
         return klm_fail(diag, rc, KLM_MSG_P11_NO_TOKEN, token,
                         p11->options.uri.serial[0] ? p11->options.uri.serial : "any");
+    case P11_OTHER_SERIAL:
+        return klm_fail(diag, rc, KLM_MSG_P11_SERIAL, token, p11->options.uri.serial);
     case P11_WRONG_PIN:
         return klm_fail(diag, rc, KLM_MSG_P11_PIN, token);
     case P11_PIN_LOCKED:

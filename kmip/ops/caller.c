@@ -236,7 +236,7 @@ void kmop_caller_named(struct kmop_message *msg)
 {
     msg->clients = msg->clients ? msg->clients : km_clients(msg->req.config->server);
     if (km_client_actor(msg->clients, dt_clients_find(msg->clients, msg->req.fingerprint),
-                        msg->req.address, msg->req.session, &msg->why, &msg->actor) != KLM_OK) {
+                        msg->req.address, msg->req.session, NULL, &msg->actor) != KLM_OK) {
         stranger(msg);
     }
 }

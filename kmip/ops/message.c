@@ -223,8 +223,10 @@ static void tell_refused(struct kmop_message *msg, const struct klm_diag *diag)
 static void tell_unsupported(struct kmop_message *msg)
 {
     for (size_t i = 0; i < msg->n; i++) {
-        if (!msg->item[i].op && msg->item[i].diag.msg) {
-            tell_refused(msg, &msg->item[i].diag);
+        const struct klm_diag *why = msg->item[i].op ? NULL : msg->item[i].diag;
+
+        if (why && why->msg) {
+            tell_refused(msg, why);
         }
     }
 }
@@ -638,7 +640,9 @@ static void proved(struct km_call *call)
     const struct km_client_prove *req = call->req;
     const klm_rc rc = call->rc;
 
-    msg->why = call->diag;
+    if (rc != KLM_OK && (msg->why = klm_pool_alloc(msg->pool, sizeof *msg->why))) {
+        *msg->why = call->diag;
+    }
     if (rc == KLM_OK && req->answer_n > 0 &&
         klm_pool_slice(msg->pool, KLM_SLICE(req->answer, req->answer_n), &msg->server_hashed) !=
             KLM_OK) {
@@ -648,7 +652,7 @@ static void proved(struct km_call *call)
     if (rc == KLM_OK) {
         start(msg);
     } else {
-        refuse(msg, rc, &msg->why, false); /* the verb has its event */
+        refuse(msg, rc, msg->why, false); /* the verb has its event */
     }
 }
 
@@ -666,7 +670,7 @@ static void admit(struct kmop_message *msg)
     }
     rc = km_call_new(msg->req.config->server, KM_CLIENT_PROVE, &msg->actor, &call);
     if (rc != KLM_OK) {
-        refuse(msg, rc, &msg->why, false);
+        refuse(msg, rc, NULL, false);
         return;
     }
     req = call->req;

@@ -159,8 +159,8 @@ static int by_task(struct con_client *client, const struct program_backup *order
         return program_failed(&diag, rc);
     }
     con_client_on_ask(client, give_password, order->password_file);
-    snprintf(words, sizeof words, "%s -file \"%s\" -ask",
-             order->check ? "restore -check" : "backup", name);
+    snprintf(words, sizeof words, "%s -file \"%s\" %s", order->check ? "restore -check" : "backup",
+             name, order->token ? "-token" : "-ask");
     klm_buf_init_wiping(&answer, CON_ANSWER_MAX);
     rc = command(client, words, &answer, &status, &diag);
     if (rc != KLM_OK) {
@@ -198,7 +198,8 @@ static int run_verb(struct km_server *server, const struct program_backup *order
         return EXIT_FAILED;
     }
     ((struct km_backup_req *)call->req)->file = order->file;
-    ((struct km_backup_req *)call->req)->password = password;
+    ((struct km_backup_req *)call->req)->password = order->token ? NULL : password;
+    ((struct km_backup_req *)call->req)->token = order->token;
     if (km_run_wait(call) != KLM_OK) {
         status = program_failed(&call->diag, call->rc);
     } else if (call->text) {
@@ -229,7 +230,8 @@ static int with_service(struct km_server *server, const struct program_backup *o
 
 static int by_store(const struct program_backup *order, const char *password)
 {
-    const struct km_options options = {.config_path = order->config, .offline = true, .once = true};
+    const struct km_options options = {
+        .config_path = order->config, .offline = true, .once = true, .prompt = order->prompt};
     struct klm_diag diag = {0};
     struct km_server *server;
     klm_rc rc = km_open(&options, &diag, &server);
@@ -251,6 +253,8 @@ static int restore(const struct program_backup *order, const struct klm_buf *pas
     const struct bk_restore restore = {.config_path = order->config,
                                        .file = order->file,
                                        .password = klm_buf_as_slice(password),
+                                       .token = order->token,
+                                       .prompt = order->prompt,
                                        .consent = order->consent,
                                        .who = user_name(),
                                        .progress = show,
@@ -277,7 +281,7 @@ static int with_password(const struct program_backup *order)
     klm_rc rc = KLM_OK;
 
     klm_buf_init_wiping(&password, 8192);
-    if (!order->undo) {
+    if (!order->undo && !order->token) {
         rc = give_password(order->password_file, "Password of the backup",
                            !order->check && !order->restore, &password);
     }
@@ -363,32 +367,4 @@ int program_backup(const struct program_backup *order)
     status = choose(order, config);
     parm_free(&config);
     return status;
-}
-
-/* "older,foreign,newer" */
-bool program_consent(const char *list, unsigned *out)
-{
-    static const struct {
-        const char *word;
-        unsigned bit;
-    } words[] = {
-        {"older", BK_ACCEPT_OLDER}, {"foreign", BK_ACCEPT_FOREIGN}, {"newer", BK_ACCEPT_NEWER}};
-    unsigned consent = 0;
-
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ","), before = consent;
-
-        for (size_t i = 0; i < KLM_COUNT(words); i++) {
-            if (strlen(words[i].word) == n && strncmp(words[i].word, p, n) == 0) {
-                consent |= words[i].bit;
-            }
-        }
-        if (consent == before) {
-            return false;
-        }
-        p += n;
-        p += *p == ',';
-    }
-    *out = consent;
-    return consent != 0;
 }

@@ -1,6 +1,7 @@
 /* A password that does not stand in the command: asked for at the terminal, or read from a file, and put behind PASSWORD. It then goes over the
  * operator's socket or stays in this process; shells, histories and process lists never see it. */
 #include "base/file.h"
+#include "base/prompt.h"
 #include "base/secret.h"
 #include "programs/program.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define PASSWORD_LEN 255
@@ -34,19 +34,15 @@ static const char *find_word(const char *command)
 /* One line from the terminal, unseen. */
 static klm_rc ask(int tty, const char *prompt, char out[PASSWORD_LEN + 2])
 {
-    struct termios old, quiet;
+    struct klm_quiet quiet;
     ssize_t n = -1;
 
-    if (tcgetattr(tty, &old) != 0 || write(tty, prompt, strlen(prompt)) < 0) {
-        return KLM_E_IO;
-    }
-    quiet = old;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    if (tcsetattr(tty, TCSAFLUSH, &quiet) == 0) {
-        n = read(tty, out, PASSWORD_LEN + 1);
-        (void)tcsetattr(tty, TCSAFLUSH, &old);
+    klm_quiet_begin(tty, &quiet);
+    if (quiet.terminal && write(tty, prompt, strlen(prompt)) > 0) {
+        n = klm_quiet_read(&quiet, out, PASSWORD_LEN + 1);
         (void)!write(tty, "\n", 1);
     }
+    klm_quiet_end(&quiet);
     if (n <= 0) {
         return KLM_E_IO;
     }

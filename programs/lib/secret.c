@@ -1,5 +1,6 @@
 /* Secrets from a terminal. */
 #include "base/secret.h"
+#include "base/prompt.h"
 #include "programs/program.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define LINE_MOST 4096
@@ -15,22 +15,22 @@
 /* One line from a terminal that does not show it. */
 static klm_rc type_line(int tty, const char *prompt, char line[LINE_MOST])
 {
-    struct termios old, quiet;
+    struct klm_quiet quiet;
     size_t n = 0;
+    ssize_t got;
     char c;
 
-    if (tcgetattr(tty, &old) != 0) {
+    klm_quiet_begin(tty, &quiet);
+    if (!quiet.terminal) {
         return KLM_E_USAGE;
     }
-    quiet = old;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
     dprintf(tty, "%s: ", prompt);
-    (void)tcsetattr(tty, TCSAFLUSH, &quiet);
-    while (read(tty, &c, 1) == 1 && c != '\n' && n < LINE_MOST - 1) {
+    while ((got = klm_quiet_read(&quiet, &c, 1)) == 1 && c != '\n' && n < LINE_MOST - 1) {
         line[n++] = c;
     }
-    (void)tcsetattr(tty, TCSAFLUSH, &old);
+    n = got == 1 ? n : 0; /* what was not finished is none */
     dprintf(tty, "\n");
+    klm_quiet_end(&quiet);
     line[n] = '\0';
     return n > 0 ? KLM_OK : KLM_E_USAGE;
 }

@@ -36,7 +36,10 @@ static void header(struct klm_pool *pool, struct klm_slice in)
     struct bk_header out;
     uint8_t sum[32];
 
+    struct p11_uri names;
+
     (void)!bk_header_decode(in, "fuzz", pool, NULL, &out);
+    (void)!kr_slot_token_names(in, &names);
     if (in.n < 80 || in.n > BK_HEADER_MOST) {
         return;
     }

@@ -121,7 +121,7 @@ def a_restore_brings_back_what_was_lost_and_keeps_what_was_there():
             made = session.create("VOL001")
         klmsrv(server, "--backup=one")
         expect("KLM1233E" in klmsrv(server, f"--restore={backup_of(server)}", status=1), "while the task is up")
-        expect("KLM1233E" in server.oper("restore -file one", status=1), "by the console")
+        expect("KLM1234E" in server.oper("restore -file one", status=2), "by the console, without a password")
         server.oper("adddrive -drivename 000000000001")
         server.stop()
         expect("KLM1221E" in klmsrv(server, f"--restore={backup_of(server)}", status=1), "older")

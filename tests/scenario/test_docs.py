@@ -144,7 +144,7 @@ def completion_knows_the_other_programs():
         expect(f"system {name}" in text, f"iosdrive system {name} is not described")
     expect(complete("smfdump", "--format", "") == ["smf", "vb", "vbs", "text", "csv", "json"] and "--from-start" in complete("smfdump", "--from"), "smfdump")
     expect(complete("smf2log", "--dd", "S") == ["SMFIN="] and complete("smf2log", "--tol") == ["--tolerate"], "smf2log")
-    expect(complete("klmsrv", "--make") == ["--make-master"] and complete("keyxfer", "W") == ["WRITE,"], "klmsrv, keyxfer")
+    expect(complete("klmsrv", "--make-m") == ["--make-master"] and complete("keyxfer", "W") == ["WRITE,"], "klmsrv, keyxfer")
 
 
 @test

@@ -74,6 +74,16 @@ def stored_keys_and_key_groups_are_proved_one_by_one():
         expect(re.search(r"key group +TAPES +NOT 3 of 3 keys, first des000000000000000001: MISSING there", before), before)
         expect(re.search(r"volume +LTO002 +stored key des000000000000000002: MISSING there", before), before)
         expect("KLM1323W 2 volumes are EXPOSED" in before, before)
+        # Usage travels without the keys: nothing is lost, and the partner shows the volumes as exposed, too.
+        sent = one.oper(f"sync -usage -ipaddr {address(two)}")
+        expect("2 key usage events in 1 pages; 2 of stored keys that are NOT THERE" in sent, sent)
+        said = two.console()
+        expect("sent key usage of 2 volumes whose stored keys are not here, first des000000000000000001 of volume LTO001" in said, said[-800:])
+        expect("1 entry" in two.oper("query -volser LTO002"), "the event is there")
+        theirs = two.oper(f"drill -partner {address(one)}")
+        expect(re.search(r"volume +LTO002 +stored key des000000000000000002: NOT HERE", theirs) and "KLM1323W 2 volumes are EXPOSED" in theirs, theirs)
+        expect(re.search(r"(?m)^LTO001 +EXPOSED", report_of(two, theirs)), "their report")
+        expect("; " not in re.search(r"usage +taken +(.*)", one.oper(f"sync -usage -ipaddr {address(two)}"))[1], "nothing new, nothing said")
         one.xfer("WRITE,des000000000000000001,STORED(K1)")
         os.makedirs(f"{two.files}/STORED")
         with open(f"{one.files}/STORED/K1", "rb") as source, open(f"{two.files}/STORED/K1", "wb") as target:

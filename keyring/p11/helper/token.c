@@ -14,14 +14,18 @@ static struct klm_slice padded(const unsigned char *text, size_t cap)
     return KLM_SLICE(text, cap);
 }
 
-static bool is_it(const struct ck_token_info *info, const struct p11_msg *request)
+static bool has_label(const struct ck_token_info *info, const struct p11_msg *request)
+{
+    return (info->flags & CKF_TOKEN_INITIALIZED) &&
+           klm_slice_equal(padded(info->label, sizeof info->label), request->field[P11_F_TOKEN]);
+}
+
+static bool has_serial(const struct ck_token_info *info, const struct p11_msg *request)
 {
     struct klm_slice serial = request->field[P11_F_SERIAL];
 
-    return (info->flags & CKF_TOKEN_INITIALIZED) &&
-           klm_slice_equal(padded(info->label, sizeof info->label), request->field[P11_F_TOKEN]) &&
-           (!serial.n ||
-            klm_slice_equal(padded(info->serial_number, sizeof info->serial_number), serial));
+    return !serial.n ||
+           klm_slice_equal(padded(info->serial_number, sizeof info->serial_number), serial);
 }
 
 /* The slot of the one token that is meant. */
@@ -30,19 +34,27 @@ static struct pk_end find_slot(const struct pk_module *module, const struct p11_
 {
     ck_slot_id_t slots[SLOTS_MAX];
     unsigned long n = SLOTS_MAX;
-    unsigned found = 0;
+    unsigned found = 0, others = 0; /* those that have the label, but another serial number */
 
     PK_CALL(module->f->C_GetSlotList(1, slots, &n));
     for (unsigned long i = 0; i < n; i++) {
         struct ck_token_info info;
 
-        if (module->f->C_GetTokenInfo(slots[i], &info) == CKR_OK && is_it(&info, request)) {
-            *slot = slots[i];
-            *out = info;
-            found++;
+        if (module->f->C_GetTokenInfo(slots[i], &info) != CKR_OK || !has_label(&info, request)) {
+            continue;
         }
+        if (!has_serial(&info, request)) {
+            others++;
+            continue;
+        }
+        *slot = slots[i];
+        *out = info;
+        found++;
     }
-    return found == 1 ? PK_DONE : pk_ours(found ? P11_MANY_TOKENS : P11_NO_TOKEN);
+    if (found == 1) {
+        return PK_DONE;
+    }
+    return pk_ours(found ? P11_MANY_TOKENS : others ? P11_OTHER_SERIAL : P11_NO_TOKEN);
 }
 
 /* A few wrong PINs lock a token for good, so the last try is left to a person at the token. */

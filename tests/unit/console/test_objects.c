@@ -94,6 +94,68 @@ TEST(key_pairs_are_linked_and_have_a_name_each)
     APPL("listobjects -client alone -type PrivateKey", 0, "pai000000000000000001");
 }
 
+TEST(dsa_pairs_are_made_in_numbers_too)
+{
+    serving();
+    APPL("createclientkeys -group RIGS -algorithm DSA -length 1024 -prefix dsa", 2, "KLM2122E");
+    APPL("createclientkeys -group RIGS -algorithm DSA -prefix dsa -count 3", 0,
+         "3 of 3 made: dsa000000000000000001 to dsa000000000000000003");
+    const char *private_key = located(&alpha, "dsa000000000000000003");
+    const char *public_key = located(&alpha, "dsa000000000000000003.public");
+    REQUIRE(*private_key && *public_key);
+    CHECK_STR(link_of(&house, private_key, KMIP_LinkType_PublicKeyLink), public_key);
+    CHECK_INT(attr_of(&house, private_key, KMIP_TAG_CryptographicAlgorithm),
+              KMIP_CryptographicAlgorithm_DSA);
+    CHECK_INT(attr_of(&house, private_key, KMIP_TAG_CryptographicLength), 2048);
+    CHECK_INT(attr_of(&house, private_key, KMIP_TAG_CryptographicUsageMask),
+              KMIP_CryptographicUsageMask_Sign);
+    CHECK_INT(attr_of(&house, public_key, KMIP_TAG_CryptographicUsageMask),
+              KMIP_CryptographicUsageMask_Verify);
+    CHECK(has_material(&house, private_key) && has_material(&house, public_key));
+}
+
+TEST(profiles_of_facility_narrow_the_commands_on_objects_by_device_group)
+{
+    serving();
+    static const struct km_actor narrowed = {.kind = KM_ACTOR_OPERATOR,
+                                             .roles = KM_ROLE_SECADMIN,
+                                             .name = "NARROW",
+                                             .address = "console"};
+#define AS(actor, command, status, has)                                                            \
+    check_answer(&house, (actor), "F ISKLM,APPL='" command "'", (status), (has), __FILE__, __LINE__)
+
+    APPL("createclientkeys -group RIGS -algorithm AES -prefix fac -count 1", 0, "1 of 1 made");
+    const char *uid = located(&alpha, "fac000000000000000001");
+    char line[200];
+
+    DO(&house, KM_PROFILE_DEFINE, &admin, "class", "FACILITY", "profile", "KLM.DEVICEGROUP.**",
+       "uacc", "NONE");
+    DO(&house, KM_PROFILE_PERMIT, &admin, "class", "FACILITY", "profile", "KLM.DEVICEGROUP.**",
+       "ids", both.name, "access", "CONTROL");
+    DO(&house, KM_PROFILE_DEFINE, &admin, "class", "FACILITY", "profile", "KLM.DEVICEGROUP.RIGS",
+       "uacc", "NONE");
+    DO(&house, KM_PROFILE_PERMIT, &admin, "class", "FACILITY", "profile", "KLM.DEVICEGROUP.RIGS",
+       "ids", "NARROW", "access", "READ");
+    DO(&house, KM_CLASS_SET, &admin, "classact", "FACILITY");
+    AS(&narrowed, "listobjects -group RIGS -prefix fac", 0, "fac000000000000000001");
+    AS(&narrowed, "listobjects -group OTHERS", 0, ""); /* lists are for all who may look */
+    AS(&narrowed, "createclientkeys -group RIGS -algorithm AES -prefix fac", 1, "KLM1600E");
+    AS(&narrowed, "createclientkeys -group OTHERS -algorithm AES -prefix fac", 1, "KLM1600E");
+    snprintf(line, sizeof line, "F ISKLM,APPL='modobject -uuid %s -attributes \"{comment x}\"'",
+             uid);
+    check_answer(&house, &narrowed, line, 1, "KLM1600E", __FILE__, __LINE__);
+    snprintf(line, sizeof line, "F ISKLM,APPL='delobject -uuid %s'", uid);
+    check_answer(&house, &narrowed, line, 1, "KLM1600E", __FILE__, __LINE__);
+    DO(&house, KM_PROFILE_PERMIT, &admin, "class", "FACILITY", "profile", "KLM.DEVICEGROUP.RIGS",
+       "ids", "NARROW", "access", "UPDATE");
+    AS(&narrowed, "createclientkeys -group RIGS -algorithm AES -prefix fac", 0, "1 of 1 made");
+    AS(&narrowed, "createclientkeys -group OTHERS -algorithm AES -prefix fac", 1, "KLM1600E");
+    CHECK(events(&house, "objects-make", SMF_FAILURE, NULL, NULL) >= 2);
+    DO(&house, KM_CLASS_SET, &admin, "noclassact", "FACILITY");
+    AS(&narrowed, "listobjects -group OTHERS", 0, "");
+#undef AS
+}
+
 TEST(a_name_that_a_client_has_is_skipped)
 {
     serving();
@@ -118,6 +180,9 @@ TEST(what_is_asked_wrongly_makes_nothing)
     APPL("createclientkeys -group OTHERS -algorithm AES", 2, "KLM2123E");
     APPL("createclientkeys -group RIGS -algorithm AES -prefix a1b", 2, "KLM2123E");
     APPL("createclientkeys -group RIGS -algorithm AES -count 10001", 2, "10000");
+    APPL("createclientkeys -group RIGS -algorithm AES -count 0", 2, "a number from 1 to 10000");
+    APPL("tklmKeyCreate -group RIGS -algorithm RSA -count 0", 2, "KLM0904E");
+    APPL("createclientkeys -group RIGS -algorithm AES -count -1", 2, "KLM0972E");
     APPL("createclientkeys -group RIGS", 2, "Usage: createclientkeys");
     CHECK_INT(events(&house, "objects-make", SMF_SUCCESS, NULL, NULL), made_before);
     static const struct km_actor watcher = {.kind = KM_ACTOR_OPERATOR,

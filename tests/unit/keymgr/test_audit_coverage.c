@@ -420,11 +420,14 @@ static klm_rc backup_here(void *arg, struct km_call *call)
 
 static struct km_call *backup_verb(enum km_verb_id verb, bool here)
 {
-    static const struct km_backup_ops ops = {backup_here, backup_here, backup_here, backup_here};
+    static const struct km_backup_ops ops = {backup_here, backup_here, backup_here, backup_here,
+                                             backup_here};
     struct km_call *call;
 
     km_on_backup(house.server, here ? &ops : NULL, NULL);
-    call = verb == KM_BACKUP_CHECK ? RUN(verb, "file", "one") : RUN(verb, NULL);
+    call = verb == KM_BACKUP_CHECK || verb == KM_RESTORE_REQUEST || verb == KM_RESTORE_CONFIRM
+               ? RUN(verb, "file", "one")
+               : RUN(verb, NULL);
     km_on_backup(house.server, NULL, NULL);
     return call;
 }
@@ -447,6 +450,26 @@ static struct km_call *backup_check_ok(void)
 static struct km_call *backup_check_bad(void)
 {
     return backup_verb(KM_BACKUP_CHECK, false);
+}
+
+static struct km_call *restore_request_ok(void)
+{
+    return backup_verb(KM_RESTORE_REQUEST, true);
+}
+
+static struct km_call *restore_request_bad(void)
+{
+    return backup_verb(KM_RESTORE_REQUEST, false);
+}
+
+static struct km_call *restore_confirm_ok(void)
+{
+    return backup_verb(KM_RESTORE_CONFIRM, true);
+}
+
+static struct km_call *restore_confirm_bad(void)
+{
+    return backup_verb(KM_RESTORE_CONFIRM, false);
 }
 
 static struct km_call *backup_cancel_ok(void)
@@ -2144,6 +2167,8 @@ static const struct row {
     {KM_TASK_STOP, task_stop_ok, NULL, "it has no parameter"},
     {KM_BACKUP_RUN, backup_run_ok, backup_run_bad, NULL},
     {KM_BACKUP_CHECK, backup_check_ok, backup_check_bad, NULL},
+    {KM_RESTORE_REQUEST, restore_request_ok, restore_request_bad, NULL},
+    {KM_RESTORE_CONFIRM, restore_confirm_ok, restore_confirm_bad, NULL},
     {KM_BACKUP_CANCEL, backup_cancel_ok, backup_cancel_bad, NULL},
     {KM_BACKUP_PROGRESS, backup_progress_ok, backup_progress_bad, NULL},
     {KM_BACKUP_LIST, backup_list_ok, backup_list_bad, NULL},

@@ -53,6 +53,48 @@ TEST(a_slot_opens_with_its_password_and_no_other)
     kr_backup_free(&key);
 }
 
+/* Written by hand from BACKUP.md: version, token, serial number, key, 8 bytes that tell it, 60 sealed bytes. */
+static size_t token_slot(uint8_t *out, const char *token, const char *serial, const char *object)
+{
+    const char *names[] = {token, serial, object};
+    size_t n = 0;
+
+    out[n++] = 1;
+    for (size_t i = 0; i < 3; i++) {
+        out[n++] = (uint8_t)strlen(names[i]);
+        memcpy(out + n, names[i], strlen(names[i]));
+        n += strlen(names[i]);
+    }
+    memset(out + n, 0x5a, 8 + 60);
+    return n + 8 + 60;
+}
+
+TEST(a_token_slot_names_its_token_by_label_and_serial_number_and_nothing_else_is_one)
+{
+    uint8_t body[KR_SLOT_MAX];
+    size_t n = token_slot(body, "SAFE", "0123456789abcdef", "backup.key");
+    struct p11_uri names = {.token = ""};
+
+    REQUIRE_OK(kr_slot_token_names(KLM_SLICE(body, n), &names));
+    CHECK_STR(names.token, "SAFE");
+    CHECK_STR(names.serial, "0123456789abcdef");
+    CHECK_STR(names.object, "backup.key");
+    for (size_t cut = 0; cut < n; cut++) {
+        CHECK_RC(kr_slot_token_names(KLM_SLICE(body, cut), &names), KLM_E_CORRUPT);
+    }
+    CHECK_RC(kr_slot_token_names(KLM_SLICE(body, n + 1), &names), KLM_E_CORRUPT);
+    body[0] = 2;
+    CHECK_RC(kr_slot_token_names(KLM_SLICE(body, n), &names), KLM_E_CORRUPT);
+    n = token_slot(body, "SAFE", "0123456789abcdef0", "k");
+    CHECK_RC(kr_slot_token_names(KLM_SLICE(body, n), &names), KLM_E_CORRUPT);
+    n = token_slot(body, "", "1", "k");
+    CHECK_RC(kr_slot_token_names(KLM_SLICE(body, n), &names), KLM_E_CORRUPT);
+    n = token_slot(body, "SA\nFE", "1", "k");
+    CHECK_RC(kr_slot_token_names(KLM_SLICE(body, n), &names), KLM_E_CORRUPT);
+    n = token_slot(body, "SAFE", "", "k");
+    CHECK_RC(kr_slot_token_names(KLM_SLICE(body, n), &names), KLM_OK);
+}
+
 TEST(a_slot_that_was_cut_or_grown_is_damage_and_one_that_was_changed_does_not_open)
 {
     struct kr_backup *key = fresh(), *opened = NULL;

@@ -143,11 +143,11 @@ TEST(the_proof_of_a_master_key_is_what_python_makes_of_it)
 
     REQUIRE_OK(klm_unhex("8c82e4a0aca779a229bf06f7169209e1bce260b8e41d967f6bac28a6c7b72acb", golden,
                          sizeof golden, &n));
-    REQUIRE_OK(kr_drill_master(master, klm_slice_str("transcript"), proof));
+    REQUIRE_OK(kr_drill_master(master, klm_slice_str("transcript"), KLM_SLICE(NULL, 0), proof));
     CHECK_MEM(proof, golden, sizeof golden);
-    REQUIRE_OK(kr_drill_master(other, klm_slice_str("transcript"), others));
+    REQUIRE_OK(kr_drill_master(other, klm_slice_str("transcript"), KLM_SLICE(NULL, 0), others));
     CHECK(memcmp(proof, others, sizeof proof) != 0);
-    REQUIRE_OK(kr_drill_master(master, klm_slice_str("transcripu"), others));
+    REQUIRE_OK(kr_drill_master(master, klm_slice_str("transcripu"), KLM_SLICE(NULL, 0), others));
     CHECK(memcmp(proof, others, sizeof proof) != 0);
     kr_master_free(&master);
     kr_master_free(&other);

@@ -112,6 +112,45 @@ static struct kr_master *strict_master(void)
 
 /* ---- Tests */
 
+TEST(a_strict_master_key_is_proved_by_what_its_token_opens_and_opens_nothing_else)
+{
+    struct kr_master *master = strict_master();
+    uint8_t challenge[KR_WRAPPED_MAX], expected[KR_PROOF], proof[KR_PROOF], blank[KR_PROOF];
+    struct kr_key *key = NULL;
+    struct klm_buf token;
+    size_t n = 0;
+
+    REQUIRE_OK(kr_drill_master_ask(master, klm_slice_str("t"), challenge, &n, expected, NULL));
+    CHECK_INT(n, 60);
+    REQUIRE_OK(kr_drill_master(master, klm_slice_str("t"), KLM_SLICE(challenge, n), proof));
+    CHECK_MEM(proof, expected, sizeof proof);
+    memset(blank, 0x11, sizeof blank);
+    memcpy(proof, blank, sizeof proof);
+    CHECK_RC(kr_drill_master(master, klm_slice_str("u"), KLM_SLICE(challenge, n), proof),
+             KLM_E_CRYPTO); /* of another session */
+    CHECK_RC(kr_drill_master(master, klm_slice_str("t"), KLM_SLICE(challenge, n - 1), proof),
+             KLM_E_CRYPTO);
+    CHECK_RC(kr_drill_master(master, klm_slice_str("t"), KLM_SLICE(NULL, 0), proof), KLM_E_CRYPTO);
+    /* What the token sealed for other uses: a key token's end is as long as a challenge. */
+    klm_buf_init(&token, 65536);
+    REQUIRE_OK(kr_key_generate(&(struct kr_spec){KR_AES, 256}, &key));
+    REQUIRE_OK(kr_token_seal(master, "KEY", key, &token));
+    for (size_t at = 0; at + 60 <= token.n; at++) {
+        CHECK_RC(kr_drill_master(master, klm_slice_str("t"), KLM_SLICE(token.p + at, 60), proof),
+                 KLM_E_CRYPTO);
+    }
+    gone = true;
+    CHECK_RC(kr_drill_master(master, klm_slice_str("t"), KLM_SLICE(challenge, n), proof),
+             KLM_E_STATE);
+    CHECK_RC(kr_drill_master_ask(master, klm_slice_str("t"), challenge, &n, expected, NULL),
+             KLM_E_STATE);
+    gone = false;
+    CHECK_MEM(proof, blank, sizeof proof); /* a failure says nothing */
+    klm_buf_done(&token);
+    kr_key_free(&key);
+    kr_master_free(&master);
+}
+
 static struct klm_slice sealed(const struct kr_master *master, const struct kr_material *material)
 {
     struct klm_buf buf;

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Restores that the running task is asked for: two operators, a switch that the task makes by itself, and what happens when it is refused, changed, stopped or killed."""
+import os
+import pwd
+import re
+import shutil
+import signal
+import sys
+import time
+
+from keyserver import LABEL2, SLOW, Site, read, wait_until, write
+from kx import Drive, Session
+from otheruser import opened, raw_oper
+from scenario import expect, main, test
+
+SITE = Site()
+DRIVE = Drive(f"{SITE.folder}/drive").make().signed_by(SITE.master)
+PASSWORD = "correct horse battery"
+NOBODY = pwd.getpwnam("nobody").pw_uid
+OTHER, STRANGER = NOBODY, 4712
+OLD, NEW = "000000000001", "000000000002"
+
+
+def prepared(server):
+    """A backup with one drive, and a state with another one beside it."""
+    server.set(f"console.role.BACKUP=nobody")
+    server.start()
+    opened(server)
+    path = f"{server.files}/password"
+    write(path, PASSWORD + "\n")
+    os.chmod(path, 0o600)
+    server.oper(f"adddrive -drivename {OLD}")
+    server.oper("backup -file one -passwordfile password")
+    wait_until("the backup", 30, lambda: "one is complete" in server.oper("backup -status"))
+    server.oper(f"adddrive -drivename {NEW}")
+
+
+def ask(server, *words, ends="Restore waits for confirmation"):
+    server.oper(" ".join(("restore -file one -passwordfile password", *words)))
+    return wait_until("the check", 30, lambda: ends in server.oper("backup -status") and server.oper("backup -status"))
+
+
+def confirm(server, uid=OTHER):
+    return raw_oper(server, uid, "restore -confirm -file one")
+
+
+def agree(server):
+    said = confirm(server)
+    expect("Agreed" in said, said)
+
+
+def drives(server):
+    said = server.oper("listdrives")
+    return [name for name in (OLD, NEW) if name in said]
+
+
+def again(server, since):
+    wait_until("the task", 60, lambda: "Server is running" in server.console()[since:] and os.path.exists(server.socket))
+    return server.console()[since:]
+
+
+def folders(server):
+    return [name for name in os.listdir(f"{server.home}/lib") if ".before-" in name]
+
+
+@test
+def two_operators_agree_and_the_task_restores_and_starts_again_by_itself():
+    with SITE.server() as server:
+        prepared(server)
+        pid = server.pid
+        expect("KLM1221E" in ask(server, ends="KLM1221E"), "an older one takes consent")
+        expect("KLM1254E" in confirm(server), "what was refused does not wait")
+        said = ask(server, "-accept older")
+        expect(re.search(r"Records of drive +1 in it, 2 here", said) and re.search(r"Changes +\d+ in it, \d+ here", said), said)
+        server.says("KLM1252A")
+        expect("KLM1255E" in server.oper("restore -confirm -file one", status=1), "by the same operator")
+        expect("KLM" in confirm(server, STRANGER) and drives(server) == [OLD, NEW], "without the right")
+        expect("KLM1254E" in raw_oper(server, OTHER, "restore -confirm -file two"), "another file")
+        expect(drives(server) == [OLD, NEW], "nothing has changed")
+        since = len(server.console())
+        agree(server)
+        said = again(server, since)
+        expect("KLM1257I" in said and "KLM1227I" in said and said.index("KLM1227I") < said.index("Server is running"), said)
+        expect(server.pid == pid and server.process.poll() is None, "another process")
+        expect(drives(server) == [OLD], "the state of the backup")
+        server.oper(f"adddrive -drivename {DRIVE.serial} -rec1 {LABEL2}")
+        with Session(server, DRIVE) as session:
+            expect(session.create("VOL001"), "it serves")
+        for what, result in (("restore-request", "successful"), ("restore-confirm", "unsuccessful"), ("restore-confirm", "successful"), ("action=restore", "successful")):
+            expect(server.audited(what, f"result={result}"), f"{what} {result}")
+        expect(PASSWORD not in read(server.console_path) + read(server.audit_path), "the password was said")
+        kept = re.search(r"kept in (\S+)", said)[1]
+        server.stop()
+        server.tool("klmsrv", f"--undo-restore={kept}", server.config)
+        server.start()
+        expect(drives(server) == [OLD, NEW], "the state before was kept")
+
+
+@test
+def a_restore_that_is_dropped_or_of_a_file_that_was_changed_leaves_the_state_as_it_was():
+    with SITE.server() as server:
+        prepared(server)
+        ask(server, "-accept older")
+        expect("dropped" in server.oper("backup -cancel"), "dropped")
+        expect("KLM1254E" in confirm(server), "it is gone")
+        expect("KLM1261E" in server.oper("restore -file one -passwordfile password -accept everything", status=2), "consent to what")
+        ask(server, "-accept older")
+        server.oper("backup -file two -passwordfile password")
+        wait_until("the backup", 30, lambda: "two is complete" in server.oper("backup -status"))
+        folder = f"{server.home}/lib/backup"
+        os.replace(f"{folder}/two", f"{folder}/one")
+        since = len(server.console())
+        agree(server)
+        said = again(server, since)
+        expect("KLM1256E" in said and "KLM1258E" in said, said)
+        expect(drives(server) == [OLD, NEW], "the state was changed")
+        expect(server.audited("restore-failed", "KLM1256E", "result=unsuccessful"), "on record")
+
+
+@test
+def a_task_that_is_stopped_meanwhile_ends_without_the_restore():
+    with SITE.server() as server:
+        prepared(server)
+        server.oper(f"adddrive -drivename {DRIVE.serial} -rec1 {LABEL2}")
+        ask(server, "-accept older")
+        with Session(server, DRIVE) as session:
+            session.create("VOL001")
+            agree(server)
+            wait_until("its end", 10, lambda: "KLM1252A" in server.console() and "KLM0" in server.console())
+            os.kill(server.pid, signal.SIGTERM)
+            expect(server.process.wait(60 * SLOW) == 0, "its status")
+        expect("KLM1259W" in server.console() and "KLM1257I" not in server.console(), server.console()[-2000:])
+        server.start()
+        expect(drives(server) == [OLD, NEW], "the state was changed")
+
+
+@test
+def killed_at_any_point_the_next_start_has_one_state_or_the_other():
+    with SITE.server() as server:
+        prepared(server)
+        server.stop()
+        shutil.copytree(server.home, f"{server.home}.kept")
+        seen = set()
+        for wait in (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0):
+            server.start()
+            opened(server)
+            ask(server, "-accept older")
+            agree(server)
+            time.sleep(wait)
+            server.process.kill()
+            server.process.wait()
+            server.start()
+            got = tuple(drives(server))
+            expect(got in ((OLD,), (OLD, NEW)) and server.status("Store") == "ready", f"{got} after {wait} s")
+            seen.add(got)
+            server.stop()
+            left = [name for name in os.listdir(f"{server.home}/lib") if name.endswith((".new", ".restore", ".restored"))]
+            expect(not left, f"left after {wait} s: {left}")
+            shutil.rmtree(server.home)
+            shutil.copytree(f"{server.home}.kept", server.home)
+        shutil.rmtree(f"{server.home}.kept")
+        expect(len(seen) == 2, f"always {seen}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
