@@ -221,16 +221,24 @@ static UNUSED void on_loop(struct door *door, void (*fn)(struct door *door))
     REQUIRE(atomic_load(&errand.done));
 }
 
-static UNUSED unsigned free_port(void)
+/* Ports that nobody has, all different: they are held until the last was given out. */
+static UNUSED void free_ports(unsigned *port, size_t n)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof in;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd[4];
 
-    REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&in, n) == 0 &&
-            getsockname(fd, (struct sockaddr *)&in, &n) == 0);
-    close(fd);
-    return ntohs(in.sin_port);
+    REQUIRE(n <= KLM_COUNT(fd));
+    for (size_t i = 0; i < n; i++) {
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof in;
+
+        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+        REQUIRE(fd[i] >= 0 && bind(fd[i], (struct sockaddr *)&in, size) == 0 &&
+                getsockname(fd[i], (struct sockaddr *)&in, &size) == 0);
+        port[i] = ntohs(in.sin_port);
+    }
+    for (size_t i = 0; i < n; i++) {
+        close(fd[i]);
+    }
 }
 
 /* The server is there; open the ports, and turn the loop. */
@@ -257,8 +265,11 @@ static UNUSED void door_open(struct door *door)
 
 static UNUSED void config_with_ports(const char *more, char *out, size_t cap)
 {
+    unsigned port[2];
+
+    free_ports(port, KLM_COUNT(port));
     snprintf(out, cap, ANY_PORTS "KMIPListener.ssl.port=%u\nKMIPListener.https.port=%u\n%s",
-             free_port(), free_port(), more);
+             port[0], port[1], more);
 }
 
 /* A house that serves KMIP clients, its folder called name. */

@@ -9,7 +9,7 @@ static const int versions[] = {KMIP_V(1, 0), KMIP_V(1, 1), KMIP_V(1, 2), KMIP_V(
 static void serving(void)
 {
     if (!rig.house.server) {
-        rig_open(&rig, "credentials", "");
+        rig_open(&rig, "credentials", "Audit.refusals.burst=10000\nAudit.refusals.total=100000\n");
     }
     rig_clock(&rig, RIG_NOW);
 }
