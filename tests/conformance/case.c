@@ -77,20 +77,20 @@ static bool moment_text(const char *value, char out[20])
 /* Put what stands for a variable into the value of an element. */
 static void settle(xmlNodePtr element, struct klm_pool *pool)
 {
-    xmlChar *type = xmlGetProp(element, BAD_CAST "type");
-    xmlChar *value = xmlGetProp(element, BAD_CAST "value");
+    xmlChar *type = xmlGetProp(element, (const xmlChar *)"type");
+    xmlChar *value = xmlGetProp(element, (const xmlChar *)"value");
     char moment[20];
 
     if (type && value && value[0] == '$') {
         if (moment_text((const char *)value, moment)) {
-            xmlSetProp(element, BAD_CAST "value", BAD_CAST moment);
+            xmlSetProp(element, (const xmlChar *)"value", (const xmlChar *)moment);
         } else if (strcmp((const char *)type, "ByteString") == 0) {
             size_t n = strlen((const char *)value);
             char *hex = klm_pool_alloc(pool, 2 * n + 1);
 
             if (hex) {
                 klm_hex(value, n, hex);
-                xmlSetProp(element, BAD_CAST "value", BAD_CAST hex);
+                xmlSetProp(element, (const xmlChar *)"value", (const xmlChar *)hex);
             }
         }
     }

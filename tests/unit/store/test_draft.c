@@ -82,7 +82,7 @@ TEST(drafts_are_many_at_once_and_beside_a_change)
 
     for (size_t i = 0; i < 20; i++) {
         draft[i] = draft_of(store);
-        REQUIRE_OK(st_put(draft[i], ST_DRIVE, S("a"), KLM_SLICE("abcdefghijklmnopqrst" + i, 1)));
+        REQUIRE_OK(st_put(draft[i], ST_DRIVE, S("a"), KLM_SLICE(&"abcdefghijklmnopqrst"[i], 1)));
     }
     REQUIRE_OK(st_change_open(store, &change));
     REQUIRE_OK(st_put(change, ST_DRIVE, S("d"), S("4")));
