@@ -39,27 +39,9 @@ static int write_one(struct bdb *b, DB_TXN *txn, const struct st_write *w)
     return ret == DB_NOTFOUND ? 0 : ret;
 }
 
-/* Records of one table, n of them, with one cursor, which remembers the page where it is. */
-static int write_run(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
-{
-    DB *db = b->db[writes[0].table];
-    DBC *cursor;
-    int ret = db->cursor(db, txn, &cursor, 0), closed;
-
-    if (ret != 0) {
-        return ret;
-    }
-    for (size_t i = 0; i < n && ret == 0; i++) {
-        DBT key = borrowed(writes[i].key), data = borrowed(writes[i].sealed);
-
-        ret = cursor->put(cursor, &key, &data, DB_KEYLAST);
-    }
-    closed = cursor->close(cursor);
-    return ret ? ret : closed;
-}
-
 /* As many records, n at most, as fit into one call, which it makes; returns how many. */
-static size_t write_bulk(DB *db, const struct st_write *writes, size_t n, uint8_t *room, int *ret)
+static size_t write_bulk(DB *db, DB_TXN *txn, const struct st_write *writes, size_t n,
+                         uint8_t *room, int *ret)
 {
     DBT all, none = borrowed(KLM_SLICE(NULL, 0));
     void *at;
@@ -78,18 +60,18 @@ static size_t write_bulk(DB *db, const struct st_write *writes, size_t n, uint8_
             break;
         }
     }
-    *ret = i == 0 ? ENOMEM : db->put(db, NULL, &all, &none, DB_MULTIPLE_KEY);
+    *ret = i == 0 ? ENOMEM : db->put(db, txn, &all, &none, DB_MULTIPLE_KEY);
     return i;
 }
 
 /* Records of one table while filling: sorted, so that Berkeley DB fills page after page. */
-static int fill_run(struct bdb *b, const struct st_write *writes, size_t n)
+static int fill_run(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
 {
     uint8_t *room = malloc(BULK);
     int ret = room ? 0 : ENOMEM;
 
     for (size_t i = 0; i < n && ret == 0;) {
-        i += write_bulk(b->db[writes[0].table], writes + i, n - i, room, &ret);
+        i += write_bulk(b->db[writes[0].table], txn, writes + i, n - i, room, &ret);
     }
     free(room);
     return ret;
@@ -113,9 +95,7 @@ static int write_all(struct bdb *b, DB_TXN *txn, const struct st_write *writes, 
     for (size_t i = 0; i < n && ret == 0;) {
         size_t run = run_of(writes + i, n - i);
 
-        ret = run < RUN    ? write_one(b, txn, &writes[i])
-              : b->filling ? fill_run(b, &writes[i], run)
-                           : write_run(b, txn, &writes[i], run);
+        ret = run < RUN ? write_one(b, txn, &writes[i]) : fill_run(b, txn, &writes[i], run);
         i += run < RUN ? 1 : run;
     }
     return ret;
