@@ -14,7 +14,7 @@
 static atomic_int sync_error, rename_error, cut_error, write_error;
 static _Atomic uint64_t lose_from =
     UINT64_MAX; /* offset behind which a sync that fails loses a file's bytes */
-static unsigned slow_us;
+static atomic_uint slow_us;
 static atomic_int end_before, calls; /* the call before which the process ends, from 1; 0: never */
 
 static const char *only; /* a piece of the names of files whose syncs fail; NULL: all */
@@ -57,7 +57,7 @@ static void lose(const char *path)
 
 static int sync_or_lose(long call, int fd)
 {
-    usleep(slow_us);
+    usleep(atomic_load(&slow_us));
     if (step(is_meant(fd) ? sync_error : 0) != 0) {
         if (lose_from != UINT64_MAX) {
             char path[64];
@@ -459,7 +459,7 @@ TEST(a_disk_that_is_slow_holds_up_who_appends_and_memory_stays_bounded)
     struct smf_entry entries[64];
     uint64_t n = 0;
 
-    slow_us = 100000;
+    atomic_store(&slow_us, 100000);
     while (n < 40000) {
         for (size_t i = 0; i < KLM_COUNT(entries); i++) {
             entries[i] = (struct smf_entry){.event = event_of(1)};
@@ -470,7 +470,7 @@ TEST(a_disk_that_is_slow_holds_up_who_appends_and_memory_stays_bounded)
         CHECK(journal->unsynced_bytes.n <= SMF_UNSYNCED_MAX + SMF_APPEND_MAX);
         pthread_mutex_unlock(&journal->lock);
     }
-    slow_us = 0;
+    atomic_store(&slow_us, 0);
     REQUIRE_OK(smf_journal_sync(journal, n));
     pthread_mutex_lock(&journal->lock);
     CHECK_INT(journal->unsynced_bytes.n, 0);
