@@ -12,10 +12,8 @@
 #define SYNC DB_TXN_SYNC
 #endif
 
-#define RUN 16 /* puts to one table for which a cursor of their own pays */
-#define BULK                                                                                       \
-    (256u                                                                                          \
-     << 10) /* bytes of puts in one call while filling; the longest record fits several times */
+#define RUN 16            /* puts to one table for which a call of their own pays */
+#define BULK (256u << 10) /* bytes of puts in one call; the longest record fits several times */
 
 static DBT borrowed(struct klm_slice s)
 {
@@ -64,8 +62,8 @@ static size_t write_bulk(DB *db, DB_TXN *txn, const struct st_write *writes, siz
     return i;
 }
 
-/* Records of one table while filling: sorted, so that Berkeley DB fills page after page. */
-static int fill_run(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
+/* Records of one table, sorted, so that Berkeley DB stays on a page; while filling it fills page after page. */
+static int write_run(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
 {
     uint8_t *room = malloc(BULK);
     int ret = room ? 0 : ENOMEM;
@@ -95,7 +93,7 @@ static int write_all(struct bdb *b, DB_TXN *txn, const struct st_write *writes, 
     for (size_t i = 0; i < n && ret == 0;) {
         size_t run = run_of(writes + i, n - i);
 
-        ret = run < RUN ? write_one(b, txn, &writes[i]) : fill_run(b, txn, &writes[i], run);
+        ret = run < RUN ? write_one(b, txn, &writes[i]) : write_run(b, txn, &writes[i], run);
         i += run < RUN ? 1 : run;
     }
     return ret;

@@ -209,6 +209,26 @@ TEST(there_is_no_exporter_value_before_the_handshake)
     klm_tls_ctx_free(&ctx);
 }
 
+/* Two ends more of the same contexts, with a session to resume or NULL, after their handshake. */
+static void ends_again(const struct ends *e, SSL_SESSION *session, SSL **server, SSL **client)
+{
+    SSL *s = SSL_new(klm_tls_ctx_ssl(e->server_ctx)), *c = SSL_new(klm_tls_ctx_ssl(e->client_ctx));
+    BIO *a = NULL, *b = NULL;
+
+    REQUIRE(s && c && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
+    SSL_set_bio(s, a, a);
+    SSL_set_bio(c, b, b);
+    SSL_set_accept_state(s);
+    SSL_set_connect_state(c);
+    SSL_set_session(c, session);
+    for (int i = 0; i < 6; i++) {
+        (void)SSL_do_handshake(c);
+        (void)SSL_do_handshake(s);
+    }
+    *server = s;
+    *client = c;
+}
+
 TEST(one_ticket_is_sent_and_resumes_the_session_without_early_data)
 {
     struct klm_tls_config server = server_config(KLM_TLS_AUTH_REQUIRED),
@@ -216,7 +236,6 @@ TEST(one_ticket_is_sent_and_resumes_the_session_without_early_data)
     struct ends e;
     SSL_SESSION *session;
     uint8_t byte;
-    BIO *a = NULL, *b = NULL;
     SSL *s, *c;
 
     CHECK(shake(&e, server, client));
@@ -225,18 +244,7 @@ TEST(one_ticket_is_sent_and_resumes_the_session_without_early_data)
     session = SSL_get1_session(e.client);
     REQUIRE(session && SSL_SESSION_is_resumable(session));
     CHECK_INT(SSL_SESSION_get_max_early_data(session), 0);
-    s = SSL_new(klm_tls_ctx_ssl(e.server_ctx));
-    c = SSL_new(klm_tls_ctx_ssl(e.client_ctx));
-    REQUIRE(s && c && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
-    SSL_set_bio(s, a, a);
-    SSL_set_bio(c, b, b);
-    SSL_set_accept_state(s);
-    SSL_set_connect_state(c);
-    SSL_set_session(c, session);
-    for (int i = 0; i < 5; i++) {
-        (void)SSL_do_handshake(c);
-        (void)SSL_do_handshake(s);
-    }
+    ends_again(&e, session, &s, &c);
     CHECK(SSL_session_reused(s));
     CHECK(SSL_get0_peer_certificate(s) != NULL);
     SSL_SESSION_free(session);
@@ -497,20 +505,10 @@ TEST(sessions_without_tickets_are_kept_when_that_is_asked_for)
 /* Handshake of one more client of the same contexts, with a session; its new session. */
 static SSL_SESSION *shake_again(struct ends *e, SSL_SESSION *session, bool *reused)
 {
-    SSL *s = SSL_new(klm_tls_ctx_ssl(e->server_ctx)), *c = SSL_new(klm_tls_ctx_ssl(e->client_ctx));
-    BIO *a = NULL, *b = NULL;
+    SSL *s, *c;
     uint8_t byte;
 
-    REQUIRE(s && c && BIO_new_bio_pair(&a, 0, &b, 0) == 1);
-    SSL_set_bio(s, a, a);
-    SSL_set_bio(c, b, b);
-    SSL_set_accept_state(s);
-    SSL_set_connect_state(c);
-    SSL_set_session(c, session);
-    for (int i = 0; i < 6; i++) {
-        (void)SSL_do_handshake(c);
-        (void)SSL_do_handshake(s);
-    }
+    ends_again(e, session, &s, &c);
     CHECK(SSL_is_init_finished(s) && SSL_read(c, &byte, 1) < 0); /* the ticket comes */
     *reused = SSL_session_reused(s);
     session = SSL_get1_session(c);
