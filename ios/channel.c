@@ -153,7 +153,9 @@ static klm_rc fail_ssl(struct ios_channel *channel, int err)
                  X509_verify_cert_error_string(verify));
         return KLM_E_CRYPTO;
     }
-    if (err == SSL_ERROR_SSL) {
+    /* OpenSSL 3 calls an end without close_notify an error of TLS (SSL_get_error(3)): to whom it happens, the server hung up. */
+    if (err == SSL_ERROR_SSL &&
+        ERR_GET_REASON(ERR_peek_last_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         snprintf(channel->why, sizeof channel->why, "TLS: %s",
                  klm_openssl_error(text, sizeof text));
         return KLM_E_CRYPTO;

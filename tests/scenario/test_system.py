@@ -328,6 +328,13 @@ class Peer:
                 pass  # the other side went away, as it should
 
 
+def hang_up(connection):
+    """Ends TLS without a word, then waits, so that it is no reset."""
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(4096):
+        pass
+
+
 def until_closed(connection, first=b""):
     connection.recv(4096)
     connection.sendall(first)
@@ -345,7 +352,7 @@ def peers_that_are_no_key_servers_are_offline_with_the_reason_in_time():
         master.racf(f"ID(TAPEKMS) EXPORT(LABEL('{name}')) DSN('{name.upper()}.CERT') FORMAT(CERTB64)")
     cert, other = ((f"{master.files}/{name.upper()}.CERT", f"{SITE.folder}/{name}.key") for name in ("peer", "notserver"))
     huge = bytes.fromhex("42007B01") + (1 << 30).to_bytes(4, "big")
-    rows = ((lambda c: None, cert, "closed|reset"), (lambda c: until_closed(c, b"HTTP/1.1 400 Bad Request\r\n\r\n"), cert, "something else than KMIP"),
+    rows = ((lambda c: None, cert, "closed|reset"), (hang_up, cert, "it closed the connection"), (lambda c: until_closed(c, b"HTTP/1.1 400 Bad Request\r\n\r\n"), cert, "something else than KMIP"),
             (lambda c: until_closed(c, huge), cert, "something else than KMIP"), (lambda c: until_closed(c, huge[:4] + (64).to_bytes(4, "big") + b"x"), cert, "in time"),
             (lambda c: until_closed(c, huge[:4] + bytes(4)), cert, "no result"), (lambda c: until_closed(c), cert, "in time"),
             (until_closed, other, "certificate"), (lambda c: until_closed(c, b"hello"), None, "TLS"))
