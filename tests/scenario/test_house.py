@@ -147,6 +147,15 @@ def a_runner_counts_crashes_leftovers_and_silence_as_failures():
 
 
 @test
+def a_runner_that_stutters_holds_what_it_runs_and_lets_it_go_on():
+    with Folder() as folder:
+        path = os.path.join(folder, "test_held.sh")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\ntrap 'echo ok held; exit 0' CONT\nwhile :; do sleep 0.1; done\n")
+        expect(run("tests/run", "--build", folder, "--stutter", "0.2", path).endswith("1 passed, 0 failed\n"), "never held")
+
+
+@test
 def a_run_of_no_test_is_no_success():
     said = run("tests/run", "--build", BUILD, status=1)
     expect(said.endswith("0 passed, 0 failed\n"), said)
