@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TESTS_MAX 400
@@ -84,6 +85,20 @@ uint32_t test_ms(uint32_t ms)
     double factor = slow ? strtod(slow, NULL) : 1;
 
     return factor > 1 ? (uint32_t)((double)ms * factor) : ms;
+}
+
+bool test_nap(uint32_t *naps)
+{
+    usleep(10000);
+    return ++*naps < test_ms(60000) / 10;
+}
+
+uint64_t test_cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 const char *test_dir(void)

@@ -41,6 +41,16 @@ void test_mem(const void *got, const void *expected, size_t n, const char *what,
 /* So many milliseconds, times what KLM_TEST_SLOW says: for what a test waits for, and deadlines it sets. */
 uint32_t test_ms(uint32_t ms);
 
+/* Wait until it holds, for a minute at most (times what KLM_TEST_SLOW says): then something is wrong. */
+#define AWAIT(expr)                                                                                \
+    for (uint32_t wait_naps = 0; !(expr) && test_nap(&wait_naps);) {                               \
+    }
+/* Ten milliseconds of sleep; false when there were enough of them. */
+bool test_nap(uint32_t *naps);
+
+/* Nanoseconds of processor time that the program has used: what something costs, whatever else the machine does. */
+uint64_t test_cpu_ns(void);
+
 /* A folder of the running program, made when first asked for and removed at the end; with a file name, a path in it
  * (in one of eight static buffers). */
 const char *test_dir(void);

@@ -93,8 +93,10 @@ static UNUSED void nap_ms(unsigned ms)
               NULL);
 }
 
+/* Half a minute at least: what comes ends the wait, and a machine may be busy with something else. */
 #define WAIT_FOR(condition, seconds)                                                               \
-    for (uint64_t wait_end_ = klm_clock_mono_ms() + (uint64_t)((seconds)*1000 * slowness());       \
+    for (uint64_t wait_end_ = klm_clock_mono_ms() +                                                \
+                              (uint64_t)(((seconds) < 30 ? 30 : (seconds)) * 1000 * slowness());   \
          !(condition) && klm_clock_mono_ms() < wait_end_; nap_ms(10))
 
 /* ---- Folders and configuration */

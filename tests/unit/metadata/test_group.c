@@ -282,7 +282,7 @@ TEST(the_next_key_of_a_large_group_is_found_in_one_step)
     }
     CHECK_INT(get(change, "G").keys, 1000000);
     REQUIRE_OK(st_change_commit(&change, NULL));
-    uint64_t start = klm_clock_mono_ms();
+    uint64_t start = test_cpu_ns();
     change = help_begin(store);
     for (int i = 0; i < 1000; i++) {
         char alias[KLM_ALIAS_MAX + 1];
@@ -291,6 +291,6 @@ TEST(the_next_key_of_a_large_group_is_found_in_one_step)
         REQUIRE_OK(md_group_next(change, "G", "VOL001", T0, alias, &left));
         CHECK_INT(left, 1000000 - i - 1);
     }
-    CHECK(klm_clock_mono_ms() - start < 5000);
+    CHECK((test_cpu_ns() - start) / 1000000 < test_ms(5000));
     END;
 }

@@ -301,9 +301,7 @@ TEST(a_sync_covers_what_was_appended_and_comes_by_itself_too)
     REQUIRE_OK(smf_journal_sync(journal, 20000));
     append(journal, 21, 0);
     CHECK(smf_journal_synced(journal) <= 21);
-    for (int i = 0; i < 300 && smf_journal_synced(journal) < 21; i++) {
-        usleep(10000);
-    }
+    AWAIT(smf_journal_synced(journal) >= 21);
     CHECK_INT(smf_journal_synced(journal), 21);
     smf_journal_close(&journal);
 }

@@ -142,9 +142,7 @@ static void all_well(void)
 
 static bool resumed(struct smf_journal *journal)
 {
-    for (int i = 0; i < 500 && smf_journal_failing(journal); i++) {
-        usleep(1000 * test_ms(10));
-    }
+    AWAIT(!smf_journal_failing(journal));
     return !smf_journal_failing(journal);
 }
 

@@ -276,9 +276,7 @@ TEST(what_a_failed_write_left_is_written_later_and_status_says_why_meanwhile)
     CHECK_INT(status.backlog, 10);
     append_n(&rig, 5);
     fail_with(&rig, KLM_OK);
-    for (unsigned i = 0; i < 500 && smf_sink_position(rig.sink) < 15; i++) {
-        usleep(10000); /* by itself, retry_ms after the failure */
-    }
+    AWAIT(smf_sink_position(rig.sink) >= 15); /* by itself, retry_ms after the failure */
     check_out(&rig, 1, 15);
     smf_sink_get_status(rig.sink, &status);
     CHECK(!status.failing && !status.why[0]);
@@ -298,9 +296,7 @@ TEST(a_driver_that_lost_what_it_took_gets_it_again)
     rig.d.again = true;
     rig.d.after = 15;
     pthread_mutex_unlock(&rig.d.lock);
-    for (unsigned i = 0; i < 500 && out_n(&rig) < 20; i++) {
-        usleep(10000);
-    }
+    AWAIT(out_n(&rig) >= 20);
     REQUIRE_OK(smf_sink_drain(rig.sink, 0));
     check_out(&rig, 1, 20);
     rig_done(&rig);
@@ -334,8 +330,7 @@ TEST(the_driver_is_asked_at_times_also_when_nothing_happens)
 
     rig_init(&rig);
     start(&rig, 0);
-    for (unsigned i = 0; i < 500 && ticks < 3; i++) {
-        usleep(10000);
+    for (uint32_t naps = 0; ticks < 3 && test_nap(&naps);) {
         pthread_mutex_lock(&rig.d.lock);
         ticks = rig.d.ticks;
         pthread_mutex_unlock(&rig.d.lock);

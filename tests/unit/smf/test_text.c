@@ -262,9 +262,7 @@ TEST(the_log_follows_the_journal)
     REQUIRE(stat(active(&log), &st) == 0);
     CHECK_INT(st.st_mode & 0777, 0640);
     append_n(&log, 1);
-    for (int i = 0; i < 500 && smf_text_position(log.text) < 6; i++) {
-        usleep(10000); /* by itself, after the journal's own sync */
-    }
+    AWAIT(smf_text_position(log.text) >= 6); /* by itself, after the journal's own sync */
     CHECK_INT(count_log(&log), 6);
     close_log(&log);
     CHECK(log.text == NULL);
