@@ -10,12 +10,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
-from scenario import BUILD, SOURCE, expect, run
+from scenario import BUILD, SLOW, SOURCE, expect, run
 
 BIN = os.path.join(BUILD, "bin")
-SLOW = float(os.environ.get("KLM_TEST_SLOW", "1"))
+LEAST = 30  # seconds that anything is waited for: a machine may be busy with something else, and what comes ends the wait
 RING = "safkeyring://TAPEKMS/KeyStore4758"
 LABEL = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20"   # RSA-2048
 LABEL2 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21"  # P-256, which is quicker to make
@@ -30,7 +31,8 @@ def free_port():
 
 
 def wait_until(what, seconds, true):
-    """Until true() gives something, which is returned."""
+    """Until true() gives something, which is returned. Seconds are when something is wrong, no measure of how quick it has to be."""
+    seconds = max(seconds, LEAST)
     end = time.monotonic() + seconds * SLOW
     while True:
         got = true()
@@ -38,6 +40,38 @@ def wait_until(what, seconds, true):
             return got
         expect(time.monotonic() < end, f"not in {seconds} s: {what}")
         time.sleep(0.02)
+
+
+def in_time(seconds, action, tries=3):
+    """It must take no longer than that. Whoever is held up by the server is so each time; a machine that is busy with something else for a moment has another try."""
+    for _ in range(tries):
+        began = time.monotonic()
+        action()
+        took = time.monotonic() - began
+        if took < seconds * SLOW:
+            return
+    raise AssertionError(f"{took:.2f} s instead of {seconds}")
+
+
+def renegotiates(*words):
+    """Ask for a renegotiation by openssl s_client with these words, a version of TLS that knows it: what came of it."""
+    client = subprocess.Popen(["openssl", "s_client", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    watch = threading.Timer(LEAST * SLOW, client.kill)
+    watch.start()
+    said, asked = b"", False
+    while some := os.read(client.stdout.fileno(), 65536):
+        said += some
+        if not asked and b"Verify return code" in said:  # the handshake is over
+            client.stdin.write(b"R\n")
+            client.stdin.flush()
+            asked = True
+        if re.search(rb"RENEGOTIATING[\s\S]*(no renegotiation|alert|error|handshake failure|unexpected eof)", said):
+            break
+    watch.cancel()
+    client.kill()
+    client.communicate()
+    expect(b"RENEGOTIATING" in said, said[-500:])
+    return said.split(b"RENEGOTIATING")[1].decode(errors="replace")
 
 
 def read(path, errors="replace"):

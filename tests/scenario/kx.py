@@ -94,7 +94,7 @@ def eedks_field(eedks):
 class Session:
     """One session of a drive, up to ready unless told otherwise."""
 
-    def __init__(self, server, drive, port="tcp", confirm=True, seconds=10, hello=None, room=0, fields=None, version=1, **tls):
+    def __init__(self, server, drive, port="tcp", confirm=True, seconds=30, hello=None, room=0, fields=None, version=1, **tls):
         self.drive, self.number, self.version = drive, 0, version
         self.sock = socket.socket()
         self.sock.settimeout(seconds * SLOW)

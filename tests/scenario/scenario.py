@@ -8,6 +8,7 @@ import tempfile
 import traceback
 
 BUILD = os.path.abspath(os.environ.get("KLM_BUILD", "build"))
+SLOW = float(os.environ.get("KLM_TEST_SLOW", "1"))  # how much longer than usual things may take
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _TESTS = []
 
@@ -24,7 +25,7 @@ def expect(condition, what):
 
 def run(*command, status=0, **named):
     """Run a command and return what it printed; any other exit status than the expected one fails the test."""
-    named.setdefault("timeout", 120)
+    named.setdefault("timeout", 120 * SLOW)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", check=False, **named)
     if status is not None and done.returncode != status:

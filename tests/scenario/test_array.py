@@ -407,7 +407,7 @@ def an_array_that_is_killed_starts_again_and_a_volume_being_written_stays_as_it_
         expect("KLM1836E" in array.write("VOL2", b"y", status=1), "two writes at a time")
         array.kill()
         feed.stdin.close()
-        expect(feed.wait(10) == 1, "the writer was told that all is well")
+        expect(feed.wait(30 * SLOW) == 1, "the writer was told that all is well")
         array.on()
         expect(array.read("VOL1") == b"before", "content")
         array.write("VOL1", b"after")

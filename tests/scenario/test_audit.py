@@ -122,12 +122,12 @@ def sessions_end_by_time_and_by_the_end_of_the_task():
 
 @test
 def who_is_not_admitted_leaves_an_event_with_address_and_reason():
-    with SITE.server("TransportListener.handshake.timeout=1", "TransportListener.message.timeout=1",
+    with SITE.server("TransportListener.handshake.timeout=3", "TransportListener.message.timeout=3",
                      "drive.acceptUnknownDrives=false") as server:
         serve(server)
         with socket.create_connection(("127.0.0.1", server.ssl)) as sock:
             sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            sock.settimeout(5 * SLOW)
+            sock.settimeout(10 * SLOW)
             sock.recv(100)
         failed = event(server, "tls-failed")
         expect(failed["failed"] and failed["ADDRESS"].startswith("127.0.0.1:") and "request" in failed["MESSAGE"], str(failed))
@@ -138,7 +138,7 @@ def who_is_not_admitted_leaves_an_event_with_address_and_reason():
             pass
         wait_until("the certificate is missed", 5, lambda: events(server, "tls-failed", MESSAGE="certificate"))
         with socket.create_connection(("127.0.0.1", server.tcp)) as sock:
-            sock.settimeout(5 * SLOW)
+            sock.settimeout(10 * SLOW)
             sock.sendall(b"K")
             expect(sock.recv(1) == b"", "half a hello is waited for")
         expect(event(server, "session-refused")["ADDRESS"].startswith("127.0.0.1:"), "address")
@@ -156,7 +156,7 @@ def who_is_not_admitted_leaves_an_event_with_address_and_reason():
 def a_flood_of_failures_is_told_in_part_and_its_number_at_the_end():
     with SITE.server("TransportListener.connections.per.address=5", "Audit.refusals.interval=5") as server:
         serve(server)
-        callers = [socket.create_connection(("127.0.0.1", server.tcp), 5) for _ in range(60)]
+        callers = [socket.create_connection(("127.0.0.1", server.tcp), 10 * SLOW) for _ in range(60)]
         for sock in callers:
             sock.close()
         more = event(server, "refusals", seconds=20)

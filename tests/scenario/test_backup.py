@@ -44,7 +44,6 @@ def typed(server, words, answers, status=0):
         while prompt.encode() not in shown:
             expect(time.monotonic() < end, f"no prompt: {shown}")
             shown += os.read(terminal, 4096)
-        time.sleep(0.1)
         os.write(terminal, answer.encode() + b"\n")
         shown = shown.replace(prompt.encode(), b"")
     while True:

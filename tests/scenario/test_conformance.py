@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from kmip import BYTES, ENUM, INTEGER, TEXT, Item, Mirror, conversation
-from scenario import BUILD, SOURCE, Folder, expect, main, run, test
+from scenario import BUILD, SLOW, SOURCE, Folder, expect, main, run, test
 
 PLAYER = f"{BUILD}/conformance/player"
 VECTORS = sorted(glob.glob(f"{SOURCE}/tests/golden/kmip/*.xml"))
@@ -33,7 +33,7 @@ def play(folder, path, change=None, status=0):
     """Play a case against a mirror; what the player printed, and what the mirror was asked."""
     with Mirror(conversation(path), f"{folder}/server.crt", f"{folder}/server.key", f"{folder}/ca.crt", change) as mirror:
         done = subprocess.run([PLAYER, "--port", str(mirror.port), "--cert", f"{folder}/client.crt", "--key", f"{folder}/client.key",
-                               "--authority", f"{folder}/ca.crt", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+                               "--authority", f"{folder}/ca.crt", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60 * SLOW, check=False)
         expect(done.returncode == status, f"{path}: exit status {done.returncode}\n{done.stdout}")
         return done.stdout, mirror.seen
 

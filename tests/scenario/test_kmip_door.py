@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from keyserver import SLOW, Site, free_port, read, wait_until
+from keyserver import SLOW, Site, free_port, in_time, read, wait_until
 from scenario import expect, main, run, test
 
 SITE = Site(labels=False)
@@ -118,11 +118,11 @@ class Client:
 
 
 def good_client(server, seconds=1.0):
-    began = time.monotonic()
-    with Client(server) as client:
-        client.ask()
-    took = time.monotonic() - began
-    expect(took < seconds * SLOW, f"a good client had to wait {took:.2f} s")
+    def served():
+        with Client(server) as client:
+            client.ask()
+
+    in_time(seconds, served)
 
 
 def count(server, item_of):
@@ -243,7 +243,7 @@ def a_header_and_then_silence_ends_and_so_does_a_byte_now_and_then():
                     time.sleep(0.2)
             except OSError:
                 pass
-            expect(time.monotonic() - began < 6 * SLOW, "each byte gained time")
+            expect(time.monotonic() - began < 15 * SLOW, "each byte gained time")
         server.says("KLM1908W")
         good_client(server)
 
@@ -423,7 +423,6 @@ def sessions_are_resumed_in_both_versions():
                 process.stdin.flush()
                 wait_until("it is answered", 5, lambda before=requests: count(server, "requests") == before + 1)
                 wait_until("the session is kept", 5, lambda: os.path.exists(saved))
-                time.sleep(0.2)
                 said = process.communicate(timeout=10 * SLOW)[0]
                 expect((b"Reused, " in said) == (option == "-sess_in"), f"{words} {option}: {said.decode(errors='replace')[-1500:]}")
             os.remove(saved)

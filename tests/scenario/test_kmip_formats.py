@@ -5,7 +5,7 @@ import sys
 
 from kmip import Item, STRUCTURE, big, decode_item, item, items, key_block
 from kmipserver import KmipSite
-from scenario import Folder, expect, main, test
+from scenario import SLOW, Folder, expect, main, test
 
 SITE = KmipSite(clients=("alice",))
 KEK = bytes(range(32))
@@ -15,7 +15,7 @@ VERSIONS = [(1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (2, 0), (2, 1)]
 
 def openssl(*words, data=b""):
     """Run openssl with bytes in; the bytes it writes."""
-    done = subprocess.run(["openssl", *words], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run(["openssl", *words], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60 * SLOW)
     expect(done.returncode == 0, f"openssl {' '.join(words)}: {done.stderr.decode()}")
     return done.stdout
 

@@ -17,7 +17,7 @@ import time
 
 from kmip import Item, attribute_list, enum_name, item, items, op, symmetric_key
 from kmipserver import KmipSite
-from scenario import expect, main, test
+from scenario import SLOW, expect, main, test
 
 KILLS = int(os.environ.get("KMIP_KILLS", "4"))
 SEED = int(os.environ.get("KILL_SEED", time.time_ns() // 1000 % 1000000))
@@ -268,7 +268,7 @@ def acknowledged_changes_of_objects_survive_kills_and_no_half_of_one_is_left():
             goal = sum(worker.answered for worker in workers) + dice.randint(20, 150)
             for thread in threads:
                 thread.start()
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 30 * SLOW
             while sum(worker.answered for worker in workers) < goal and time.monotonic() < deadline and any(thread.is_alive() for thread in threads):
                 time.sleep(0.001)
             time.sleep(dice.uniform(0, 0.005))

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from keyserver import SLOW, wait_until
+from keyserver import SLOW, in_time, renegotiates, wait_until
 from kmip import BIG, BYTES, STRUCTURE, TEXT, Client, HttpsClient, Item, attributes, decode, encode, enum_name, enum_value, item, items, key_block, message, op
 from kmipserver import KmipSite
 from scenario import expect, main, run, test
@@ -25,13 +25,15 @@ PART = bytes.fromhex("16030100c8010000c40303") + bytes(100)  # of a TLS hello
 
 def good_client(server, seconds=1.0, port=None):
     """A registered client is served in time."""
-    own, began = server.client("alice"), time.monotonic()
-    with own:
-        own.seconds = 30 * SLOW
-        own.port = port or own.port
-        own.ok("Query", QueryFunction="QueryOperations")
-    took = time.monotonic() - began
-    expect(took < seconds * SLOW, f"a good client had to wait {took:.2f} s")
+    server.register("alice")
+
+    def served():
+        with server.client("alice") as own:
+            own.seconds = 30 * SLOW
+            own.port = port or own.port
+            own.ok("Query", QueryFunction="QueryOperations")
+
+    in_time(seconds, served)
 
 
 def memory(server):
@@ -82,10 +84,12 @@ def f10_a_thousand_connections_to_both_ports_keep_nobody_out():
                     sock.sendall(PART)
             for _ in range(3):
                 good_client(server)
-            with web(server) as client:
-                began = time.monotonic()
-                client.ok("Query", QueryFunction="QueryOperations")
-                expect(time.monotonic() - began < 1 * SLOW, "a good client of the HTTPS port had to wait")
+
+            def served():
+                with web(server) as client:
+                    client.ok("Query", QueryFunction="QueryOperations")
+
+            in_time(1, served)
             wait_until("all are let go", 20, lambda: int(server.status("KMIP sessions")) == 0)
         finally:
             for sock in callers:
@@ -133,7 +137,7 @@ def f10_a_byte_at_a_time_is_served_and_gains_no_time():
                     time.sleep(0.25)
             except OSError:
                 pass
-            expect(time.monotonic() - began < 8 * SLOW, "each byte gained time")
+            expect(time.monotonic() - began < 20 * SLOW, "each byte gained time")
         good_client(server)
 
 
@@ -199,9 +203,8 @@ def s_ask(server, name, data, *words):
         at = said.find(b"\x42\x00\x7b\x01")
         if at >= 0 and len(said) >= at + 8 and len(said) >= at + 8 + (size := struct.unpack(">I", said[at + 4:at + 8])[0]):
             answer = decode(said[at:at + 8 + size])
-    if "-sess_out" in words:
-        wait_until("the session is kept", 5, lambda: os.path.exists(words[words.index("-sess_out") + 1]))
-        time.sleep(0.2)
+    if "-sess_out" in words:  # kept before the answer was read: what it is made of comes before it
+        expect(os.path.exists(words[words.index("-sess_out") + 1]), "the session is not kept")
     watch.cancel()
     process.kill()
     process.wait()
@@ -226,15 +229,8 @@ def f11_old_versions_renegotiation_compression_and_early_data_are_refused():
             expect(b"ECDHE" in said, said[-300:])
             said = s_run(server, "alice", "-servername", "somebody.else.example", port=port)  # appliances send what they like
             expect(b"Verify return code: 0 (ok)" in said, said[-500:])
-        client = subprocess.Popen(s_client(server, "alice", "-tls1_2"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        time.sleep(0.5 * SLOW)
-        client.stdin.write(b"R\n")
-        client.stdin.flush()
-        time.sleep(0.5 * SLOW)
-        client.stdin.close()
-        said = client.stdout.read().decode(errors="replace")
-        client.wait(10 * SLOW)
-        expect(re.search(r"no renegotiation|alert|error|unexpected eof", said.split("RENEGOTIATING")[1]), said[-500:])
+        said = renegotiates(*s_client(server, "alice", "-tls1_2")[2:])
+        expect(re.search(r"no renegotiation|alert|error|unexpected eof", said), said[-500:])
         saved, early = f"{server.home}/early.session", f"{server.home}/early.data"
         s_ask(server, "alice", query(), "-tls1_3", "-sess_out", saved)
         with open(early, "wb") as file:

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 
-from scenario import BUILD, Folder, expect, main, test
+from scenario import BUILD, SLOW, Folder, expect, main, test
 
 BIN = f"{BUILD}/bin"
 
@@ -68,7 +68,7 @@ ResponseMessage
 
 def dump(data, *args, status=0):
     """What it prints, and what it says on standard error."""
-    done = subprocess.run([f"{BIN}/kmipdump", *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run([f"{BIN}/kmipdump", *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60 * SLOW)
     expect(done.returncode == status, f"exit {done.returncode}: {done.stderr!r}")
     return done.stdout.decode(), done.stderr.decode()
 
@@ -118,7 +118,7 @@ def whatever_one_byte_is_changed_to_it_ends_in_order():
     for at in range(0, len(GOT), 3):
         for byte in (0x00, 0x01, 0x7F, 0xFF):
             bad = GOT[:at] + bytes([byte]) + GOT[at + 1:]
-            done = subprocess.run([f"{BIN}/kmipdump"], input=bad, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+            done = subprocess.run([f"{BIN}/kmipdump"], input=bad, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60 * SLOW)
             expect(done.returncode in (0, 1), f"byte {at} as {byte}: {done.returncode} {done.stderr!r}")
 
 

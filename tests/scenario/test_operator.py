@@ -341,10 +341,14 @@ def ebcdic(text):
     return text.encode("cp037").replace(b"\x25", b"\x15")
 
 
-def edit(server, change):
+def written(server, text):
+    """The drive table as the server has written it, with this in it: it may be a second late."""
+    return wait_until(f"{text} in the drive table", 5, lambda: text in read(server.table) and read(server.table))
+
+
+def edit(server, last, change):
     """Edit the drive table as an operator does, once the server has written it."""
-    time.sleep(1.2)  # views may be a second late
-    write(server.table, change(read(server.table)))
+    write(server.table, change(written(server, last)))
 
 
 @test
@@ -354,7 +358,7 @@ def f22_an_edited_drive_table_is_merged_at_refresh():
         server.oper(f"{ADD} -rec1 One")
         server.oper("adddrive -drivename 000000000002 -rec1 Two")
         server.oper("adddrive -drivename 000000000003 -rec1 Three")
-        edit(server, lambda text: re.sub(r"(?m)^000000000003.*\n", "", text.replace(" Two ", " Edited ")).replace("\nend\n", "\n0000000004 3592 - New\r\nend\n"))
+        edit(server, " Three ", lambda text: re.sub(r"(?m)^000000000003.*\n", "", text.replace(" Two ", " Edited ")).replace("\nend\n", "\n0000000004 3592 - New\r\nend\n"))
         server.oper("refresh")
         expect(drives(server) == ["000000000002", "000000000004", DRIVE.serial], str(drives(server)))
         expect("Edited" in server.oper("listdrives -drivename 000000000002"), "changed")
@@ -372,7 +376,7 @@ def f22_both_sides_changed_keeps_the_store_and_says_so():
     with SITE.server() as server:
         server.start()
         server.oper("adddrive -drivename 000000000002 -rec1 Two")
-        edit(server, lambda text: text.replace(" Two ", " Edited "))
+        edit(server, " Two ", lambda text: text.replace(" Two ", " Edited "))
         server.oper("moddrive -drivename 000000000002 -rec1 Console")
         write(server.table, read(server.table).replace(" Console ", " Edited ").replace(" Two ", " Edited "))
         server.oper("refresh")
@@ -386,8 +390,7 @@ def f22_damaged_drive_tables_are_refused_with_line_and_column():
         server.start()
         server.oper(ADD)
         server.oper("adddrive -drivename 000000000002 -rec1 Two")
-        time.sleep(1.2)
-        good = read(server.table)
+        good = written(server, " Two ")
         line = "000000000002 3592"
         n = good.split("\n").index(next(one for one in good.split("\n") if one.startswith(line))) + 1
         cases = (
@@ -468,6 +471,14 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def end(self):
+        """Its exit status, once it has ended by itself."""
+        end = time.monotonic() + 30 * SLOW
+        while time.monotonic() < end:
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    os.read(self.fd, 4096)
+                except OSError:
+                    break
         os.close(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
@@ -495,7 +506,6 @@ def the_dialogue_edits_remembers_and_shows_messages():
         terminal.type("\x15D A,ISKLM\r")
         terminal.expect("ACTIVITY")
         terminal.type("exit\r")
-        time.sleep(0.3)
         expect(terminal.end() == 0, "exit status")
         expect(server.runs(), "the task ended")
         copy = read(f"{server.home}/copy")
@@ -519,7 +529,6 @@ def a_password_is_not_kept_in_history_or_hard_copy():
         terminal.type("modconfig -set -property config.keystore.password -value Xyzzy-7734\r")
         terminal.expect("The property is set")
         terminal.type("exit\r")
-        time.sleep(0.3)
         terminal.end()
         found = [path for path in files_below(server.home) if b"Xyzzy" in read_bytes(path) and path != server.config]
         expect(not found, f"the password is in {found}")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 
-from keyserver import SERIAL, WWN, free_port, wait_until
+from keyserver import SERIAL, SLOW, WWN, free_port, wait_until
 from partners import BYE, HEADER, HELLO, SYNC, SYNCED, WELCOME, Link, Pair, address, frame, hello, key_pair, refusal
 from scenario import expect, main, test
 
@@ -135,7 +135,7 @@ def a_partner_that_dies_hangs_or_babbles_is_told_apart():
             held = deaf.accept()[0]
             expect(one.status("Sessions") == "0", "the server answers meanwhile")
             one.stop()
-            waiting.join(10)
+            waiting.join(30 * SLOW)
             expect(not waiting.is_alive(), "the operator is let go")
             held.close()
         one.start()
@@ -144,7 +144,7 @@ def a_partner_that_dies_hangs_or_babbles_is_told_apart():
         waiting.start()
         waiting.join(0.5)
         two.kill()
-        waiting.join(20)
+        waiting.join(30 * SLOW)
         expect(not waiting.is_alive(), "the partner died in the middle")
         expect(one.audited("Data synchronization event", "sync", "result=unsuccessful", "KLM1308E"), "on record")
 

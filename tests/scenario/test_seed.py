@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from keyserver import BIN, Server, Site, free_port, read, write
+from keyserver import BIN, SLOW, Server, Site, free_port, read, write
 from peer import Host
 from scenario import expect, main, test
 
@@ -113,7 +113,7 @@ def type_in(server, name, text, status=0):
     """On standard input, as a batch job would."""
     env = {"KLM_CONFIG": server.config, "KLM_OPER_SOCKET": server.socket if server.runs() else "/nowhere/x"}
     done = subprocess.run([f"{BIN}/{name}"], input=text + "\n", env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                          timeout=60)
+                          timeout=60 * SLOW)
     expect(done.returncode == status, f"{text}: exit status {done.returncode}: {done.stdout}")
     return done.stdout
 

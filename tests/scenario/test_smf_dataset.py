@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from keyserver import BIN, RING, Site, read, wait_until, write
-from scenario import SOURCE, Folder, expect, main, run, test
+from scenario import SLOW, SOURCE, Folder, expect, main, run, test
 
 sys.path.insert(0, f"{SOURCE}/tests/smf")
 import readjournal  # noqa: E402  (after its folder is in the path)
@@ -289,7 +289,7 @@ def the_test_server_tells_where_the_data_set_and_the_log_are():
             for name in ("KLM_SMF_DATASET", "KLM_AUDIT_LOG"):
                 expect(os.path.getsize(values[name]) > 0, values.get(name))
         finally:
-            subprocess.run([f"{SOURCE}/tools/testserver", "stop", home], env=env, check=True, timeout=60)
+            subprocess.run([f"{SOURCE}/tools/testserver", "stop", home], env=env, check=True, timeout=60 * SLOW)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ import subprocess
 import sys
 import time
 
-from keyserver import BIN, read, write
-from scenario import SOURCE, Folder, expect, main, run, test
+from keyserver import BIN, read, wait_until, write
+from scenario import SLOW, SOURCE, Folder, expect, main, run, test
 from smfmake import Chain, fingerprint, foreign, make_key, rdw, vb, vbs
+
+sys.path.insert(0, f"{SOURCE}/tests/smf")
+import readjournal  # noqa: E402  (after its folder is in the path)
 
 WHEN = datetime.datetime(2026, 11, 21, 23, 0, 0)
 
@@ -162,9 +165,11 @@ def an_input_that_is_cut_while_it_is_read_ends_the_program_with_a_message():
             path = sample.file("in", content * ((96 << 20) // len(content)))
             reader = subprocess.Popen([os.path.join(BIN, "smfdump"), "--format", "json", "-o", f"{folder}/out{turn}", path], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            time.sleep(0.03)
+            while reader.poll() is None and path not in read(f"/proc/{reader.pid}/maps"):
+                time.sleep(0.001)
+            time.sleep(0.003 * turn)  # a part of it is read
             os.truncate(path, 0)
-            said = reader.communicate(timeout=120)[1]
+            said = reader.communicate(timeout=120 * SLOW)[1]
             if "KLM0733E" in said:
                 expect(reader.returncode == 1 and not os.path.exists(f"{folder}/out{turn}"), f"{reader.returncode}: {said}")
                 return
@@ -375,6 +380,12 @@ class Running:
         run("oper", "F ISKLM,APPL='modconfig -set -property drive.pending.max -value 50'", env=self.env)
         run("oper", "F ISKLM,APPL='deletedrive -drivename 000000000042'", env=self.env, status=1)
 
+    def caught_up(self):
+        """All events of the journal are in the data sets and the text log: what was done before this is."""
+        last = max(number for number, _, _ in readjournal.events(f"{self.home}/log/journal"))
+        for sink in ("Audit to SMF", "Audit log"):
+            wait_until(f"{sink} to be at {last}", 10, lambda sink=sink: int(re.search(rf"(?m)^{sink} +at (\d+)", run("oper", "status", env=self.env))[1]) >= last)
+
     def data_sets(self):
         return sorted(f"{self.smf}/{name}" for name in os.listdir(self.smf) if ".MAN" in name)
 
@@ -414,7 +425,7 @@ def the_commands_of_the_auditors_page_work_as_written():
             for path, here in (("/var/log/isklm/smf", server.smf), ("/var/log/isklm/audit", os.path.dirname(server.env["KLM_AUDIT_LOG"])), ("/etc/isklm/files", f"{server.home}/files"), ("/srv/audit", f"{folder}/audit")):
                 script = script.replace(path, here)
             write(f"{folder}/script", "set -e\n" + script)
-            time.sleep(1)  # events reach the data set when they are on disk in the journal
+            server.caught_up()
             said = run("bash", f"{folder}/script", env=server.env)
             expect("\nVERIFIED" in said and "signatures are good" in said and "KLM0204E" in said and "SMF83RTY" in said, said)
             log, whole = read(f"{folder}/audit/day.log"), read(server.env["KLM_AUDIT_LOG"])

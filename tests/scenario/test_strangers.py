@@ -19,7 +19,7 @@ sys.path.insert(0, f"{SOURCE}/tests/smf")
 import readjournal  # noqa: E402  (after its folder is in the path)
 
 SITE = KmipSite(clients=("alice", "mallory"))
-INTERVAL = 2
+INTERVAL = round(5 * SLOW)  # a flood ends when so long nothing comes, which a slow machine may bring about by itself
 FIELDS = {name: int(number) for name, number in re.findall(r"SMF_FIELD\(SMF_F_(\w+), (\d+)", open(f"{SOURCE}/smf/fields.def", encoding="utf-8").read())}
 KINDS = ("tls-failed", "kmip-message-refused", "http-refused", "session-refused", "console-connect", "kmip-refused", "connection-refused", "partner-refused")
 
@@ -103,7 +103,7 @@ def five_thousand_refusals_are_few_events_whose_numbers_add_up():
         wait_until("all requests are told", 30, lambda: told(server)[1].get("requests", 0) == 200)
         single, sums, events = told(server)
         expect(sum(single.values()) <= 10, f"a flood of events: {single}")
-        expect(events <= 10 + 60 * SLOW / INTERVAL, f"{events} events")
+        expect(events <= 10 + 30 * SLOW, f"{events} events")
         grown = sum(os.path.getsize(path) for path in glob.glob(f"{server.home}/log/journal/*")) - size
         expect(grown < 200_000, f"{grown} bytes of journal")
         one = [event for event in records(server) if event["VERB"] == "refusals"][0]
@@ -131,7 +131,7 @@ def unknown_drives_and_callers_of_the_port_for_partners_are_bounded_too():
         bad_handshakes(admin, 200)
         wait_until("all drives are told", 20, lambda: told(server)[1].get("requests", 0) + len([one for one in records(server) if one["VERB"] == "drive-contact"]) == 40)
         wait_until("all handshakes are told", 20, lambda: total(server, "partner-refused") + total(server, "connection-refused") == 200)
-        expect(told(server)[2] + len([one for one in records(server) if one["VERB"] == "drive-contact"]) <= 10 + 60 * SLOW / INTERVAL, str(told(server)))
+        expect(told(server)[2] + len([one for one in records(server) if one["VERB"] == "drive-contact"]) <= 10 + 30 * SLOW, str(told(server)))
 
 
 @test

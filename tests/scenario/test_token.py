@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from keyserver import LABEL, LABEL2, SIGNED, Site, read, tool, wait_until, write
+from keyserver import LABEL, LABEL2, SIGNED, SLOW, Site, read, tool, wait_until, write
 from peer import Host
 from scenario import BUILD, expect, main, run, test
 from softhsm import LIBRARY, PIN, Token, helper_of
@@ -315,16 +315,19 @@ def strict_means_that_nothing_is_unwrapped_while_the_helper_is_stopped():
 
 @test
 def with_strict_a_drive_that_waits_for_the_token_holds_up_no_other():
-    with STRICT.server() as server:
+    with STRICT.server("pkcs11.timeout.seconds=60") as server:
         serve(server, STRICT_HOST)
         STRICT_HOST.write("WAI001", b"x", "--kl1", LABEL)
-        os.kill(helper_of(server), signal.SIGSTOP)
+        helper = helper_of(server)
+        os.kill(helper, signal.SIGSTOP)
         waits = STRICT_HOST.begin("read", STRICT_HOST.tape("WAI001"), f"{STRICT_HOST.folder}/waits", stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.4)  # it is under way
+        wait_until("it is under way", 10, lambda: int(server.status("Sessions")) > 0)
+        time.sleep(0.4)
         STRICT_HOST.write("WAI002", b"y", "--kl1", LABEL)
         expect(waits.poll() is None, "the one was answered only after the other")
-        waits.wait(60)
+        os.kill(helper, signal.SIGCONT)
+        expect(waits.wait(60 * SLOW) == 0, "it was not answered")
 
 
 @test

@@ -119,18 +119,25 @@ TEST(each_unlock_is_in_the_audit_and_changes_nothing)
     size_t audited = events(&house, "disk-unlock", SMF_SUCCESS, NULL, "EG0001");
 
     REQUIRE_OK(made->rc);
-    uint64_t changes = st_number(km_store(house.server));
-    struct km_call *call = unlock(ARRAY, made->keyed.eedk[1], made->keyed.eedk[0]);
-    REQUIRE_OK(call->rc);
-    CHECK_INT(events(&house, "disk-unlock", SMF_SUCCESS, NULL, "EG0001"), audited + 1);
+    bool unchanged = false;
+    /* The writer may write down contacts meanwhile: an unlock that changes something does so each time. */
+    for (int turn = 0; turn < 5 && !unchanged; turn++) {
+        uint64_t changes = quiet_number(&house);
+        struct km_call *call = unlock(ARRAY, made->keyed.eedk[1], made->keyed.eedk[0]);
+
+        REQUIRE_OK(call->rc);
+        unchanged = st_number(km_store(house.server)) == changes;
+        audited++;
+        km_call_free(&call);
+    }
+    CHECK(unchanged);
+    CHECK_INT(events(&house, "disk-unlock", SMF_SUCCESS, NULL, "EG0001"), audited);
     CHECK_INT(events(&house, "disk-unlock", SMF_SUCCESS, NULL,
                      "Disk Unlock Request: Drive Serial Number: " ARRAY),
-              audited + 1);
+              audited);
     struct km_call *after = usage_of(ARRAY);
     CHECK_INT(after->rows.n, before->rows.n);
-    CHECK_INT(st_number(km_store(house.server)), changes);
     km_call_free(&after);
-    km_call_free(&call);
     km_call_free(&before);
     km_call_free(&made);
 }

@@ -166,7 +166,9 @@ TEST(a_call_that_fails_in_a_batch_does_not_undo_its_neighbours)
     start_call(KM_DRIVE_ADD, "00000000N003", "L1", count_done);
     let_go_until(6);
     CHECK_INT(gate.failed, 2);
-    CHECK_INT(st_number(km_store(house.server)), number + 1); /* one transaction for all */
+    number = st_number(km_store(house.server)) - number;
+    CHECK(number == 1 ||
+          number == 2); /* one transaction for all, and the writer's own a moment later */
     struct km_call *list =
         run_call(&house, KM_DRIVE_LIST, &oper, "drivename", "00000000N001", NULL);
     CHECK_STR(cell(list, 0, "Alias 1"), "L1");

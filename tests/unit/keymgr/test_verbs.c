@@ -11,6 +11,7 @@ static void serving(void)
     if (!house.server) {
         listen_now();
         start_house(&house, "verbs", "");
+        (void)quiet_number(&house); /* refusals change nothing, so it stays so */
     }
 }
 
