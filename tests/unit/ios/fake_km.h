@@ -309,17 +309,20 @@ static inline void *fake_run(void *arg)
 
 /* ---- Start and stop */
 
-/* A port of the loopback where nobody listens. */
-static inline uint16_t fake_free_port(void)
+/* A port of the loopback, or that one, for a socket that may listen and need not; where none listens, callers are refused. */
+static inline int fake_bind(uint16_t *port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    REQUIRE(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    REQUIRE(bind(fd, (struct sockaddr *)&at, n) == 0);
     REQUIRE(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
-    close(fd);
-    return ntohs(at.sin_port);
+    *port = ntohs(at.sin_port);
+    return fd;
 }
 
 static struct klm_tls_config fake_tls(void)
@@ -330,17 +333,11 @@ static struct klm_tls_config fake_tls(void)
 static inline void fake_start_with(struct fake *fake, enum fake_mode mode, uint16_t port,
                                    struct klm_tls_config cfg)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int on = 1;
-
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    *fake = (struct fake){.mode = mode, .port = port ? port : fake_free_port()};
+    *fake = (struct fake){.mode = mode, .port = port};
     fake->tls = ctx_of(cfg);
-    at.sin_port = htons(fake->port);
-    fake->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(fake->fd >= 0);
-    REQUIRE(setsockopt(fake->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
-    REQUIRE(bind(fake->fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fake->fd, 8) == 0);
+    fake->fd = fake_bind(&fake->port);
+    REQUIRE(listen(fake->fd, 8) == 0);
     REQUIRE(pthread_create(&fake->thread, NULL, fake_run, fake) == 0);
 }
 

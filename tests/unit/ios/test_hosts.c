@@ -60,11 +60,14 @@ static klm_rc create(void)
                          &fault, &diag, &keyed);
 }
 
+static int primary_port; /* holds it while nobody listens there */
+
 /* The primary goes: its port is left as a port where nobody listens. */
 static void primary_ends(void)
 {
     ios_hosts_free(&hosts);
     fake_stop(&primary);
+    primary_port = fake_bind(&primary.port);
     REQUIRE_OK(ios_hosts_new(&cfg, &diag, &hosts));
 }
 
@@ -73,6 +76,7 @@ static void primary_starts(void)
     uint16_t port = primary.port;
 
     fake_start_with(&primary, FAKE_GOOD, port, fake_tls());
+    close(primary_port);
 }
 
 TEST(at_power_on_a_refusal_is_tried_at_the_other_one_too)

@@ -252,7 +252,8 @@ TEST(a_request_that_cannot_be_sent_is_told)
 
 TEST(nobody_listens)
 {
-    struct parm_ekm_host host = {.host = "127.0.0.1", .port = fake_free_port()};
+    struct parm_ekm_host host = {.host = "127.0.0.1"};
+    int nobody = fake_bind(&host.port);
 
     fake_start(&fake, FAKE_GOOD);
     REQUIRE_OK(open_it(100000));
@@ -263,5 +264,6 @@ TEST(nobody_listens)
     snprintf(host.host, sizeof host.host, "no.such.host.invalid");
     CHECK_RC(ios_session_open(&host, &cfg, klm_clock_mono_ms() + test_ms(100000), &fault, &session),
              KLM_E_NOTFOUND);
+    close(nobody);
     done();
 }

@@ -221,23 +221,29 @@ static UNUSED void on_loop(struct door *door, void (*fn)(struct door *door))
     REQUIRE(atomic_load(&errand.done));
 }
 
-/* Ports that nobody has, all different: they are held until the last was given out. */
+/* Ports that nobody has, all different. They are held until others are asked for: a server may listen where a socket that does not has the
+ * port too, while nothing else is given it. */
 static UNUSED void free_ports(unsigned *port, size_t n)
 {
-    int fd[4];
+    static int fd[4];
+    const int on = 1;
 
     REQUIRE(n <= KLM_COUNT(fd));
+    for (size_t i = 0; i < KLM_COUNT(fd); i++) {
+        if (fd[i] > 0) {
+            close(fd[i]);
+        }
+        fd[i] = 0;
+    }
     for (size_t i = 0; i < n; i++) {
         struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t size = sizeof in;
 
-        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
-        REQUIRE(fd[i] >= 0 && bind(fd[i], (struct sockaddr *)&in, size) == 0 &&
+        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        REQUIRE(fd[i] >= 0 && setsockopt(fd[i], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                bind(fd[i], (struct sockaddr *)&in, size) == 0 &&
                 getsockname(fd[i], (struct sockaddr *)&in, &size) == 0);
         port[i] = ntohs(in.sin_port);
-    }
-    for (size_t i = 0; i < n; i++) {
-        close(fd[i]);
     }
 }
 

@@ -101,7 +101,7 @@ static klm_rc put(struct rig *rig, uint64_t *written)
     return smf_syslog_driver.write(rig->sink, written);
 }
 
-static int listen_tcp(unsigned *port, int buffer)
+static int bind_tcp(unsigned *port, int buffer)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof at;
@@ -110,9 +110,17 @@ static int listen_tcp(unsigned *port, int buffer)
     if (buffer) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     }
-    REQUIRE(bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 8) == 0);
+    REQUIRE(bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
     REQUIRE(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
     *port = ntohs(at.sin_port);
+    return fd;
+}
+
+static int listen_tcp(unsigned *port, int buffer)
+{
+    int fd = bind_tcp(port, buffer);
+
+    REQUIRE(listen(fd, 8) == 0);
     return fd;
 }
 
@@ -248,9 +256,8 @@ TEST(a_receiver_that_is_not_there_is_said_once_and_tried_seldom)
 {
     struct rig rig = rig_new(SMF_SYSLOG_TCP);
     uint64_t written = 7;
-    int listener = listen_tcp(&rig.options.port, 0);
+    int listener = bind_tcp(&rig.options.port, 0); /* does not listen, and nobody else can */
 
-    close(listener);
     rig_open(&rig);
     take(&rig, 1, false);
     CHECK_RC(put(&rig, &written), KLM_E_CLOSED);
@@ -259,6 +266,7 @@ TEST(a_receiver_that_is_not_there_is_said_once_and_tried_seldom)
     CHECK(strstr(said, "KLM0770W Audit events do not reach the syslog receiver tcp:127.0.0.1:") !=
           NULL);
     CHECK(strstr(strstr(said, "KLM0770W") + 1, "KLM0770W") == NULL);
+    close(listener);
     rig_done(&rig);
 }
 
