@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from scenario import BUILD, SLOW, SOURCE, expect, run
+from scenario import BUILD, SLOW, SOURCE, expect, patience, run
 
 BIN = os.path.join(BUILD, "bin")
 LEAST = 30  # seconds that anything is waited for: a machine may be busy with something else, and what comes ends the wait
@@ -33,7 +33,7 @@ def free_port():
 def wait_until(what, seconds, true):
     """Until true() gives something, which is returned. Seconds are when something is wrong, no measure of how quick it has to be."""
     seconds = max(seconds, LEAST)
-    end = time.monotonic() + seconds * SLOW
+    end = time.monotonic() + seconds * patience()
     while True:
         got = true()
         if got:
@@ -56,7 +56,7 @@ def in_time(seconds, action, tries=3):
 def renegotiates(*words):
     """Ask for a renegotiation by openssl s_client with these words, a version of TLS that knows it: what came of it."""
     client = subprocess.Popen(["openssl", "s_client", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    watch = threading.Timer(LEAST * SLOW, client.kill)
+    watch = threading.Timer(LEAST * patience(), client.kill)
     watch.start()
     said, asked = b"", False
     while some := os.read(client.stdout.fileno(), 65536):
@@ -214,7 +214,7 @@ class Server:
                                             stderr=subprocess.STDOUT, env=environment, preexec_fn=limit)
         _RUNNING.append(self.process)
         if wait:
-            end = time.monotonic() + 30 * SLOW
+            end = time.monotonic() + 30 * patience()
             while wait not in read(self.console_path)[began:]:
                 expect(self.process.poll() is None, f"it ended: {read(self.console_path)[began:]}")
                 expect(time.monotonic() < end, f"it does not start: {read(self.console_path)[began:]}")
@@ -226,7 +226,7 @@ class Server:
         began = len(read(self.console_path))
         self.start(wait=None, **named)
         try:
-            got = self.process.wait(30 * SLOW)
+            got = self.process.wait(30 * patience())
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError("it started: " + read(self.console_path)[began:]) from None
@@ -247,7 +247,7 @@ class Server:
 
     def end(self, seconds=25):
         """Wait for its end; the exit status."""
-        return self.process.wait(seconds * SLOW)
+        return self.process.wait(seconds * patience())
 
     def stop(self, status=0):
         if self.runs():

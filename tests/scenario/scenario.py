@@ -13,6 +13,11 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 _TESTS = []
 
 
+def patience():
+    """Seconds of a limit, where something must have gone wrong, are so many: more where others keep the machine busy, as in tests/run."""
+    return SLOW * min(max(os.getloadavg()[0] / (os.cpu_count() + 2), 1), 4)
+
+
 def test(function):
     _TESTS.append(function)
     return function
@@ -25,7 +30,7 @@ def expect(condition, what):
 
 def run(*command, status=0, **named):
     """Run a command and return what it printed; any other exit status than the expected one fails the test."""
-    named.setdefault("timeout", 120 * SLOW)
+    named.setdefault("timeout", 120 * patience())
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", check=False, **named)
     if status is not None and done.returncode != status:

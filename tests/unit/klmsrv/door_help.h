@@ -400,7 +400,7 @@ static UNUSED int tcp_to(unsigned port)
     struct sockaddr_in in = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                              .sin_port = htons((uint16_t)port)};
-    struct timeval limit = {.tv_sec = (time_t)(10 * slowness())};
+    struct timeval limit = {.tv_sec = (time_t)(60 * slowness())};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     REQUIRE(fd >= 0);
@@ -413,6 +413,13 @@ static UNUSED int tcp_to(unsigned port)
     }
     return fd;
 }
+
+/* A call for a socket with a time limit ends when the process is held and goes on: it is made again. */
+#define MADE_AGAIN(r, call)                                                                        \
+    do {                                                                                           \
+        errno = 0;                                                                                 \
+        (r) = (call);                                                                              \
+    } while ((r) <= 0 && errno == EINTR)
 
 struct client {
     SSL_CTX *ctx;
@@ -434,6 +441,7 @@ struct wish {
 static UNUSED struct client dial_as(unsigned port, const struct self *self, const struct wish *wish)
 {
     struct client client = {.ctx = wish->ctx, .fd = tcp_to(port)};
+    int r = 0;
 
     if (client.ctx) {
         SSL_CTX_up_ref(client.ctx);
@@ -462,7 +470,10 @@ static UNUSED struct client dial_as(unsigned port, const struct self *self, cons
         SSL_set_session(client.ssl, wish->session);
     }
     ERR_clear_error();
-    client.fine = client.fd >= 0 && SSL_connect(client.ssl) == 1;
+    if (client.fd >= 0) {
+        MADE_AGAIN(r, SSL_connect(client.ssl));
+    }
+    client.fine = r == 1;
     if (!client.fine) {
         ERR_error_string_n(ERR_peek_last_error(), client.words, sizeof client.words);
     }
@@ -478,7 +489,12 @@ static UNUSED struct client dial(unsigned port, const struct self *self)
 
 static UNUSED bool client_send(struct client *client, const void *p, size_t n)
 {
-    return n == 0 || SSL_write(client->ssl, p, (int)n) == (int)n;
+    int r = 0;
+
+    if (n > 0) {
+        MADE_AGAIN(r, SSL_write(client->ssl, p, (int)n));
+    }
+    return r == (int)n;
 }
 
 static UNUSED bool client_read(struct client *client, void *out, size_t n)
@@ -486,8 +502,9 @@ static UNUSED bool client_read(struct client *client, void *out, size_t n)
     size_t got = 0;
 
     while (got < n) {
-        int r = SSL_read(client->ssl, (uint8_t *)out + got, (int)(n - got));
+        int r;
 
+        MADE_AGAIN(r, SSL_read(client->ssl, (uint8_t *)out + got, (int)(n - got)));
         if (r <= 0) {
             ERR_error_string_n(ERR_peek_last_error(), client->words, sizeof client->words);
             ERR_clear_error();
@@ -505,8 +522,7 @@ static UNUSED bool client_ended(struct client *client)
     int r;
 
     ERR_clear_error();
-    errno = 0;
-    r = SSL_read(client->ssl, &byte, 1);
+    MADE_AGAIN(r, SSL_read(client->ssl, &byte, 1));
     if (r <= 0 && errno != EAGAIN) {
         ERR_error_string_n(ERR_peek_last_error(), client->words, sizeof client->words);
         ERR_clear_error();
