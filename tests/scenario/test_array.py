@@ -198,7 +198,7 @@ def with_no_key_server_it_stays_locked_and_says_so_until_one_comes():
 def a_primary_that_hangs_is_left_for_the_secondary():
     with Pair() as (array, primary, secondary):
         primary.signal(signal.SIGSTOP)
-        said = array.on("--timeout", "1")
+        said = array.on("--timeout", str(int(3 * SLOW)))
         expect("KLM1065W" in said and f"the secondary key manager 127.0.0.1:{secondary.tcp}" in said, said)
         primary.signal(signal.SIGCONT)
 

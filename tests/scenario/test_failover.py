@@ -180,7 +180,7 @@ def a_primary_that_is_cut_off_at_any_point_is_left():
             gate = Gate(good, most, cut)
             try:
                 write(HOST.member, f"EKM PRIMARY=127.0.0.1:{gate.port}\nEKM SECONDARY=127.0.0.1:{secondary.tcp}\n")
-                HOST.write(f"CUT{i:03}", b"%d" % i, "--timeout", "1" if cut else str(int(2 * SLOW)))
+                HOST.write(f"CUT{i:03}", b"%d" % i, "--timeout", str(int((10 if cut else 3) * SLOW)))
             finally:
                 gate.end()
             HOST.attach(primary, secondary)
@@ -197,7 +197,7 @@ def an_unreachable_primary_costs_a_little_time_only():
         begun = time.monotonic()
         HOST.write("FAR001", b"x")
         expect(time.monotonic() - begun < 12 * SLOW, f"{time.monotonic() - begun} s")
-        expect(HOST.read("FAR001", "--timeout", "1") == b"x", "content")
+        expect(HOST.read("FAR001", "--timeout", str(int(3 * SLOW))) == b"x", "content")
 
 
 @test

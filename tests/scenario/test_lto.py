@@ -175,16 +175,17 @@ def after_a_kill_no_key_is_given_that_was_given_before():
         server.oper(f"moddrive -drivename {SERIAL} -cert DRIVE.KXKILL.CERT")
         given = []
 
-        def write_until_lost(most):
+        def write_until_lost(most, killer=None):
             with Session(server, lto, "ssl", fields=hello_fields(lto, 1, 2), version=2) as session:
-                for _ in range(most):
+                for n in range(most):
                     given.append(session.stored_create(f"K{len(given):05}")[2])
+                    if killer and n == 9:
+                        killer.start()
 
-        for after in (0.2, 0.3, 0.4):
+        for after in (0.1, 0.2, 0.3):
             killer = threading.Timer(after, server.signal, (signal.SIGKILL,))
-            killer.start()
             try:
-                write_until_lost(1000)
+                write_until_lost(1000, killer)
             except (OSError, EOFError):
                 pass
             killer.join()

@@ -140,12 +140,17 @@ def killed_at_any_point_the_next_start_has_one_state_or_the_other():
         prepared(server)
         server.stop()
         shutil.copytree(server.home, f"{server.home}.kept")
-        seen = set()
-        for wait in (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0):
+        seen, whole = set(), None
+        for part in (None, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0):  # of the time that a whole one takes
             server.start()
             opened(server)
             ask(server, "-accept older")
+            since, began = len(server.console()), time.monotonic()
             agree(server)
+            if part is None:
+                again(server, since)
+                whole = time.monotonic() - began
+            wait = whole * (part or 0)
             time.sleep(wait)
             server.process.kill()
             server.process.wait()

@@ -361,9 +361,9 @@ def peers_that_are_no_key_servers_are_offline_with_the_reason_in_time():
         with Peer(act, own) as peer:
             system.run("mkkeyserver", "-ip", "127.0.0.1", "-port", str(peer.port))
             began = time.monotonic()
-            said = system.run("lskeyserver", "0", "-timeout", "1")
+            said = system.run("lskeyserver", "0", "-timeout", "3" if why == "in time" else "30")
             expect("status offline" in said and re.search(why, said), f"{n}: {said}")
-            expect(time.monotonic() - began < 5 * SLOW, f"{n}: too long")
+            expect(time.monotonic() - began < 15 * SLOW, f"{n}: too long")
             expect(n or "KLM2110E" in system.run("chencryption", "-keyserver", "enable", status=1), "no key from such")
         shutil.rmtree(system.home)
 
