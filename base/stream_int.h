@@ -32,6 +32,8 @@ struct klm_stream {
     bool corked;   /* within a callback: what is sent goes out after it, in one write */
     bool gathered; /* what is to be sent waits for the end of the loop's turn */
     bool paused, closing, told;
+    bool clogged;   /* the owner was told to wait until output has left */
+    bool unclogged; /* and it has: data is called */
     bool blocked; /* input came while none was wanted: only then is the interest in it withdrawn */
     bool read_wants_write, write_wants_read; /* TLS may need the other direction */
     bool again;                              /* the task is to look at input again */

@@ -318,6 +318,11 @@ void klm_stream_flush_(struct klm_stream *s)
         if (s->out.cap > keep_of(s)) {
             klm_buf_done(&s->out);
         }
+        if (s->clogged) {
+            s->clogged = false;
+            s->unclogged = true;
+            klm_stream_look_(s);
+        }
         flushed(s);
     }
     klm_stream_update_(s);
