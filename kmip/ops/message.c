@@ -59,12 +59,18 @@ static struct kmip_node *new_item(struct kmop_item *item, uint32_t status)
     return to;
 }
 
+/* It failed: also what was undone may have, when its event could not be recorded and nothing of it may leave. */
+static bool has_failed(const struct kmop_item *item)
+{
+    return item->rc != KLM_OK && !(item->fate == KM_FATE_UNDONE && item->rc == KLM_E_CANCELLED);
+}
+
 /* An item that was undone has the payload that it would have had (KMIP 1.4, 11.43: their responses are returned with Undone result status). */
 static struct kmip_node *answer_item(struct kmop_item *item)
 {
     struct kmip_node *to;
 
-    if (item->fate == KM_FATE_UNDONE || item->rc == KLM_OK) {
+    if (!has_failed(item)) {
         to = new_item(item, item->fate == KM_FATE_UNDONE ? KMIP_ResultStatus_OperationUndone
                                                          : KMIP_ResultStatus_Success);
         item->rc = put_payload(item, to);
