@@ -17,6 +17,7 @@
 
 #define STEP_FIRST 4096
 #define REST_MS 1000
+#define CLOG 65536 /* bytes of output */
 
 static void peer_name(int fd, char *out, size_t cap)
 {
@@ -201,7 +202,7 @@ static void on_timer(void *arg)
 bool klm_stream_reads_(const struct klm_stream *s)
 {
     return (s->phase == KLM_PHASE_CLEAR || s->phase == KLM_PHASE_TLS) && !s->paused &&
-           !s->closing && s->in.n < s->cfg.max_input;
+           !s->closing && !s->clogged && s->in.n < s->cfg.max_input;
 }
 
 void klm_stream_update_(struct klm_stream *s)
@@ -329,8 +330,10 @@ static void on_task(struct klm_task *task)
             s->owner.closed(s->owner.arg, s, s->why);
         }
     } else if (s->again) {
-        s->again = false;
-        if (s->in.n && !s->paused && !s->closing) {
+        const bool unclogged = s->unclogged;
+
+        s->again = s->unclogged = false;
+        if ((s->in.n || unclogged) && !s->paused && !s->closing) {
             klm_stream_call_(s, s->owner.data);
         }
         if (klm_stream_reads_(s) && klm_stream_has_more_(s)) {
@@ -471,6 +474,17 @@ void klm_stream_close(struct klm_stream *stream)
         klm_stream_flush_(stream);
         klm_stream_update_(stream);
     }
+}
+
+bool klm_stream_clogged(struct klm_stream *stream)
+{
+    stream->clogged = stream->clogged || stream->out.n >= CLOG;
+    return stream->clogged;
+}
+
+size_t klm_stream_pending(const struct klm_stream *stream)
+{
+    return stream->out.n;
 }
 
 bool klm_stream_waits(const struct klm_stream *stream)

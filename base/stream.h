@@ -1,5 +1,6 @@
 /* Streams: a connected socket on a loop, in clear or under TLS, with deadlines and bounds. The handshake runs on
- * a worker (private-key operations never block a loop); afterwards a request costs one read and one write.
+ * a worker (private-key operations never block a loop); afterwards a request costs one read and one write, and a
+ * peer that sends TLS records without data one behind the other is cut off (KLM_E_LIMIT).
  * A stream belongs to its loop's thread. */
 #ifndef BASE_STREAM_H
 #define BASE_STREAM_H
@@ -47,6 +48,10 @@ void klm_stream_message_done(struct klm_stream *stream);
 /* Send now what the socket takes, keep the rest; within a callback, at its end and in one write. KLM_E_LIMIT (nothing of
  * it is sent), KLM_E_CLOSED, KLM_E_STATE during the handshake. */
 klm_rc klm_stream_send(struct klm_stream *stream, struct klm_slice bytes) KLM_MUST_USE;
+/* Does so much output wait for the peer (64 KiB) that no more should be made? Then nothing is read either, and data is called, if only to say so, when all of it has left. */
+bool klm_stream_clogged(struct klm_stream *stream);
+/* Bytes of output that wait. */
+size_t klm_stream_pending(const struct klm_stream *stream);
 /* Give back and wipe at once what TLS keeps from one message to the next, for a message that held secrets. */
 void klm_stream_rest(struct klm_stream *stream);
 /* Another idle deadline from now on, 0: never. */

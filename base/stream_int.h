@@ -32,9 +32,12 @@ struct klm_stream {
     bool corked;   /* within a callback: what is sent goes out after it, in one write */
     bool gathered; /* what is to be sent waits for the end of the loop's turn */
     bool paused, closing, told;
+    bool clogged;   /* the owner was told to wait until output has left */
+    bool unclogged; /* and it has: data is called */
     bool blocked; /* input came while none was wanted: only then is the interest in it withdrawn */
     bool read_wants_write, write_wants_read; /* TLS may need the other direction */
     bool again;                              /* the task is to look at input again */
+    unsigned bare; /* records that came since the last data, and brought none */
     bool posted;
     struct klm_task task, send;
     struct klm_job job;
@@ -76,6 +79,8 @@ void klm_stream_unref_(struct klm_stream *stream);
 void klm_stream_read_(struct klm_stream *stream);
 /* Send what is pending as far as the socket takes it. */
 void klm_stream_flush_(struct klm_stream *stream);
+/* TLS begins: from now on a peer is cut off that sends record after record without data. */
+void klm_stream_watch_(struct klm_stream *stream);
 /* TLS: bytes that were read from the socket and not yet asked for. */
 bool klm_stream_has_more_(const struct klm_stream *stream);
 /* All is sent: say goodbye to the peer and wait a moment for its own. */

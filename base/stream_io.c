@@ -18,6 +18,8 @@
 #define KEEP_MAX 16384 /* bytes of memory an empty input or output keeps */
 #define LINGER_MS 1000
 #define READS_MAX 64 /* records taken in one turn, so that one peer does not keep the loop */
+#define BARE_MAX                                                                                   \
+    16 /* records without data behind each other: new keys, alerts, what would begin another handshake */
 
 enum {
     IO_WAIT = 0,
@@ -41,12 +43,35 @@ static long end_errno(struct klm_stream *s, int err)
     return IO_END;
 }
 
+/* OpenSSL takes records without data for as long as the socket has some, and does not come back before: for a peer that sends nothing but new keys that may be for ever. No end of that
+ * can be asked for while it reads, but its socket can be taken away. */
+static void on_record(int sent, int version, int kind, const void *p, size_t n, SSL *ssl, void *arg)
+{
+    struct klm_stream *s = arg;
+
+    (void)version, (void)p, (void)n;
+    if (!sent && kind == SSL3_RT_HEADER && ++s->bare == BARE_MAX + 1) {
+        SSL_set0_rbio(ssl, BIO_new(BIO_s_null()));
+    }
+}
+
+void klm_stream_watch_(struct klm_stream *s)
+{
+    SSL_set_msg_callback(s->ssl, on_record);
+    SSL_set_msg_callback_arg(s->ssl, s);
+}
+
 /* What an SSL call that did not succeed means. A peer that closes without close_notify still
  * closed: where a message ends is told by our framing. */
 static long end_ssl(struct klm_stream *s, int ret, bool *want_write, bool *want_read)
 {
     int err = errno;
 
+    if (s->bare > BARE_MAX) {
+        snprintf(s->words, sizeof s->words, "too many TLS records without data");
+        klm_stream_end_(s, KLM_E_LIMIT);
+        return IO_END;
+    }
     switch (SSL_get_error(s->ssl, ret)) {
     case SSL_ERROR_WANT_READ:
         *want_read = true;
@@ -103,7 +128,11 @@ static long read_tls(struct klm_stream *s, void *to, size_t n)
     forget_errors();
     errno = 0;
     got = SSL_read(s->ssl, to, (int)n);
-    return got > 0 ? got : end_ssl(s, got, &s->read_wants_write, &want_read);
+    if (got <= 0) {
+        return end_ssl(s, got, &s->read_wants_write, &want_read);
+    }
+    s->bare = s->bare > BARE_MAX ? s->bare : 0; /* it has no socket any more */
+    return got;
 }
 
 static long read_some(struct klm_stream *s, void *to, size_t n)
@@ -288,6 +317,11 @@ void klm_stream_flush_(struct klm_stream *s)
     if (s->out.n == 0) {
         if (s->out.cap > keep_of(s)) {
             klm_buf_done(&s->out);
+        }
+        if (s->clogged) {
+            s->clogged = false;
+            s->unclogged = true;
+            klm_stream_look_(s);
         }
         flushed(s);
     }

@@ -61,6 +61,7 @@ static void handshake_end(struct klm_stream *s)
         SSL_clear_mode(s->ssl,
                        SSL_MODE_RELEASE_BUFFERS); /* 34 KB a request: REST_MS gives them back */
         s->handshake_at = 0;
+        klm_stream_watch_(s);
         klm_stream_active_(s);
         klm_stream_call_(s, s->owner.secured);
         if (klm_stream_reads_(s) && klm_stream_has_more_(s)) {

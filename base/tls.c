@@ -16,7 +16,7 @@
 
 #define CIPHERS12 "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 #define TICKET_SECONDS 3600
-#define CHAIN_BYTES_MAX 65536 /* of all that a client shows, where nobody asks who signed it */
+#define CHAIN_BYTES_MAX 32768 /* of all that a client shows, where nobody asks who signed it */
 
 struct klm_tls_ctx {
     SSL_CTX *ssl;
@@ -129,18 +129,36 @@ static int judge(const struct klm_tls_ctx *ctx, X509 *cert)
 {
     time_t now = (time_t)(klm_clock() / 1000000);
 
-    if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0) {
+    const int from = X509_cmp_time(X509_get0_notBefore(cert), &now); /* 0: it is no time */
+    const int until = X509_cmp_time(X509_get0_notAfter(cert), &now);
+
+    if (from == 0 || until == 0) {
+        return from == 0 ? X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD
+                         : X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
+    }
+    if (from > 0) {
         return X509_V_ERR_CERT_NOT_YET_VALID;
     }
-    if (X509_cmp_time(X509_get0_notAfter(cert), &now) < 0) {
+    if (until < 0) {
         return X509_V_ERR_CERT_HAS_EXPIRED;
     }
     return strong_enough(ctx, cert) ? X509_V_OK : X509_V_ERR_EE_KEY_TOO_SMALL;
 }
 
+/* Nobody looks at what signed the certificate, and with the session all of it would be kept: two hundred small ones take the better part of a megabyte. */
+static void forget_signers(X509_STORE_CTX *store)
+{
+    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store); /* the client's own first */
+
+    while (sk_X509_num(shown) > 1) {
+        X509_free(sk_X509_pop(shown));
+    }
+}
+
 /* In the place of OpenSSL's own check of a chain. Its outcome becomes the alert that the client gets. */
 static int check_any(X509_STORE_CTX *store, void *arg)
 {
+    forget_signers(store);
     X509 *cert = X509_STORE_CTX_get0_cert(store);
     int why = cert ? judge(arg, cert) : X509_V_ERR_UNSPECIFIED;
 

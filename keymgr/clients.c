@@ -557,8 +557,44 @@ klm_rc km_client_actor(const struct dt_clients *clients, const struct dt_client 
                              .fingerprint = client->fingerprint,
                              .session = session,
                              .group = client->group,
+                             .registered = true,
                              .may_destroy = group && group->kmip_delete && !group->closed};
     return KLM_OK;
+}
+
+/* The client as this change leaves it. What the batch has of clients is not in the snapshot before its end. */
+static klm_rc client_now(struct km_call *call, struct st_change *change, struct dt_client *out)
+{
+    struct dt_clients *clients;
+    const struct dt_client *client;
+
+    if (st_change_touches(change, ST_CLIENT)) {
+        return dt_client_find(st_change_view(change), call->actor.fingerprint, NULL, out);
+    }
+    clients = km_clients(call->server);
+    client = dt_clients_find(clients, call->actor.fingerprint);
+    if (client) {
+        *out = *client;
+    }
+    dt_clients_free(&clients);
+    return client ? KLM_OK : KLM_E_NOTFOUND;
+}
+
+klm_rc km_client_still(struct km_call *call, struct st_change *change)
+{
+    struct dt_client client;
+    klm_rc rc;
+
+    if (!call->actor.registered) {
+        return KLM_OK;
+    }
+    rc = client_now(call, change, &client);
+    if (rc == KLM_E_NOTFOUND ||
+        (rc == KLM_OK && (client.closed || strcmp(client.group, call->actor.group) != 0))) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0xEE30, KLM_MSG_NOT_AUTHORISED, call->actor.name,
+                         km_verb(call->id)->name);
+    }
+    return rc;
 }
 
 void km_client_seen(struct km_server *server, const char *fingerprint)

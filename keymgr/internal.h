@@ -232,6 +232,9 @@ void km_drives_swap(struct km_server *server, struct dt_table *take_table);
 
 /* clients.c: the clients of the store into the snapshot, with a message when that fails. */
 klm_rc km_clients_load(struct km_server *server, struct klm_diag *diag) KLM_MUST_USE;
+/* On the writer, before what a call does: a client that is gone by then, is being deleted or is in another group than when its request came may change nothing; what it made would outlive
+ * its deletion. KLM_E_DENIED with a message. */
+klm_rc km_client_still(struct km_call *call, struct st_change *change) KLM_MUST_USE;
 /* Rows of the status, clients.c and clients_pending.c. */
 klm_rc km_clients_rows(struct km_call *call) KLM_MUST_USE;
 klm_rc km_clients_pending_row(struct km_call *call) KLM_MUST_USE;

@@ -63,7 +63,9 @@ struct km_actor {
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
     const char *group;       /* device group of a client, and of its objects; or NULL */
     bool may_destroy;        /* of a client: its group lets it destroy objects (enableKMIPDelete) */
-    bool stranger; /* nobody here, or not yet: there may be a flood of them (strangers.h) */
+    bool
+        registered; /* a client that was found among those registered: what it changes is refused when it is gone by then */
+    bool stranger;  /* nobody here, or not yet: there may be a flood of them (strangers.h) */
 };
 /* May the roles use the right? The one place that decides. */
 bool km_may(unsigned roles, enum km_right right);

@@ -295,9 +295,9 @@ klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
 klm_rc km_usage_take(struct km_call *call, struct md_object *key, size_t bytes) KLM_MUST_USE;
 /* End streams that nobody goes on with. */
 void km_objects_sweep(struct km_server *server);
-/* object_renew.c, in apply: an object hands its names over to the one that replaces it, and points to it. */
+/* object_renew.c, in apply, before by is put: an object that is not destroyed hands all its names over to the one that replaces it, and points to it. */
 klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
-                         const char *by) KLM_MUST_USE;
+                         struct md_object *by) KLM_MUST_USE;
 /* Attributes of a new object that replaces another: what is given for it in own, then those of the old one, but for what belongs to each object alone; dates are moved by the request's offset. */
 klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
     KLM_MUST_USE;

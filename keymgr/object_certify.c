@@ -260,7 +260,7 @@ klm_rc km_object_recertify_apply(struct km_call *call, struct st_change *change)
     const char *public_key =
         km_link_find(km_made_object(call, 0), call->pool, KMIP_LinkType_PublicKeyLink);
 
-    KLM_TRY(km_object_replace(call, change, req->uid, req->made[0]));
+    KLM_TRY(km_object_replace(call, change, req->uid, km_made_object(call, 0)));
     KLM_TRY(km_made_put(call, change));
     return public_key ? point_to(call, change, public_key) : KLM_OK;
 }

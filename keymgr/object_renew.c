@@ -62,22 +62,44 @@ static klm_rc check_offset(struct km_call *call, const struct md_object *old,
                : KLM_OK;
 }
 
+static klm_rc no_such_date(struct km_call *call, uint32_t tag)
+{
+    return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_ATTR_VALUE, kmip_attr(tag)->name);
+}
+
+/* The date of the new object is as far behind its activation as that of the old one is. Clients may have set dates at either end of time. */
+static klm_rc move_date(struct km_call *call, uint32_t tag, int64_t after, int64_t active,
+                        struct md_attrs *to)
+{
+    int64_t moved;
+
+    return __builtin_add_overflow(active, after, &moved) ? no_such_date(call, tag)
+                                                         : md_attr_set_number(to, tag, moved);
+}
+
 static klm_rc move_dates(struct km_call *call, const struct md_object *old, struct md_attrs *to)
 {
     const struct km_object_make *req = call->req;
     const int64_t first = md_attr_number(&old->attrs, KMIP_TAG_ActivationDate, INT64_MIN);
-    const int64_t active = km_call_seconds(call) + req->offset;
+    int64_t active, after;
 
     if (!req->has_offset) {
         return KLM_OK;
+    }
+    if (__builtin_add_overflow(km_call_seconds(call), req->offset, &active)) {
+        return no_such_date(call, KMIP_TAG_ActivationDate);
     }
     KLM_TRY(md_attr_set_number(to, KMIP_TAG_ActivationDate, active));
     for (size_t i = 1; i < KLM_COUNT(dates); i++) {
         const int64_t date = md_attr_number(&old->attrs, dates[i], INT64_MIN);
 
-        if (date != INT64_MIN && first != INT64_MIN) {
-            KLM_TRY(md_attr_set_number(to, dates[i], date + active - first));
+        if (date == INT64_MIN || first == INT64_MIN) {
+            continue;
         }
+        if (__builtin_sub_overflow(date, first, &after)) {
+            return no_such_date(call, dates[i]);
+        }
+        KLM_TRY(move_date(call, dates[i], after, active, to));
     }
     return KLM_OK;
 }
@@ -141,18 +163,31 @@ static klm_rc find(struct km_call *call, struct st_view *view, const char *uid, 
                : KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, out->uid);
 }
 
-/* In apply: the old object hands its names over and points to the new one. */
+/* All that the old object has now: it may have got one since the new one was made of it. */
+static klm_rc hand_names_over(const struct md_object *old, struct md_object *to)
+{
+    for (const struct md_attr *name = md_attr_find(&old->attrs, KMIP_TAG_Name); name;
+         name = md_attr_next(&old->attrs, name)) {
+        if (!md_attr_equal(&to->attrs, name->value)) {
+            KLM_TRY(md_attr_add(&to->attrs, name->value));
+        }
+    }
+    return KLM_OK;
+}
+
 klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
-                         const char *by)
+                         struct md_object *by)
 {
     struct md_object old;
 
     KLM_TRY(km_object_find(call, st_change_view(change), uid, &old));
+    KLM_TRY(km_object_usable(call, &old)); /* it may have been destroyed meanwhile */
     if (km_link_find(&old, call->pool, KMIP_LinkType_ReplacementObjectLink)) {
         return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_RENEW_TWICE, uid);
     }
+    KLM_TRY(hand_names_over(&old, by));
     md_attr_remove_all(&old.attrs, KMIP_TAG_Name);
-    KLM_TRY(km_link_set(&old, call->pool, KMIP_LinkType_ReplacementObjectLink, by));
+    KLM_TRY(km_link_set(&old, call->pool, KMIP_LinkType_ReplacementObjectLink, by->uid));
     return km_object_change(call, change, &old);
 }
 
@@ -199,7 +234,7 @@ klm_rc km_object_rekey_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_object_make *req = call->req;
 
-    KLM_TRY(km_object_replace(call, change, req->uid, req->made[0]));
+    KLM_TRY(km_object_replace(call, change, req->uid, km_made_object(call, 0)));
     return km_made_put(call, change);
 }
 
@@ -248,11 +283,10 @@ klm_rc km_object_rekey_pair_prepare(struct km_call *call)
 
 klm_rc km_object_rekey_pair_apply(struct km_call *call, struct st_change *change)
 {
-    const struct km_object_make *req = call->req;
     struct old_pair old;
 
     KLM_TRY(find_pair(call, st_change_view(change), &old));
-    KLM_TRY(km_object_replace(call, change, old.private_key.uid, req->made[0]));
-    KLM_TRY(km_object_replace(call, change, old.public_key.uid, req->made[1]));
+    KLM_TRY(km_object_replace(call, change, old.private_key.uid, km_made_object(call, 0)));
+    KLM_TRY(km_object_replace(call, change, old.public_key.uid, km_made_object(call, 1)));
     return km_made_put(call, change);
 }

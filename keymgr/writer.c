@@ -31,6 +31,7 @@ struct batch {
 
 static klm_rc apply_one(struct batch *batch, struct km_call *call)
 {
+    KLM_TRY(km_client_still(call, batch->change));
     KLM_TRY(km_verb(call->id)->apply(call, batch->change));
     KLM_TRY(km_events_add(&batch->events, call));
     km_events_fit(&batch->events, klm_buf_as_slice(&call->more), &call->more_at);

@@ -10,8 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PIPELINED 65536       /* room for the begin of what comes behind a message */
-#define OUTPUT_MESSAGES 4     /* an answer may be so many times as long as a request */
+#define PIPELINED 65536 /* room for the begin of what comes behind a message */
+#define ANSWERS_BEFORE                                                                             \
+    131072 /* bytes of answers that may wait for the client before the next request is taken, and a margin */
 #define REPLACED_AFTER_MS 500 /* a handshake that waits for so long may give way to another one */
 
 void srv_kmip_uncount(struct srv_kmip_session *session)
@@ -103,16 +104,16 @@ static void refuse(struct srv_kmip *set, int take_fd, const struct sockaddr_stor
 static klm_rc start_session(struct srv_kmip *set, int take_fd, bool https, struct srv_peer *peer)
 {
     const size_t most = set->settings->ops.bytes_max;
-    const struct klm_stream_config cfg = {.loop = set->loop,
-                                          .workers =
-                                              set->workers ? set->workers : km_workers(set->server),
-                                          .max_input = most + SRV_HTTP_HEAD_MAX + PIPELINED,
-                                          .max_output = OUTPUT_MESSAGES * most + SRV_HTTP_HEAD_MAX,
-                                          .handshake_ms = set->handshake_ms,
-                                          .idle_ms = set->idle_ms,
-                                          .message_ms = set->message_ms,
-                                          .write_ms = set->message_ms,
-                                          .lean = true};
+    const struct klm_stream_config cfg = {
+        .loop = set->loop,
+        .workers = set->workers ? set->workers : km_workers(set->server),
+        .max_input = most + SRV_HTTP_HEAD_MAX + PIPELINED,
+        .max_output = KMOP_ANSWER_MAX + SRV_HTTP_HEAD_MAX + ANSWERS_BEFORE,
+        .handshake_ms = set->handshake_ms,
+        .idle_ms = set->idle_ms,
+        .message_ms = set->message_ms,
+        .write_ms = set->message_ms,
+        .lean = true};
     struct klm_stream_owner owner = srv_kmip_owner;
     struct srv_kmip_session *session = calloc(1, sizeof *session);
 

@@ -91,12 +91,21 @@ static void refuse_http(struct srv_kmip_session *session, unsigned status)
     klm_buf_done(&out);
 }
 
+/* Bytes that wait: to be a message, and to be taken by the client. */
+static size_t waiting(struct srv_kmip_session *session)
+{
+    const size_t in = klm_stream_input(session->stream)->n;
+
+    return klm_stream_clogged(session->stream) ? in + klm_stream_pending(session->stream) : in;
+}
+
 static void send_answer(struct request *request, const struct klm_buf *answer)
 {
     struct srv_kmip_session *session = request->session;
     klm_rc rc;
 
-    if (klm_buf_rc(answer) != KLM_OK || answer->n == 0) {
+    if (klm_buf_rc(answer) != KLM_OK || answer->n == 0 ||
+        srv_kmip_hold(session, waiting(session) + answer->n) != KLM_OK) {
         if (session->https) {
             refuse_http(session, 503);
         }
@@ -123,7 +132,7 @@ static void answered(void *arg, struct klm_buf *answer, bool close)
         send_answer(request, answer);
     }
     klm_buf_done(answer);
-    KLM_IGNORE(srv_kmip_hold(session, session->stream ? klm_stream_input(session->stream)->n : 0));
+    KLM_IGNORE(srv_kmip_hold(session, session->stream ? waiting(session) : 0)); /* it was asked */
     request->answered = true;
     if (!request->running) {
         free_request(request);
@@ -284,7 +293,7 @@ static bool take_http(struct srv_kmip_session *session)
 /* All sessions together hold no more than so many bytes. */
 static bool held(struct srv_kmip_session *session)
 {
-    if (srv_kmip_hold(session, klm_stream_input(session->stream)->n) == KLM_OK) {
+    if (srv_kmip_hold(session, waiting(session)) == KLM_OK) {
         return true;
     }
     if (session->https) {
@@ -303,7 +312,7 @@ static void process(struct srv_kmip_session *session)
     }
     session->processing = true;
     while (more && session->stream && !session->closing && !session->busy &&
-           klm_stream_input(session->stream)->n > 0) {
+           !klm_stream_clogged(session->stream) && klm_stream_input(session->stream)->n > 0) {
         more = session->https ? take_http(session) : take_ttlv(session);
     }
     session->processing = false;

@@ -21,6 +21,9 @@ static klm_rc wrapped_names(struct kmop_item *item)
     for (const struct kmip_node *in = req->wrapping->first; in; in = in->next) {
         n += is_name(in);
     }
+    if (n > MD_ATTRS_MAX) { /* each is compared with all the others, on the loop */
+        return kmop_bad_field(item, KMIP_TAG_KeyWrappingSpecification);
+    }
     names = n ? klm_pool_alloc(item->call->pool, n * sizeof *names) : NULL;
     if (n && !names) {
         return KLM_E_NOMEM;

@@ -54,6 +54,15 @@ static const char *nth_of(const struct kmop_item *item, size_t n)
     }
 }
 
+/* How many it has. A payload may refer to answers thousands of times, and they may have thousands of identifiers: nobody counts those one by one. */
+static size_t count_of(const struct kmop_item *item)
+{
+    if (item->answered && item->op->verb == KM_OBJECT_LOCATE) {
+        return ((const struct km_locate *)item->call->req)->n;
+    }
+    return nth_of(item, 1) ? 2 : nth_of(item, 0) ? 1 : 0;
+}
+
 static klm_rc unnamed(struct kmop_item *item)
 {
     return kmop_fail(item, KLM_E_NOTFOUND, KLM_MSG_OBJECT_UNNAMED);
@@ -99,22 +108,20 @@ static klm_rc by_enumeration(struct kmop_item *item, const struct kmip_node *nod
 static klm_rc by_number(struct kmop_item *item, int64_t n, const char **out)
 {
     const struct kmop_message *msg = item->msg;
-    const char *uid;
     int64_t all = 0;
 
     for (const struct kmop_item *at = msg->item; n < 0 && at < item; at++) {
-        for (size_t i = 0; nth_of(at, i); i++) {
-            all++;
-        }
+        all += (int64_t)count_of(at);
     }
     n += n < 0 ? all : 0;
     for (const struct kmop_item *at = msg->item; n >= 0 && at < item; at++) {
-        for (size_t i = 0; (uid = nth_of(at, i)); i++) {
-            if (n-- == 0) {
-                *out = uid;
-                return KLM_OK;
-            }
+        const int64_t has = (int64_t)count_of(at);
+
+        if (n < has) {
+            *out = nth_of(at, (size_t)n);
+            return KLM_OK;
         }
+        n -= has;
     }
     return unnamed(item);
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #define POOL_MAX (256u << 20)
-#define ANSWER_MAX (16u << 20)
 #define ANSWER_FIRST 900 /* bytes that most answers fit in */
 
 static void finish(struct kmop_message *msg);
@@ -60,12 +59,18 @@ static struct kmip_node *new_item(struct kmop_item *item, uint32_t status)
     return to;
 }
 
+/* It failed: also what was undone may have, when its event could not be recorded and nothing of it may leave. */
+static bool has_failed(const struct kmop_item *item)
+{
+    return item->rc != KLM_OK && !(item->fate == KM_FATE_UNDONE && item->rc == KLM_E_CANCELLED);
+}
+
 /* An item that was undone has the payload that it would have had (KMIP 1.4, 11.43: their responses are returned with Undone result status). */
 static struct kmip_node *answer_item(struct kmop_item *item)
 {
     struct kmip_node *to;
 
-    if (item->fate == KM_FATE_UNDONE || item->rc == KLM_OK) {
+    if (!has_failed(item)) {
         to = new_item(item, item->fate == KM_FATE_UNDONE ? KMIP_ResultStatus_OperationUndone
                                                          : KMIP_ResultStatus_Success);
         item->rc = put_payload(item, to);
@@ -103,7 +108,7 @@ static struct kmip_node *answer_header(struct kmop_message *msg, size_t items)
 
 static void encode(struct kmop_message *msg, const struct kmip_node *root, struct klm_buf *out)
 {
-    klm_buf_init_wiping(out, ANSWER_MAX);
+    klm_buf_init_wiping(out, KMOP_ANSWER_MAX);
     (void)klm_buf_room(out, ANSWER_FIRST); /* the buffer remembers failures */
     switch (msg->req.encoding) {
     case KMOP_TTLV:
@@ -123,7 +128,7 @@ static size_t size_in_ttlv(const struct kmop_message *msg, const struct kmip_nod
     struct klm_buf buf;
     size_t n;
 
-    klm_buf_init_wiping(&buf, ANSWER_MAX);
+    klm_buf_init_wiping(&buf, KMOP_ANSWER_MAX);
     kmip_ttlv_encode(root, msg->version, &buf);
     n = klm_buf_rc(&buf) == KLM_OK ? buf.n : SIZE_MAX;
     klm_buf_done(&buf);
@@ -170,7 +175,8 @@ static void keep_within(struct kmop_message *msg, size_t size, struct klm_buf *o
         (msg->max_response <= 0 || size <= (uint64_t)msg->max_response)) {
         return;
     }
-    most = KLM_NUM(msg->max_response);
+    most = KLM_NUM(msg->max_response > 0 && msg->max_response < KMOP_ANSWER_MAX ? msg->max_response
+                                                                                : KMOP_ANSWER_MAX);
     for (size_t i = 0; i < msg->n; i++) {
         struct kmop_item *item = &msg->item[i];
 

@@ -7,6 +7,9 @@
 #include "base/loop.h"
 #include "keymgr/km.h"
 
+#define KMOP_ANSWER_MAX                                                                            \
+    (16u << 20) /* bytes of an answer in any encoding; a longer one is an error in its place */
+
 enum kmop_encoding { KMOP_TTLV, KMOP_XML, KMOP_JSON };
 
 /* What all requests of a door share; may be changed while no request is under way. */

@@ -518,6 +518,7 @@ def probes_are_silent_and_counted():
         server.start()
         good_client(server)
         expect(server.audited("The session of a KMIP client ended"), "audit")
+        expect(server.audited("KLM1937W"), "its certificate is noted meanwhile")
         mark, before = server.mark(), len(server.audit())
         for i in range(20):
             socket.create_connection(("127.0.0.1", port_of(server)), 10 * SLOW).close()

@@ -233,6 +233,64 @@ TEST(output_that_stays_is_bounded_too_and_leaves_when_the_peer_reads)
     rig_done(&rig);
 }
 
+/* Answers each byte with 30,000, as long as it may; what it may not stays in the input. */
+static void answer_while_room(void *arg, struct klm_stream *stream)
+{
+    static const uint8_t answer[30000];
+    struct rig *rig = arg;
+    struct klm_buf *in = klm_stream_input(stream);
+
+    rig->datas++;
+    while (in->n > 0 && !klm_stream_clogged(stream)) {
+        klm_buf_drop(in, 1);
+        CHECK_RC(klm_stream_send(stream, KLM_SLICE(answer, sizeof answer)), KLM_OK);
+        rig->got_n++;
+    }
+    CHECK(klm_stream_pending(stream) < 65536 + sizeof answer);
+    if (rig->stop_on_data) {
+        klm_loop_stop(rig->loop);
+    }
+}
+
+static void *read_slowly(void *arg)
+{
+    const int fd = *(int *)arg;
+    static uint8_t bytes[65536];
+    size_t *got = (size_t *)calloc(1, sizeof *got);
+
+    for (ssize_t n = 1; got && *got < 300 * 30000 && n > 0; *got += n > 0 ? (size_t)n : 0) {
+        n = recv(fd, bytes, sizeof bytes, 0);
+    }
+    shutdown(fd, SHUT_RDWR);
+    return got;
+}
+
+TEST(an_owner_that_waits_while_output_waits_needs_no_more_room_than_one_answer)
+{
+    uint8_t requests[300] = {1};
+    struct rig rig;
+    pthread_t reader;
+    size_t *got;
+
+    rig_init(&rig);
+    rig.owner.data = answer_while_room;
+    rig.cfg.max_output = 65536 + 30000;
+    rig_stream(&rig);
+    REQUIRE(send(rig.peer, requests, sizeof requests, 0) == (ssize_t)sizeof requests);
+    rig.stop_on_data = true;
+    CHECK(rig_run(&rig, 5000));
+    rig.stop_on_data = false;
+    CHECK(rig.got_n >= 3 && rig.got_n < 300); /* nobody reads yet */
+    REQUIRE(pthread_create(&reader, NULL, read_slowly, &rig.peer) == 0);
+    CHECK(rig_run(&rig, 10000));
+    REQUIRE(pthread_join(reader, (void **)&got) == 0 && got);
+    CHECK_INT(rig.got_n, 300);
+    CHECK_INT(*got, 300 * 30000);
+    free(got);
+    rig.got_n = 0;
+    rig_done(&rig);
+}
+
 TEST(a_peer_that_does_not_read_is_closed_at_the_write_deadline)
 {
     struct rig rig;

@@ -123,6 +123,63 @@ TEST(what_came_in_one_packet_with_the_close_is_heard)
     rig_done(&rig);
 }
 
+/* New keys so many times, so many rounds of it, each with a byte of data at its end. */
+static int keys_n, rounds_n;
+
+static void change_keys(struct peer *peer)
+{
+    char byte;
+
+    peer->fine = true;
+    for (int round = 0; round < rounds_n && peer->fine; round++) {
+        for (int i = 0; i < keys_n && peer->fine; i++) {
+            peer->fine = SSL_key_update(peer->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+                         SSL_do_handshake(peer->ssl) == 1;
+        }
+        peer->fine =
+            peer->fine && SSL_write(peer->ssl, "x", 1) == 1 && SSL_read(peer->ssl, &byte, 1) == 1;
+    }
+    SSL_shutdown(peer->ssl);
+}
+
+static void run_keys(struct rig *rig, struct peer *peer, int keys, int rounds)
+{
+    keys_n = keys;
+    rounds_n = rounds;
+    rig_init(rig);
+    rig->echo = true;
+    rig_tls(rig, server_config(KLM_TLS_AUTH_NONE));
+    peer_start(peer, rig, NULL, change_keys);
+    CHECK(rig_run(rig, 20000));
+    peer_join(peer);
+    CHECK(peer->connected);
+}
+
+TEST(keys_may_change_between_messages)
+{
+    struct rig rig;
+    struct peer peer;
+
+    run_keys(&rig, &peer, 10, 20);
+    CHECK(peer.fine);
+    CHECK_INT(rig.got_n, 20);
+    CHECK_RC(rig.why, KLM_E_CLOSED);
+    rig_done(&rig);
+}
+
+TEST(who_sends_records_without_data_and_no_end_is_cut_off)
+{
+    struct rig rig;
+    struct peer peer;
+
+    run_keys(&rig, &peer, 100000, 1);
+    CHECK(!peer.fine);
+    CHECK_INT(rig.got_n, 0);
+    CHECK_RC(rig.why, KLM_E_LIMIT);
+    CHECK_STR(rig.words, "too many TLS records without data");
+    rig_done(&rig);
+}
+
 /* A clear hello first, then TLS on the same socket. */
 static void upgrade_data(void *arg, struct klm_stream *stream)
 {

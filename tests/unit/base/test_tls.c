@@ -395,6 +395,54 @@ TEST(a_clients_certificate_must_be_valid_and_strong)
     id_done(&weak);
 }
 
+TEST(a_clients_certificate_with_dates_that_are_none_is_refused)
+{
+    static const char month_13[] = "301301000000Z";
+    struct id from = alone(EVP_EC_gen("P-256"), -60, 3600),
+              until = alone(EVP_EC_gen("P-256"), -60, 3600);
+    bool done;
+
+    ASN1_STRING_set(X509_getm_notBefore(from.cert), month_13, sizeof month_13 - 1);
+    ASN1_STRING_set(X509_getm_notAfter(until.cert), month_13, sizeof month_13 - 1);
+    REQUIRE(X509_sign(from.cert, from.key, EVP_sha256()) > 0 &&
+            X509_sign(until.cert, until.key, EVP_sha256()) > 0);
+    CHECK_INT(verdict(any_config(KLM_TLS_AUTH_WANTED), &from, &done),
+              X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD);
+    CHECK(!done);
+    CHECK_INT(verdict(any_config(KLM_TLS_AUTH_WANTED), &until, &done),
+              X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD);
+    CHECK(!done);
+    id_done(&from);
+    id_done(&until);
+}
+
+TEST(of_what_such_a_client_shows_its_own_certificate_alone_is_kept)
+{
+    struct id self = alone(EVP_EC_gen("P-256"), -60, 3600);
+    const int versions[] = {12, 13};
+    X509 *chain[10];
+
+    ids_make();
+    for (size_t i = 0; i < KLM_COUNT(chain); i++) {
+        chain[i] = stranger_id.cert;
+    }
+    for (size_t i = 0; i < KLM_COUNT(versions); i++) {
+        struct klm_tls_config client = client_config(&self);
+        struct ends e;
+        X509 *shown;
+
+        client.chain = chain;
+        client.chain_n = KLM_COUNT(chain);
+        client.min_version = client.max_version = versions[i];
+        CHECK(shake(&e, any_config(KLM_TLS_AUTH_REQUIRED), client));
+        shown = SSL_get0_peer_certificate(e.server);
+        CHECK(shown && X509_cmp(shown, self.cert) == 0);
+        CHECK(sk_X509_num(SSL_get_peer_cert_chain(e.server)) <= 0);
+        ends_done(&e);
+    }
+    id_done(&self);
+}
+
 TEST(a_clients_curve_may_be_asked_for)
 {
     struct id small = alone(EVP_EC_gen("P-256"), -60, 3600),

@@ -2,6 +2,7 @@
 #include "keymgr/km_help.h"
 
 #include "keymgr/clients.h"
+#include "keymgr/object.h"
 #include "keyring/verifier.h"
 #include "metadata/object.h"
 
@@ -1024,6 +1025,57 @@ TEST(a_closed_client_is_refused_and_changed_by_nobody)
     CHECK_INT(diag.msg, KLM_MSG_DELETE_CLOSED);
     dt_clients_free(&with);
     dt_clients_free(&clients);
+}
+
+/* A request that came while its client was one, and is carried out now. */
+static klm_rc creates_late(const struct km_actor *actor)
+{
+    static const int64_t numbers[][2] = {
+        {KMIP_TAG_CryptographicAlgorithm, KMIP_CryptographicAlgorithm_AES},
+        {KMIP_TAG_CryptographicLength, 256},
+        {KMIP_TAG_CryptographicUsageMask, KMIP_CryptographicUsageMask_Encrypt}};
+    struct km_call *call = new_call(&house, KM_OBJECT_CREATE, actor);
+    struct km_object_make *req = call->req;
+    klm_rc rc;
+
+    req->version = KMIP_V(2, 1);
+    req->type = KMIP_ObjectType_SymmetricKey;
+    md_attrs_init(&req->attrs, call->pool);
+    for (size_t i = 0; i < KLM_COUNT(numbers); i++) {
+        REQUIRE_OK(md_attr_set_number(&req->attrs, (uint32_t)numbers[i][0], numbers[i][1]));
+    }
+    rc = km_run_wait(call);
+    CHECK(rc == KLM_OK
+              ? object_there(req->made[0], true)
+              : call->diag.msg == KLM_MSG_NOT_AUTHORISED && !object_there(req->made[0], true));
+    km_call_free(&call);
+    return rc;
+}
+
+TEST(what_a_client_asked_for_before_it_was_moved_or_deleted_is_not_done_afterwards)
+{
+    serving();
+    struct made cert = make_cert("late");
+    struct km_actor actor;
+    struct dt_clients *then;
+
+    DO(&house, KM_DEVICE_GROUP_ADD, &admin, "name", "BEFORE");
+    ADD("late", "GENERIC", &cert);
+    then = km_clients(house.server); /* a message that came now keeps this one */
+    REQUIRE_OK(km_client_actor(then, dt_clients_find(then, cert.fingerprint), "192.0.2.7:40022",
+                               "1", NULL, &actor));
+    CHECK_RC(creates_late(&actor), KLM_OK);
+    DO(&house, KM_CLIENT_MODIFY, &oper, "name", "late", "group", "BEFORE");
+    CHECK_RC(creates_late(&actor), KLM_E_DENIED);
+    DO(&house, KM_CLIENT_MODIFY, &oper, "name", "late", "group", "GENERIC");
+    CHECK_RC(creates_late(&actor), KLM_OK);
+    back_up();
+    DO(&house, KM_CLIENT_DELETE, &oper, "name", "late");
+    DO(&house, KM_CLIENT_DELETE, &oper2, "name", "late", "confirm", "");
+    CHECK_RC(creates_late(&actor), KLM_E_DENIED);
+    CHECK_INT(events(&house, "object-create", SMF_FAILURE, "KLM0900E", NULL), 2);
+    dt_clients_free(&then);
+    DO(&house, KM_DEVICE_GROUP_DELETE, &admin, "name", "BEFORE");
 }
 
 /* ---- Credentials */

@@ -1,6 +1,11 @@
 /* Re-key and Re-key Key Pair: what the new object takes over, what the old one keeps, and how dates move. */
 #include "keymgr/object_help.h"
 
+#include "keymgr/internal.h"
+#include "keymgr/steps.h"
+
+#include <stdatomic.h>
+
 static struct house house;
 
 static void opened(void)
@@ -139,6 +144,78 @@ TEST(dates_given_must_fit_those_that_are_copied)
     struct km_call *call = run_it(rekey(old, "DeactivationDate=NOW+50"));
 
     CHECK_RC(call->rc, KLM_E_INVALID);
+    km_call_free(&call);
+}
+
+TEST(dates_that_an_offset_would_move_out_of_time_are_refused)
+{
+    opened();
+    const char *old =
+        new_key(&house, "ActivationDate=-9000000000000000000 DeactivationDate=9000000000000000000");
+
+    ENDS(rekey_in(old, 0, ""), KLM_E_INVALID, KLM_MSG_ATTR_VALUE);
+    ENDS(rekey_in(new_key(&house, "ActivationDate=0 DeactivationDate=9223372036854775807"), 1, ""),
+         KLM_E_INVALID, KLM_MSG_ATTR_VALUE);
+    ENDS(rekey_in(old, INT64_MAX, ""), KLM_E_INVALID, KLM_MSG_ATTR_VALUE);
+}
+
+/* ---- What others do between the two steps of a renewal */
+
+static void is_done(struct km_call *call)
+{
+    atomic_store((atomic_bool *)call->arg, true);
+}
+
+/* The second step of a call whose first was done here. */
+static struct km_call *applied(struct km_call *call)
+{
+    static atomic_bool done;
+
+    atomic_store(&done, false);
+    call->loop = NULL;
+    call->done = is_done;
+    call->arg = &done;
+    REQUIRE_OK(km_writer_submit(house.server, call));
+    WAIT_FOR(atomic_load(&done), 20)
+    {
+    }
+    REQUIRE(atomic_load(&done));
+    return call;
+}
+
+TEST(a_name_that_the_old_key_gets_meanwhile_goes_to_the_new_one_too)
+{
+    opened();
+    const char *old = new_key(&house, NAMED("meanwhile one"));
+    struct km_call *call = rekey(old, ""), *name = object_call(&house, KM_ATTR_ADD, &alpha, old);
+    const char *fresh;
+
+    REQUIRE_OK(km_object_rekey_prepare(call));
+    ((struct km_attr_change *)name->req)->value = item_of(name->pool, NAMED("meanwhile two"));
+    WORKS(name);
+    REQUIRE_OK(applied(call)->rc);
+    fresh = ((struct km_object_make *)call->req)->made[0];
+    CHECK_INT(names_of(old), 0);
+    CHECK_INT(names_of(fresh), 2);
+    km_call_free(&call);
+}
+
+TEST(a_key_that_is_destroyed_meanwhile_is_not_renewed)
+{
+    opened();
+    const char *old = new_key(&house, NAMED("meanwhile gone"));
+    struct km_call *call = rekey(old, "");
+    struct klm_pool *pool = NULL;
+    struct md_object object;
+
+    REQUIRE_OK(km_object_rekey_prepare(call));
+    WORKS(object_call(&house, KM_OBJECT_DESTROY, &alpha, old));
+    CHECK_RC(applied(call)->rc, KLM_E_STATE);
+    CHECK_INT(call->diag.msg, KLM_MSG_OBJECT_DESTROYED);
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    CHECK_RC(see_object(&house, ((struct km_object_make *)call->req)->made[0], pool, &object),
+             KLM_E_NOTFOUND);
+    klm_pool_free(&pool);
     km_call_free(&call);
 }
 

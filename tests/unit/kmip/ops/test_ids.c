@@ -71,6 +71,46 @@ TEST(a_number_counts_the_identifiers_of_the_answer)
                "Activate OperationFailed(ObjectNotFound)\n");
 }
 
+/* The same words so many times, and others behind them. */
+static char *repeated(struct klm_buf *buf, size_t n, const char *words, const char *end)
+{
+    klm_buf_init(buf, 1 << 20);
+    while (n-- > 0) {
+        klm_buf_text(buf, words);
+    }
+    klm_buf_put(buf, end, strlen(end) + 1);
+    REQUIRE_OK(klm_buf_rc(buf));
+    return (char *)buf->p;
+}
+
+TEST(thousands_of_numbers_and_identifiers_are_not_counted_one_by_one)
+{
+    struct klm_buf keys, numbers, items;
+    char *get;
+    uint64_t began;
+
+    serving();
+    for (int i = 0; i < 5; i++) {
+        CHECK(kmip_child(rig_tree(&rig, V21, "", repeated(&keys, 90, AES, "")),
+                         KMIP_TAG_BatchItem) != NULL);
+        klm_buf_done(&keys);
+    }
+    get = repeated(&numbers, 12000, "UniqueIdentifier:Integer=-1 ", "}");
+    klm_buf_init(&items, 1 << 20);
+    for (int i = 0; i < 95; i++) {
+        klm_buf_text(&items, "Locate{} ");
+    }
+    klm_buf_printf(&items, "Get{%s", get);
+    klm_buf_u8(&items, 0);
+    REQUIRE_OK(klm_buf_rc(&items));
+    began = klm_clock_mono_ms();
+    CHECK(kmip_child(rig_tree(&rig, V21, "MaximumResponseSize=2000", (char *)items.p),
+                     KMIP_TAG_BatchItem) != NULL);
+    CHECK(klm_clock_mono_ms() - began < test_ms(1500));
+    klm_buf_done(&numbers);
+    klm_buf_done(&items);
+}
+
 TEST(what_was_not_made_is_not_found_and_what_is_no_value_is_no_field)
 {
     serving();

@@ -1,6 +1,9 @@
 /* Log and Ping (KMIP 2.1, 6.1.29 and 6.1.36). */
 #include "kmip/ops/ops_rig.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #define V14 KMIP_V(1, 4)
 #define V20 KMIP_V(2, 0)
 #define V21 KMIP_V(2, 1)
@@ -47,6 +50,36 @@ TEST(strangers_write_no_lines_but_may_ask_whether_the_server_is_there)
     rig.who = &rig.mine;
     CHECK(strstr(rig_ask(&rig, V20, "Ping{}"), "OperationNotSupported") != NULL); /* since 2.1 */
     CHECK(strstr(rig_ask(&rig, V14, "Log{LogMessage='x'}"), "OperationNotSupported") != NULL);
+}
+
+/* Files of this process may grow to n bytes: 0 is a full disk. */
+static void limit_files(rlim_t n)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = n;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+TEST(a_key_leaves_in_no_answer_while_it_cannot_be_recorded_not_even_in_one_that_was_undone)
+{
+    const char *undo = "BatchErrorContinuationOption=Undo", *answer;
+    char get[100], both[200];
+
+    serving();
+    snprintf(get, sizeof get, "Get{UniqueIdentifier='$%zu'} ", rig_create(&rig, ""));
+    snprintf(both, sizeof both, "%sCreate{ObjectType=SymmetricKey} ", get);
+    CHECK(strstr(rig_ask(&rig, V21, get), "KeyMaterial") != NULL);
+    answer = rig_short(&rig, rig_tree(&rig, V21, undo, both));
+    CHECK(strstr(answer, "Get OperationUndone{") && strstr(answer, "KeyMaterial"));
+    limit_files(0);
+    answer = rig_ask(&rig, V21, get);
+    CHECK(strstr(answer, "Get OperationFailed(") && !strstr(answer, "KeyMaterial"));
+    answer = rig_short(&rig, rig_tree(&rig, V21, undo, both));
+    limit_files(RLIM_INFINITY);
+    CHECK(strstr(answer, "Get OperationFailed(") && !strstr(answer, "KeyMaterial"));
 }
 
 TEST(the_server_ends)

@@ -115,6 +115,33 @@ TEST(without_an_encoding_there_is_no_place_for_attributes)
 }
 
 /* KMIP 1.4, 2.1.5: of the wrapping methods this server has Encrypt. */
+/* A Get of the key wrapped, with so many attributes that it does not have. */
+static const char *ask_for_names(size_t n)
+{
+    struct klm_buf items;
+    const char *answer;
+
+    klm_buf_init(&items, 1 << 20);
+    klm_buf_text(&items, get(""));
+    items.n -= 2; /* the ends of specification and payload */
+    for (size_t i = 0; i < n; i++) {
+        klm_buf_printf(&items, " AttributeName='x-%zu'", i);
+    }
+    klm_buf_put(&items, "}}", 3);
+    REQUIRE_OK(klm_buf_rc(&items));
+    answer = rig_ask(&rig, V14, (const char *)items.p);
+    klm_buf_done(&items);
+    return answer;
+}
+
+TEST(no_more_attributes_can_be_asked_for_than_an_object_may_have)
+{
+    serving();
+    CHECK(strncmp(ask_for_names(1000), "Get Success{", 12) == 0);
+    CHECK_STR(ask_for_names(1001), "Get OperationFailed(InvalidField)\n");
+    CHECK_STR(ask_for_names(15000), "Get OperationFailed(InvalidField)\n");
+}
+
 TEST(macs_and_signatures_around_a_key_are_a_feature_that_is_not_there)
 {
     serving();
