@@ -117,7 +117,12 @@ static klm_rc from_first_chunk(struct bk_file *file, const struct bk_pulse *puls
     if (lseek(file->fd, (off_t)file->header.whole.n, SEEK_SET) < 0) {
         return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_READ, file->path, strerror(errno));
     }
-    return bk_in_open(file->fd, file->path, file->key, file->header.chunk, pulse, out);
+    KLM_TRY(bk_in_open(file->fd, file->path, file->borrowed ? file->borrowed : file->key,
+                       file->header.chunk, pulse, out));
+    if (file->reach) {
+        bk_in_behind(*out, file->reach);
+    }
+    return KLM_OK;
 }
 
 klm_rc bk_file_prove(struct bk_file *file, const struct bk_pulse *pulse, struct klm_diag *diag)

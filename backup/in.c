@@ -41,6 +41,8 @@ struct bk_in {
     struct kr_chunks *chunks;
     uint8_t *sealed;
     uint64_t read; /* chunks */
+    struct bk_reach reach;
+    uint64_t at; /* of the file, when reach is asked */
     struct klm_diag chunk_diag;
     /* The thread's that decompresses */
     ZSTD_DCtx *zstd;
@@ -102,6 +104,14 @@ klm_rc bk_in_open(int fd, const char *file, const struct kr_backup *key, uint32_
     return KLM_OK;
 }
 
+void bk_in_behind(struct bk_in *in, const struct bk_reach *reach)
+{
+    const off_t at = lseek(in->fd, 0, SEEK_CUR);
+
+    in->reach = *reach;
+    in->at = at > 0 ? (uint64_t)at : 0;
+}
+
 static klm_rc damaged_at(const struct bk_in *in, uint64_t chunk, const char *what,
                          struct klm_diag *diag)
 {
@@ -113,11 +123,21 @@ static klm_rc damaged_at(const struct bk_in *in, uint64_t chunk, const char *wha
 
 /* ---- Opening chunks */
 
+static klm_rc reach(struct bk_in *in, uint64_t upto, struct klm_diag *diag)
+{
+    klm_rc rc = in->reach.reach(in->reach.arg, upto);
+
+    return rc == KLM_OK ? rc : klm_fail(diag, rc, KLM_MSG_FILE_READ, in->file, klm_rc_text(rc));
+}
+
 /* Up to n bytes; *got is less only at the end of the file. */
 static klm_rc read_some(struct bk_in *in, uint8_t *to, size_t n, size_t *got, struct klm_diag *diag)
 {
     size_t have = 0;
 
+    if (in->reach.reach) {
+        KLM_TRY(reach(in, in->at + n, diag));
+    }
     while (have < n) {
         ssize_t one = read(in->fd, to + have, n - have);
 
@@ -133,6 +153,7 @@ static klm_rc read_some(struct bk_in *in, uint8_t *to, size_t n, size_t *got, st
         }
         have += (size_t)one;
     }
+    in->at += have;
     *got = have;
     return KLM_OK;
 }

@@ -1,7 +1,7 @@
-/* Making a backup: a temporary file, written, synced and read back before it gets its name. */
+/* Making a backup: a temporary file, written, read back and synced before it gets its name. */
 #include "backup/make.h"
 
-#include "backup/walk.h"
+#include "backup/back.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/secret.h"
@@ -27,6 +27,7 @@ struct making {
     struct bk_progress progress;
     struct bk_made made;
     struct klm_slice header;
+    struct bk_back *back; /* reads what is written */
 };
 
 static klm_rc pulse(void *arg, uint64_t bytes)
@@ -179,6 +180,13 @@ static klm_rc put_manifest(struct making *m, struct bk_out *out)
     return bk_out_item(out, BK_SIGNATURE, klm_buf_as_slice(&signature), m->diag);
 }
 
+static void written(void *arg, uint64_t bytes)
+{
+    struct making *m = arg;
+
+    bk_back_written(m->back, m->header.n + bytes);
+}
+
 static klm_rc write_contents(struct making *m)
 {
     KLM_AUTO(bk_out_free) struct bk_out *out = NULL;
@@ -190,6 +198,7 @@ static klm_rc write_contents(struct making *m)
     const struct bk_pulse beat = {pulse, m};
 
     KLM_TRY(bk_out_open(m->fd, m->order->path, m->key, BK_CHUNK, &beat, &out));
+    bk_out_follow(out, &(struct bk_follow){written, m});
     sink.out = out;
     KLM_TRY(bk_collect(m->order->server, &sink));
     KLM_TRY(put_manifest(m, out));
@@ -206,30 +215,13 @@ static klm_rc write_contents(struct making *m)
 
 /* ---- The file */
 
-/* From the disk, not from memory: what was just written is dropped from the page cache first. */
+/* Read back from the device while it is written, and the rest when it is synced. */
 static klm_rc read_back(struct making *m)
 {
-    static const struct bk_visitor nobody = {.closed = true};
     const struct bk_pulse beat = {pulse, m};
-    struct bk_file file;
-    struct bk_found *found = calloc(1, sizeof *found);
-    klm_rc rc = found ? KLM_OK : KLM_E_NOMEM;
 
     m->progress = (struct bk_progress){.total = m->made.bytes, .verifying = true};
-    (void)posix_fadvise(m->fd, 0, 0, POSIX_FADV_DONTNEED); /* only a better test */
-    KLM_TRY(rc);
-    rc = bk_file_open(m->temporary, m->diag, &file);
-    if (rc == KLM_OK) {
-        file.key = m->key;
-        m->key = NULL;
-        rc = bk_header_check(&file.header, file.key);
-    }
-    if (rc == KLM_OK) {
-        rc = bk_file_walk(&file, &nobody, &beat, m->diag, found);
-    }
-    bk_file_close(&file);
-    free(found);
-    return rc;
+    return bk_back_end(m->back, &beat, m->diag);
 }
 
 /* A name that is taken stays as it is. */
@@ -256,6 +248,7 @@ static klm_rc write_file(struct making *m)
     klm_rc rc;
 
     KLM_TRY(write_header(m));
+    KLM_TRY(bk_back_new(m->temporary, m->key, m->diag, &m->back));
     KLM_TRY(write_contents(m));
     rc = klm_fsync(m->fd);
     if (rc != KLM_OK) {
@@ -295,6 +288,7 @@ static klm_rc make(struct making *m)
     KLM_TRY(m->manifest.master_vp ? KLM_OK : KLM_E_NOMEM);
     KLM_TRY(open_temporary(m));
     rc = write_file(m);
+    bk_back_free(&m->back);
     if (close(m->fd) != 0 && rc == KLM_OK) {
         rc = write_failed(m, errno);
     }

@@ -28,6 +28,12 @@ klm_rc bk_out_end(struct bk_out *out, struct klm_diag *diag) KLM_MUST_USE;
 /* Bytes written to the file, without the header; after bk_out_end. */
 uint64_t bk_out_bytes(const struct bk_out *out);
 void bk_out_free(struct bk_out **out);
+/* Before the first item: whom to tell, after each chunk, how many bytes are written to the file, without the header; on the thread that writes. */
+struct bk_follow {
+    void (*written)(void *arg, uint64_t bytes);
+    void *arg;
+};
+void bk_out_follow(struct bk_out *out, const struct bk_follow *follow);
 
 struct bk_in;
 /* Begin at the first chunk of fd. */
@@ -38,6 +44,13 @@ klm_rc bk_in_open(int fd, const char *file, const struct kr_backup *key, uint32_
 klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payload,
                   struct klm_diag *diag) KLM_MUST_USE;
 void bk_in_free(struct bk_in **in);
+/* Before the first item: the file is still being written. Whoever reads asks first, and waits, until so many of its bytes are there or the file is whole; any outcome but
+ * KLM_OK ends the reading and is its outcome. */
+struct bk_reach {
+    klm_rc (*reach)(void *arg, uint64_t upto);
+    void *arg;
+};
+void bk_in_behind(struct bk_in *in, const struct bk_reach *reach);
 /* All chunks from the first to the last, opened and dropped: is every byte of the file as it was written, and nothing missing? Needs no thread and takes a fraction of the
  * time that reading takes. Failures as bk_in_item; instead of it. */
 klm_rc bk_in_prove(struct bk_in *in, struct klm_diag *diag) KLM_MUST_USE;

@@ -36,7 +36,9 @@ struct bk_file {
     struct klm_pool *pool;
     uint64_t bytes; /* of the file */
     struct bk_header header;
-    struct kr_backup *key; /* NULL until bk_file_unlock */
+    struct kr_backup *key;            /* NULL until bk_file_unlock */
+    const struct kr_backup *borrowed; /* instead of key; NULL: none */
+    const struct bk_reach *reach;     /* of a file that is still being written; NULL: it is whole */
 };
 /* Open and read the header. Only a regular file is opened (a symbolic link to one is). Failures come with a message. End with
  * bk_file_close, also after a failure. */

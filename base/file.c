@@ -153,6 +153,19 @@ klm_rc klm_pwrite_all(int fd, const void *p, size_t n, off_t at)
     return KLM_OK;
 }
 
+klm_rc klm_file_settle(int fd, uint64_t at, uint64_t n)
+{
+    const unsigned how =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+    if (sync_file_range(fd, (off_t)at, (off_t)n, how) != 0) {
+        return klm_rc_errno(errno);
+    }
+    (void)posix_fadvise(fd, (off_t)at, (off_t)n,
+                        POSIX_FADV_DONTNEED); /* advice: none has to take it */
+    return KLM_OK;
+}
+
 #ifdef KLM_NO_SYNC
 klm_rc klm_fdatasync(int fd)
 {

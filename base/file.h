@@ -35,6 +35,9 @@ klm_rc klm_pwrite_all(int fd, const void *p, size_t n, off_t at) KLM_MUST_USE;
  * power-loss test must find wanting. */
 klm_rc klm_fdatasync(int fd) KLM_MUST_USE;
 klm_rc klm_fsync(int fd) KLM_MUST_USE;
+/* Have the device take so many bytes of a file (0: all from there on), and forget them, so that who reads them next reads what the device has. It is no sync: no promise
+ * outlasts a power loss. */
+klm_rc klm_file_settle(int fd, uint64_t at, uint64_t n) KLM_MUST_USE;
 klm_rc klm_sync_folder(const char *path) KLM_MUST_USE;
 /* Make a folder and its parents; existing is fine. */
 klm_rc klm_folder_make(const char *path, mode_t mode, struct klm_diag *diag) KLM_MUST_USE;

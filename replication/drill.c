@@ -44,6 +44,8 @@ struct drill {
     const struct kr_open_ring *keys;
     struct tested *tested; /* by place in the ring */
     uint8_t master;
+    bool in_hardware;      /* the master key never leaves it */
+    char master_said[256]; /* of a partner that does not know the question */
     uint8_t binding[32];
     struct page *page;
     struct klm_buf transcript;
@@ -87,11 +89,35 @@ static const char *words_of(uint8_t outcome)
     }
 }
 
-static const char *words_of_master(uint8_t outcome)
+/* Of a master key a partner of an earlier release knows less: the question, which key is meant, or keys that never leave their hardware. */
+static const char *words_of_master(const struct drill *drill)
 {
-    return outcome == KM_OTHER_KEY ? "ANOTHER MASTER KEY there: keys get there as PKCS #12 or by a "
-                                     "backup, not by KEYXFER"
-                                   : words_of(outcome);
+    switch (drill->master) {
+    case KM_OTHER_KEY:
+        return "ANOTHER MASTER KEY there: keys get there as PKCS #12 or by a backup, not by "
+               "KEYXFER";
+    case FALSE_PROOF:
+        return "NOT PROVEN: an earlier release says yes with any master key, and it was not this "
+               "one";
+    case KM_CANNOT:
+        return drill->in_hardware
+                   ? "CANNOT OPEN it, or an earlier release that cannot prove one in hardware"
+                   : words_of(drill->master);
+    case KM_UNKNOWN_KIND:
+        return drill->master_said;
+    default:
+        return words_of(drill->master);
+    }
+}
+
+/* What the answer, too, says of it when the partner does not know the question. */
+static void note_master(struct drill *drill)
+{
+    struct klm_diag diag = {0};
+
+    (void)klm_fail(&diag, KLM_E_UNSUPPORTED, KLM_MSG_DRILL_UNKNOWN, repl_link_partner(drill->link),
+                   "a master key");
+    snprintf(drill->master_said, sizeof drill->master_said, "%.255s", diag.text);
 }
 
 /* ---- Asking */
@@ -206,6 +232,7 @@ static klm_rc ask_master(struct drill *drill)
                                 &drill->call->diag));
     asked->item[at].challenge = KLM_SLICE(drill->page->wrapped[at], n);
     drill->page->outcome[at] = &drill->master;
+    drill->in_hardware = n > 0;
     asked->n++;
     return KLM_OK;
 }
@@ -213,6 +240,7 @@ static klm_rc ask_master(struct drill *drill)
 /* Labels that data keys can be wrapped to; the certificates of servers and partners are none. */
 static klm_rc ask_all(struct drill *drill)
 {
+    note_master(drill);
     KLM_TRY(ask_master(drill));
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         const struct kr_label *label = kr_open_ring_at(drill->keys, i);
@@ -333,6 +361,12 @@ static klm_rc ask_group(void *arg, const struct md_group *group)
 
 /* ---- Volumes */
 
+/* Is a volume shown to be exposed by this, unless another key opens it? */
+static bool tells(uint8_t outcome)
+{
+    return outcome != NOT_ASKED && outcome != KM_UNKNOWN_KIND;
+}
+
 struct verdict {
     bool readable, known;
     char why[2 * 160];
@@ -354,7 +388,7 @@ static void weigh(struct drill *drill, const char *alias, struct verdict *verdic
         tested->volumes++;
         words = words_of(tested->outcome);
         verdict->readable = verdict->readable || tested->outcome == KM_PROVEN;
-        verdict->known = verdict->known || tested->outcome != NOT_ASKED;
+        verdict->known = verdict->known || tells(tested->outcome);
     }
     snprintf(verdict->why + n, sizeof verdict->why - n, "%s%.70s: %.80s", n ? "; " : "", alias,
              words);
@@ -406,11 +440,11 @@ static klm_rc judge_waiting(struct drill *drill)
     for (size_t i = 0; i < drill->waiting_n; i++) {
         const struct waiting *waiting = &drill->waiting[i];
         struct verdict verdict = {.readable = waiting->outcome == KM_PROVEN,
-                                  .known = waiting->outcome != NOT_ASKED};
+                                  .known = tells(waiting->outcome)};
 
         snprintf(verdict.why, sizeof verdict.why, "%s %.64s: %.80s",
                  waiting->usage.client[0] ? "managed object" : "stored key", waiting->usage.alias1,
-                 verdict.known ? words_of(waiting->outcome) : "not here: not asked");
+                 words_of(waiting->outcome));
         KLM_TRY(pronounce(drill, &waiting->usage, &verdict));
     }
     drill->waiting_n = 0;
@@ -483,7 +517,7 @@ static void report_keys(struct drill *drill)
     char line[512];
 
     repl_report_line(drill->report, "Keys, and what the partner can do with them");
-    snprintf(line, sizeof line, "  master key  %s", words_of_master(drill->master));
+    snprintf(line, sizeof line, "  master key  %s", words_of_master(drill));
     repl_report_line(drill->report, line);
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         if (drill->tested[i].outcome != NOT_ASKED) {
@@ -522,8 +556,7 @@ static klm_rc key_rows(struct drill *drill)
     struct km_call *call = drill->call;
     size_t listed = 0;
 
-    KLM_TRY(
-        km_rows_add(call, (const char *[]){"master key", "", words_of_master(drill->master), ""}));
+    KLM_TRY(km_rows_add(call, (const char *[]){"master key", "", words_of_master(drill), ""}));
     for (size_t i = 0; i < kr_open_ring_count(drill->keys); i++) {
         const struct tested *tested = &drill->tested[i];
 

@@ -135,7 +135,7 @@ struct repl_link;
 klm_rc repl_link_open(struct repl_client *client, const struct km_state *state, const char *address,
                       struct klm_diag *diag, struct repl_link **out) KLM_MUST_USE;
 /* Send a request and wait for its answer, which must be of a type or a refusal. The answer borrows from the link until the next
- * request. KLM_E_DENIED: the partner refused; diag holds its message. */
+ * request. KLM_E_DENIED: the partner refused; diag holds its message, and answer is the refusal. */
 klm_rc repl_link_ask(struct repl_link *link, struct repl_message *request, enum repl_type want,
                      struct klm_diag *diag, struct repl_message *answer) KLM_MUST_USE;
 /* The partner's label in our ring, borrowed; and what it called itself. */

@@ -69,6 +69,9 @@ static klm_rc sync_now(struct km_server *server, const struct parm_config *confi
         const char *what = call->event.field[SMF_F_NEW];
 
         klm_say(KLM_MSG_SYNC_DONE, parm_str(config, PARM_sync_ipaddress), what ? what : "");
+        if (call->diag.msg != KLM_MSG_NONE) {
+            klm_say_diag(&call->diag); /* what the partner does not know */
+        }
     } else {
         klm_say_diag(&call->diag);
     }

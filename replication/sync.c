@@ -139,6 +139,64 @@ static klm_rc report(struct km_call *sync, const struct repl_synced *synced, con
                : KLM_OK;
 }
 
+/* ---- What the partner knows. An earlier release refuses a message whole that has a part it has no place for, and stays as it was; numbers of parts only grow, so what it
+ * does not know are the highest. */
+
+static bool unknown_there(const struct repl_message *answer, klm_rc rc)
+{
+    return rc == KLM_E_DENIED && answer->type == REPL_REFUSED &&
+           klm_msg_find(answer->u.refused.id) == KLM_MSG_PARTNER_PART;
+}
+
+/* Row, event and last message say that a part did not go. */
+static klm_rc leave_out(struct km_call *sync, enum repl_part part, const char **left)
+{
+    const char *word = repl_part_row((uint8_t)part)->word, *before = *left;
+
+    *left = klm_pool_printf(sync->pool, "%s%s%s", before ? before : "", before ? ", " : "", word);
+    KLM_TRY(*left ? KLM_OK : KLM_E_NOMEM);
+    KLM_TRY(km_rows_add(sync, (const char *[]){word, "NOT SENT", "not known to that release"}));
+    return note(sync, word, "not sent, not known to that release");
+}
+
+/* Take the part of the highest number out of the message. */
+static enum repl_part drop_newest(struct gathered *gathered)
+{
+    struct repl_sync *message = &gathered->message.u.sync;
+    enum repl_part part;
+    size_t at = 0;
+
+    for (size_t i = 1; i < message->n; i++) {
+        at = message->part[i].part > message->part[at].part ? i : at;
+    }
+    part = (enum repl_part)message->part[at].part;
+    km_call_free(&gathered->call[at]);
+    message->n--;
+    for (; at < message->n; at++) {
+        message->part[at] = message->part[at + 1];
+        gathered->call[at] = gathered->call[at + 1];
+    }
+    return part;
+}
+
+static klm_rc send_parts(struct km_call *sync, struct repl_link *link, struct gathered *gathered,
+                         const char **left)
+{
+    struct repl_message answer = {.type = REPL_BYE};
+
+    while (gathered->message.u.sync.n > 0) {
+        klm_rc rc = repl_link_ask(link, &gathered->message, REPL_SYNCED, &sync->diag, &answer);
+
+        if (!unknown_there(&answer, rc)) {
+            KLM_TRY(rc);
+            return report(sync, &answer.u.synced, repl_link_partner(link));
+        }
+        sync->diag = (struct klm_diag){0};
+        KLM_TRY(leave_out(sync, drop_newest(gathered), left));
+    }
+    return KLM_OK;
+}
+
 /* ---- Key usage events, page by page */
 
 struct pages {
@@ -148,6 +206,7 @@ struct pages {
     size_t events, pages;
     unsigned long long keyless; /* events whose stored key the partner says it has not */
     bool from_start;
+    bool unknown; /* the partner does not know events */
 };
 
 static klm_rc run_page_verb(struct pages *pages, enum km_verb_id verb, struct km_call **out)
@@ -174,12 +233,15 @@ static klm_rc run_page_verb(struct pages *pages, enum km_verb_id verb, struct km
 /* KLM_E_STATE: the partner misses what came before. */
 static klm_rc send_page(struct pages *pages, struct klm_slice bytes)
 {
-    struct repl_message message = {.type = REPL_SYNC, .u.sync.n = 1}, answer;
+    struct repl_message message = {.type = REPL_SYNC, .u.sync.n = 1}, answer = {.type = REPL_BYE};
     struct km_call *sync = pages->sync;
+    klm_rc rc;
 
     message.u.sync.part[0].part = REPL_USAGE;
     message.u.sync.part[0].bytes = bytes;
-    KLM_TRY(repl_link_ask(pages->link, &message, REPL_SYNCED, &sync->diag, &answer));
+    rc = repl_link_ask(pages->link, &message, REPL_SYNCED, &sync->diag, &answer);
+    pages->unknown = unknown_there(&answer, rc);
+    KLM_TRY(rc);
     if (answer.u.synced.n == 1 && answer.u.synced.part[0].outcome == REPL_TAKEN) {
         const char *less = strstr(answer.u.synced.part[0].text.text, " taken, ");
 
@@ -218,7 +280,7 @@ static klm_rc next_page(struct pages *pages, bool *more)
     return rc;
 }
 
-static klm_rc send_usage(struct km_call *sync, struct repl_link *link)
+static klm_rc send_usage(struct km_call *sync, struct repl_link *link, const char **left)
 {
     struct pages pages = {.sync = sync, .link = link};
     struct km_call *call;
@@ -226,8 +288,15 @@ static klm_rc send_usage(struct km_call *sync, struct repl_link *link)
     bool more = true;
 
     while (more) {
-        KLM_TRY(next_page(&pages, &more));
+        klm_rc rc = next_page(&pages, &more);
+
+        if (!pages.unknown) {
+            KLM_TRY(rc);
+        }
         sync->diag = (struct klm_diag){0};
+        if (pages.unknown) {
+            return leave_out(sync, REPL_USAGE, left);
+        }
     }
     KLM_TRY(run_page_verb(&pages, KM_SYNC_USAGE_SENT, &call));
     km_call_free(&call);
@@ -245,23 +314,41 @@ static klm_rc send_usage(struct km_call *sync, struct repl_link *link)
 
 /* ---- The whole */
 
+/* Who asked for all gets what the partner knows, and a warning; who asked for one part by its name, a failure when it did not go. */
+static klm_rc tell_left(struct km_call *sync, struct repl_link *link, bool some, const char *left)
+{
+    const struct km_sync_req *req = sync->req;
+    const klm_rc rc = req->all && some ? KLM_OK : KLM_E_UNSUPPORTED;
+    struct klm_diag why = {0};
+    const char *all; /* what became of each part: a failure has no rows */
+
+    (void)klm_fail(&why, rc, KLM_MSG_SYNC_UNKNOWN, repl_link_partner(link), left);
+    if (rc == KLM_OK) {
+        sync->diag = why;
+        return rc;
+    }
+    all = klm_pool_printf(sync->pool, "%s (%s)", why.text, sync->event.field[SMF_F_NEW]);
+    return klm_fail(&sync->diag, rc, KLM_MSG_SYNC_FAILED, "a part", repl_link_partner(link),
+                    all ? all : why.text);
+}
+
 static klm_rc send(struct repl_client *client, struct km_call *sync, struct gathered *gathered)
 {
     static const char *const columns[] = {"Part", "Outcome", "What the partner says", NULL};
     const struct km_sync_req *req = sync->req;
     KLM_AUTO(repl_link_close) struct repl_link *link = NULL;
-    struct repl_message answer;
+    const char *left = NULL;
 
     KLM_TRY(repl_link_open(client, sync->state, req->ipaddr, &sync->diag, &link));
     sync->event.field[SMF_F_OBJECT] =
         klm_pool_printf(sync->pool, "%s %s", repl_link_partner(link), req->ipaddr);
     KLM_TRY(km_rows_begin(sync, NULL, columns));
-    if (gathered->message.u.sync.n > 0) {
-        KLM_TRY(repl_link_ask(link, &gathered->message, REPL_SYNCED, &sync->diag, &answer));
-        KLM_TRY(report(sync, &answer.u.synced, repl_link_partner(link)));
-    }
+    KLM_TRY(send_parts(sync, link, gathered, &left));
     if (wants_usage(req)) {
-        KLM_TRY(send_usage(sync, link));
+        KLM_TRY(send_usage(sync, link, &left));
+    }
+    if (left) {
+        KLM_TRY(tell_left(sync, link, gathered->message.u.sync.n > 0, left));
     }
     sync->text =
         klm_pool_printf(sync->pool, "Sync with partner %s is done", repl_link_partner(link));

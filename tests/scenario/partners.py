@@ -3,6 +3,7 @@ import os
 import ssl
 import socket
 import struct
+import threading
 
 from keyserver import SIGNED, SLOW, Site, free_port, write
 
@@ -125,3 +126,94 @@ def refusal(answer):
     assert kind == REFUSED, answer
     n = struct.unpack(">H", body[:2])[0]
     return body[2:2 + n].decode()
+
+
+def trust(server, folder, name="PY"):
+    """What key_pair made in this folder is a partner of the server, which is down."""
+    for file in ("ca.crt", f"{name.lower()}.crt"):
+        with open(f"{folder}/{file}", "rb") as source, open(f"{server.files}/{name}.{file.upper()}", "wb") as target:
+            target.write(source.read())
+    server.racf(f"CERTAUTH ADD('{name}.CA.CRT') WITHLABEL('{name} CA') TRUST")
+    server.racf(f"ID(TAPEKMS) ADD('{name}.{name}.CRT') WITHLABEL('{name}') TRUST")
+    server.racf(f"ID(TAPEKMS) CONNECT(CERTAUTH LABEL('{name} CA') RING(Partners))")
+    server.racf(f"ID(TAPEKMS) CONNECT(LABEL('{name}') RING(Partners) USAGE(PERSONAL))")
+
+
+class Earlier:
+    """A partner of an earlier release, which listens: it knows these parts of a sync (a message with another is refused as a whole) and proves nothing, of these kinds of
+    challenges by saying what it makes of them: kind -> outcome, 6 (not known there) for all others. parts: what it took of each message."""
+
+    def __init__(self, folder, ca, parts=(), outcomes=None, drills=True):
+        self.known, self.outcomes, self.drills, self.parts = parts, outcomes or {}, drills, []
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.context.load_verify_locations(ca)
+        self.context.load_cert_chain(f"{folder}/py.crt", f"{folder}/py.key")
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                raw, _ = self.listener.accept()
+            except OSError:
+                return  # it is closed
+            with raw, self.context.wrap_socket(raw, server_side=True) as link:
+                self.talk(link)
+
+    def talk(self, link):
+        def read(n):
+            data = b""
+            while len(data) < n:
+                got = link.recv(n - len(data))
+                if not got:
+                    raise ConnectionError
+                data += got
+            return data
+
+        answers = {HELLO: lambda _: (WELCOME, hello()), SYNC: self.sync, DRILL: self.drill}
+        try:
+            while True:
+                _, _, kind, n, number = HEADER.unpack(read(HEADER.size))
+                body = read(n)
+                if kind == BYE:
+                    return
+                if kind == DRILL and not self.drills:
+                    link.sendall(frame(REFUSED, text("KLM1312E") + text("A message of partner One cannot be read"), number))
+                    return
+                kind, body = answers[kind](body)
+                link.sendall(frame(kind, body, number))
+        except (ConnectionError, ssl.SSLError):
+            return
+
+    def sync(self, body):
+        parts, at = [], 2
+        for _ in range(body[1]):
+            number, n = struct.unpack(">BI", body[at:at + 5])
+            parts.append((number, body[at + 5:at + 5 + n]))
+            at += 5 + n
+        assert at == len(body), body
+        unknown = [number for number, _ in parts if number not in self.known]
+        if unknown:
+            return REFUSED, text("KLM1314E") + text(f"Part {unknown[0]} of a sync is not known here, or came twice")
+        self.parts.append([number for number, _ in parts])
+        return SYNCED, bytes([len(parts)]) + b"".join(bytes([number, 0]) + text("") + text("taken over") for number, _ in parts)
+
+    def drill(self, body):
+        at, out = 33, b""
+        for _ in range(body[32]):
+            kind, n = struct.unpack(">BH", body[at:at + 3])
+            at += 3 + n + 32
+            at += 2 + struct.unpack(">H", body[at:at + 2])[0]
+            out += bytes([self.outcomes.get(kind, 6)]) + os.urandom(32)
+        assert at == len(body), body
+        return PROVEN, body[32:33] + out
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
