@@ -146,9 +146,15 @@ static struct place *take_place(struct km_credentials *all, const char *fingerpr
     return place;
 }
 
+/* Another thread that looked at the clock later may have begun the minute: it is not over then. */
+static bool minute_over(const struct place *place, uint64_t now)
+{
+    return now > place->wrong_since && now - place->wrong_since >= MINUTE_MS;
+}
+
 static bool tried_too_often(const struct place *place, uint64_t now)
 {
-    return place->wrong >= WRONG_MOST && now - place->wrong_since < MINUTE_MS;
+    return place->wrong >= WRONG_MOST && !minute_over(place, now);
 }
 
 static klm_rc too_many(const struct dt_client *client, struct klm_diag *diag)
@@ -197,7 +203,7 @@ static void count_wrong(struct km_credentials *all, const struct dt_client *clie
 
     pthread_mutex_lock(&all->lock);
     place = take_place(all, client->fingerprint);
-    if (place->wrong == 0 || now - place->wrong_since >= MINUTE_MS) {
+    if (place->wrong == 0 || minute_over(place, now)) {
         place->wrong = 0;
         place->wrong_since = now;
     }

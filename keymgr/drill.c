@@ -52,7 +52,8 @@ static bool may_drill(struct km_server *server, const char *name, int64_t most)
 
     pthread_mutex_lock(&drills->lock);
     of = slot_of(drills, name);
-    if (of->since == 0 || now - of->since > HOUR_MS) {
+    /* Another thread that looked at the clock later may have begun the hour. */
+    if (of->since == 0 || (now > of->since && now - of->since > HOUR_MS)) {
         of->since = now;
         of->n = 0;
     }

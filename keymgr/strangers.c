@@ -37,9 +37,10 @@ void km_stranger_of(const char *address, char out[KM_STRANGER_MAX])
     }
 }
 
+/* Whoever looked at the clock before another thread began the interval, and comes after it, is in it too. */
 static bool over(uint64_t since, const struct km_strangers_limits *limits, uint64_t now)
 {
-    return now - since >= limits->interval_ms;
+    return now > since && now - since >= limits->interval_ms;
 }
 
 /* Nothing is counted of it, and it is forgiven. */

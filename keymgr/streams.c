@@ -129,7 +129,8 @@ size_t km_streams_sweep(struct km_streams *streams)
     for (size_t i = 0; i < KM_STREAMS_MAX; i++) {
         struct row *row = &streams->row[i];
 
-        if (row->of.stream && now - row->touched > KM_STREAM_IDLE_MS) {
+        /* What was put while this thread waited for the lock is younger than its look at the clock. */
+        if (row->of.stream && now > row->touched && now - row->touched > KM_STREAM_IDLE_MS) {
             clear(row);
             n++;
         }

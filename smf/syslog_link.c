@@ -353,11 +353,12 @@ static bool wait_end(struct smf_syslog_link *link, uint64_t until)
 {
     struct pollfd p = {.fd = link->fd, .events = POLLIN};
 
-    while (klm_clock_mono_ms() < until) {
+    /* One look at the clock a turn: between two of them the time may run out, and what is left would be below zero, which is for ever. */
+    for (uint64_t now; (now = klm_clock_mono_ms()) < until;) {
         uint8_t bytes[512];
         ssize_t n;
 
-        if (poll(&p, 1, (int)(until - klm_clock_mono_ms())) <= 0) {
+        if (poll(&p, 1, (int)(until - now)) <= 0) {
             continue;
         }
         n = recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);

@@ -19,7 +19,8 @@
 
 /* ---- Down and up again. With the lock held. */
 
-static void schedule(struct p11 *p11)
+/* When the next helper is started; milliseconds until then. */
+static uint64_t schedule(struct p11 *p11)
 {
     uint64_t delay = BACKOFF_MOST_MS, now = klm_clock_mono_ms();
 
@@ -31,24 +32,27 @@ static void schedule(struct p11 *p11)
         delay = (uint64_t)BACKOFF_MS << p11->failures;
     }
     p11->failures++;
-    p11->next_ms = now + (delay < BACKOFF_MOST_MS ? delay : BACKOFF_MOST_MS);
+    delay = delay < BACKOFF_MOST_MS ? delay : BACKOFF_MOST_MS;
+    p11->next_ms = now + delay;
+    return delay;
 }
 
 /* The helper of this process number is of no use any more. Who waits for its answers is woken up by the end of the socket. */
 static void put_down(struct p11 *p11, pid_t pid, const char *why)
 {
+    uint64_t delay;
+
     if (p11->phase != P11_UP || p11->pid != pid) {
         return; /* somebody else noticed it first */
     }
     p11->phase = P11_DOWN;
-    schedule(p11);
+    delay = schedule(p11);
     (void)kill(pid,
                SIGKILL); /* hung, or dead already: its number is its own until the spawner waits */
     for (unsigned i = 0; i < p11->options.channels; i++) {
         (void)shutdown(p11->channel[i].fd, SHUT_RDWR); /* it may be closed at the other end */
     }
-    klm_say(KLM_MSG_P11_HELPER_GONE, p11->options.uri.token, why,
-            KLM_NUM(p11->next_ms - klm_clock_mono_ms()));
+    klm_say(KLM_MSG_P11_HELPER_GONE, p11->options.uri.token, why, KLM_NUM(delay));
     pthread_cond_broadcast(&p11->wake);
 }
 

@@ -172,13 +172,26 @@ TEST(a_refused_drive_does_not_go_to_the_other)
     done();
 }
 
-static void goes_over(enum fake_mode mode, uint32_t timeout_ms)
+static klm_rc create_in(enum fake_mode mode, uint32_t timeout_ms)
 {
     begin(mode, FAKE_GOOD);
     ios_hosts_free(&hosts);
-    cfg.timeout_ms = (uint32_t)test_ms(timeout_ms);
+    cfg.timeout_ms = timeout_ms;
     REQUIRE_OK(ios_hosts_new(&cfg, &diag, &hosts));
-    REQUIRE_OK(create());
+    return create();
+}
+
+/* The time limit is for both: where the good one cannot keep it, the machine is slow, and they get a longer one. */
+static void goes_over(enum fake_mode mode, uint32_t timeout_ms)
+{
+    uint32_t ms = test_ms(timeout_ms);
+    klm_rc rc = create_in(mode, ms);
+
+    for (unsigned again = 0; rc == KLM_E_TIMEOUT && again < 5; again++) {
+        done();
+        rc = create_in(mode, ms *= 2);
+    }
+    REQUIRE(rc == KLM_OK);
     CHECK_MEM(keyed->key, fake_data_key, 32);
     CHECK_INT(ios_hosts_current(hosts), IOS_SECONDARY);
     CHECK_INT(secondary.requests, 1);
@@ -302,13 +315,16 @@ TEST(a_connection_that_died_while_it_was_kept_costs_no_fail_over)
 TEST(each_is_verified_by_itself)
 {
     begin(FAKE_GOOD, FAKE_MUTE);
+    CHECK_RC(ios_hosts_verify(hosts, IOS_PRIMARY, &fault), KLM_OK);
     ios_hosts_free(&hosts);
     cfg.timeout_ms = (uint32_t)test_ms(600);
     REQUIRE_OK(ios_hosts_new(&cfg, &diag, &hosts));
-    CHECK_RC(ios_hosts_verify(hosts, IOS_PRIMARY, &fault), KLM_OK);
     CHECK_RC(ios_hosts_verify(hosts, IOS_SECONDARY, &fault), KLM_E_TIMEOUT);
     CHECK(strstr(fault.why, "in time") != NULL);
     CHECK_INT(ios_hosts_current(hosts), IOS_PRIMARY);
+    ios_hosts_free(&hosts);
+    cfg.timeout_ms = 100000;
+    REQUIRE_OK(ios_hosts_new(&cfg, &diag, &hosts));
     secondary.mode = FAKE_REFUSE;
     CHECK_RC(ios_hosts_verify(hosts, IOS_SECONDARY, &fault), KLM_E_DENIED);
     CHECK_INT(fault.error.code, 0xEE31);

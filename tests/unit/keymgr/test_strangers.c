@@ -86,6 +86,18 @@ TEST(a_flood_that_goes_on_is_told_in_sums_alone_until_it_was_quiet)
     km_strangers_end(&table);
 }
 
+TEST(a_thread_that_looked_at_the_clock_before_the_others_begins_no_interval_of_its_own)
+{
+    begin();
+    CHECK_INT(recorded_of("192.0.2.1", 2), 2);
+    now--;
+    CHECK_INT(recorded_of("192.0.2.1", 50), 1);
+    now++;
+    CHECK_INT(recorded_of("192.0.2.1", 50), 0);
+    CHECK_INT(recorded_of("192.0.2.2", 1) + recorded_of("192.0.2.3", 1), 2);
+    km_strangers_end(&table);
+}
+
 TEST(few_now_and_then_are_all_recorded)
 {
     struct km_stranger sum;

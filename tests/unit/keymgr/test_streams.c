@@ -5,6 +5,10 @@
 #include "base/pool.h"
 #include "keymgr/streams.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
 static struct km_streams *streams;
 static struct klm_pool *pool;
 
@@ -137,6 +141,32 @@ TEST(what_rests_a_short_time_is_not_swept)
     REQUIRE_OK(put("a", "uid", &stream));
     CHECK_INT(km_streams_sweep(streams), 0);
     CHECK_RC(take("a", "uid", KR_STREAM_HASH, stream.correlation, KM_CORRELATION), KLM_OK);
+}
+
+static time_t behind; /* seconds that the clock is behind */
+
+/* In front of the C library's. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, ts);
+
+    ts->tv_sec -= behind;
+    return rc;
+}
+
+/* Whoever sweeps may have looked at the clock, and stood still, before a stream was put. */
+TEST(what_is_younger_than_the_look_at_the_clock_is_not_swept)
+{
+    struct km_stream stream;
+
+    fresh();
+    stream = begun();
+    REQUIRE_OK(put("a", "uid", &stream));
+    behind = 1;
+    CHECK_INT(km_streams_sweep(streams), 0);
+    behind = -(time_t)(KM_STREAM_IDLE_MS / 1000 + 1);
+    CHECK_INT(km_streams_sweep(streams), 1);
+    behind = 0;
 }
 
 TEST(zz_freeing_ends_what_is_under_way_and_twice_is_nothing)

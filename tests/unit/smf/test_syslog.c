@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 static char said[16384];
@@ -250,6 +251,44 @@ TEST(a_receiver_that_ends_in_order_has_everything_when_the_sink_stops)
     CHECK_INT(place.seq, 2);
     close(listener);
     rig_done(&rig);
+}
+
+static _Thread_local unsigned
+    jump_in; /* looks at the clock until it jumps, in this thread; 0: it does not */
+static _Thread_local time_t jumped; /* seconds that it has jumped */
+
+/* In front of the C library's. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, ts);
+
+    if (id == CLOCK_MONOTONIC) {
+        jumped += jump_in == 1 ? 10 : 0;
+        jump_in -= jump_in > 0;
+        ts->tv_sec += jumped;
+    }
+    return rc;
+}
+
+/* The thread may stand still at any line: the time is over then. */
+TEST(the_wait_for_a_receivers_end_has_an_end_whenever_time_runs_out)
+{
+    for (unsigned look = 1; look <= 8; look++) {
+        struct rig rig = rig_new(SMF_SYSLOG_TCP);
+        uint64_t written = 0;
+        int listener = listen_tcp(&rig.options.port, 0);
+
+        rig.options.resend_ms = 60000;
+        rig_open(&rig);
+        take(&rig, 1, false);
+        CHECK_RC(put(&rig, &written), KLM_OK);
+        jump_in = look;
+        smf_syslog_finish(rig.sink, test_ms(50)); /* nobody ever closes the other side */
+        jump_in = 0;
+        CHECK_INT(smf_syslog_place(rig.sink).seq, 0);
+        close(listener);
+        rig_done(&rig);
+    }
 }
 
 TEST(a_receiver_that_is_not_there_is_said_once_and_tried_seldom)
