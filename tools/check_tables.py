@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Look at the rows of every .def table: one row a line, the same number of columns, first and numbered columns unique; and
 at the texts of operator messages: numbers in their range and sorted, inserts without gaps, used somewhere, sentences whole. --sort puts messages in order first."""
-import os
 import glob
+import os
 import re
 import sys
 
