@@ -120,6 +120,9 @@ klm_rc bk_folder_list(struct km_call *call, const char *folder)
     for (size_t i = 0; rc == KLM_OK && i < names.n; i++) {
         rc = is_temporary(names.name[i]) ? KLM_OK : add_row(call, folder, names.name[i]);
     }
+    if (rc == KLM_OK && call->rows.n == 0) {
+        call->text = klm_pool_printf(call->pool, "There is no backup in %s", folder);
+    }
     free(names.name);
     return rc;
 }

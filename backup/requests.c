@@ -186,6 +186,10 @@ void bk_progress_line(const struct bk_job *job, char *out, size_t cap)
         snprintf(out, cap, "%s", !job->path[0] ? "idle" : job->rc == KLM_OK ? "done" : "failed");
         return;
     }
+    if (!job->progress.done) { /* no rate yet, so nobody knows how long it takes */
+        snprintf(out, cap, "%s the key of the backup", job->check ? "opening" : "making");
+        return;
+    }
     bk_speed(job, &speed);
     snprintf(out, cap, "%s %u %% %llu.%llu MB/s %llu s left",
              job->check                ? "checking"
@@ -206,7 +210,8 @@ static klm_rc add_progress(struct km_call *call, const struct bk_job *job)
                                                                                  : "writing"}));
     KLM_TRY(km_rows_add(call, (const char *[]){"Percent", KLM_NUM(speed.percent)}));
     KLM_TRY(km_rows_add(call, (const char *[]){"Bytes a second", KLM_NUM(speed.rate)}));
-    return km_rows_add(call, (const char *[]){"Seconds left", KLM_NUM(speed.left)});
+    return km_rows_add(
+        call, (const char *[]){"Seconds left", speed.rate ? KLM_NUM(speed.left) : "not known yet"});
 }
 
 static klm_rc tell_rows(struct bk_service *service, struct km_call *call)

@@ -49,6 +49,9 @@ klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed) KLM_MUST_USE;
 klm_rc bk_stage_options(const struct bk_restoring *r, const char *home, struct st_options *out)
     KLM_MUST_USE;
 
+/* given.c: mark in the new store the stored keys that the present one has given out since. */
+klm_rc bk_given_carry(struct bk_restoring *r, struct st_store *store) KLM_MUST_USE;
+
 /* The state that a server has open and serves. */
 klm_rc bk_present_served(struct bk_restoring *r, struct km_server *server) KLM_MUST_USE;
 /* restore.c: all of the backup that is open, and what needs consent. */

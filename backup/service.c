@@ -46,8 +46,8 @@ static void say_progress(struct bk_service *service)
     struct bk_job *job = &service->job;
     struct bk_speed speed;
 
-    if (now_ms() - job->said_ms < SAY_MS || job->progress.verifying) {
-        return;
+    if (now_ms() - job->said_ms < SAY_MS || job->progress.verifying || !job->progress.done) {
+        return; /* while its key is made nobody knows how long it takes */
     }
     job->said_ms = now_ms();
     bk_speed(job, &speed);

@@ -223,6 +223,7 @@ static klm_rc open_and_mark(struct staging *s, const struct st_options *options)
     KLM_AUTO(st_close) struct st_store *store = NULL;
 
     KLM_TRY(st_open_bdb(options, s->r->diag, &store));
+    KLM_TRY(bk_given_carry(s->r, store));
     return mark(s, store);
 }
 

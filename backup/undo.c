@@ -104,6 +104,9 @@ static klm_rc raise_number(struct bk_restoring *r, const char *home)
         rc = st_change_commit(&change, r->diag);
     }
     st_change_drop(&change);
+    if (rc == KLM_OK) {
+        rc = bk_given_carry(r, store);
+    }
     return rc == KLM_OK ? st_checkpoint(store, 0, 0) : rc;
 }
 
@@ -150,11 +153,11 @@ static klm_rc undo(struct bk_restoring *r, struct bk_restored *out)
     klm_rc rc;
 
     KLM_TRY(bk_restore_begin(r));
-    st_close(&r->store);
     r->step = "preparing the state before";
     snprintf(store, sizeof store, "%s/store", kept);
     KLM_TRY(copy_store(r, store, km_switch_store(r->swap)));
     rc = raise_number(r, km_switch_store(r->swap));
+    st_close(&r->store); /* nobody else opens it: km_switch_ask */
     if (rc == KLM_OK) {
         rc = put_files(r, kept);
     }

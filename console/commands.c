@@ -241,7 +241,10 @@ static klm_rc get_secret(struct con_run *run, const struct secret *secret, const
         *out = klm_pool_strn(run->pool, (const char *)typed.p, typed.n);
         rc = *out ? KLM_OK : KLM_E_NOMEM;
     } else {
-        CON_REFUSE(run, rc, secret->none, klm_rc_text(rc));
+        CON_REFUSE(run, rc, secret->none,
+                   rc == KLM_E_USAGE ? "nothing was typed, the two were not the same, or there is "
+                                       "no terminal to ask on"
+                                     : klm_rc_text(rc));
     }
     klm_buf_done(&typed);
     return rc;

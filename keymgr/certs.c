@@ -10,6 +10,21 @@ klm_rc km_cert_missing(struct km_call *call, const char *owner, const char *labe
     return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_CERT_NOT_FOUND, label, owner);
 }
 
+/* A year more in four has a day more. Certificates begin when they are made, and clocks differ, so there is a day to spare. */
+klm_rc km_cert_period(struct km_call *call, const char *label, klm_time not_after)
+{
+    const klm_time day = (klm_time)24 * 3600 * 1000000;
+    int64_t years = parm_num(call->state->config, PARM_maximum_keycert_expiration_period_in_years);
+    char date[KLM_ISO_DATE_MAX];
+
+    if (not_after - klm_clock() <= (years * 1461 / 4 + 2) * day) {
+        return KLM_OK;
+    }
+    klm_iso_date(not_after, date);
+    date[10] = '\0';
+    return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_CERT_PERIOD, label, date, KLM_NUM(years));
+}
+
 /* ---- Generate */
 
 static klm_rc role_of(struct km_call *call, const struct km_cert_req *req, enum kr_role *out)
@@ -184,6 +199,15 @@ static klm_rc certify_token(struct km_call *call, struct st_view *view, struct k
     return KLM_OK;
 }
 
+/* A request: its private key is elsewhere, or here with a certificate that was made for it (REKEY), whose place the signed one takes. */
+static klm_rc find_place(struct km_call *call, struct st_view *view, struct km_new_cert *made)
+{
+    struct kr_cert old;
+    klm_rc rc = kr_cert_get(view, made->cert.owner, made->cert.label, call->pool, &old);
+
+    return rc == KLM_E_NOTFOUND ? KLM_OK : rc == KLM_OK ? km_cert_return(call, &old, made) : rc;
+}
+
 static klm_rc generate(struct km_call *call, struct st_view *view, struct km_new_cert *made)
 {
     const struct km_cert_req *req = call->req;
@@ -199,6 +223,7 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct km_new
     KLM_AUTO(kr_key_free) struct kr_key *key = NULL;
     struct klm_slice signer_der = {0};
 
+    KLM_TRY(km_cert_period(call, req->label, req->not_after));
     KLM_TRY(role_of(call, req, &spec.role));
     KLM_TRY(spec_of(call, req, &spec.spec));
     spec.token_label = km_token_label(call);
@@ -220,7 +245,7 @@ static klm_rc generate(struct km_call *call, struct st_view *view, struct km_new
     }
     KLM_TRY(kr_gencert(&spec, signer_der, signer, call->pool, &call->diag, &made->cert.der, &key));
     if (!key) {
-        return KLM_OK; /* a request: its private key is elsewhere */
+        return find_place(call, view, made);
     }
     made->cert.token_label = spec.token_label;
     return km_token_seal(call, spec.token_label, key, &made->token);
@@ -260,9 +285,26 @@ klm_rc km_cert_put(struct km_call *call, struct st_change *change, const struct 
     return rc;
 }
 
+static klm_rc replace(struct km_call *call, struct st_change *change, const struct kr_cert *cert)
+{
+    klm_rc rc = kr_cert_replace(change, cert);
+
+    switch (rc) {
+    case KLM_E_EXISTS:
+        return KM_REFUSE(call, rc, 0, KLM_MSG_CERT_EXISTS, cert->label, cert->owner);
+    case KLM_E_NOTFOUND:
+        return km_cert_missing(call, cert->owner, cert->label);
+    default:
+        return rc;
+    }
+}
+
 klm_rc km_cert_new_apply(struct km_call *call, struct st_change *change,
                          const struct km_new_cert *made)
 {
+    if (made->returned) {
+        return replace(call, change, &made->cert);
+    }
     if (made->token.n > 0) {
         klm_rc rc = kr_token_put(change, made->cert.token_label, made->token, false);
 

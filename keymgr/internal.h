@@ -517,7 +517,14 @@ void km_watch_certificates(const struct km_state *state, bool first);
 struct km_new_cert {
     struct kr_cert cert;
     struct klm_slice token; /* of the new private key; empty: none was made */
+    bool returned;          /* it takes the place of the one of that label */
 };
+/* packages.c: a certificate stands under the label of a new one that came without a private key. Is the new one the answer to its request, for the same key and
+ * subject, then it is marked as returned; else the call is refused. */
+klm_rc km_cert_return(struct km_call *call, const struct kr_cert *old, struct km_new_cert *made)
+    KLM_MUST_USE;
+/* A certificate that is made or added, or asked for with an end: not for more years than maximum.keycert.expiration.period.in.years. */
+klm_rc km_cert_period(struct km_call *call, const char *label, klm_time not_after) KLM_MUST_USE;
 /* There is no such certificate. */
 klm_rc km_cert_missing(struct km_call *call, const char *owner, const char *label);
 /* The private key of a certificate, opened, if profiles let it be used; none is the message when it is not here. */

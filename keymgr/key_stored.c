@@ -63,7 +63,7 @@ static klm_rc begin(struct km_call *call)
 klm_rc km_stored_create_prepare(struct km_call *call)
 {
     KLM_TRY(begin(call));
-    return km_key_hardware(call, call->drive.serial);
+    return km_key_hardware(call, klm_pool_printf(call->pool, "drive %s", call->drive.serial));
 }
 
 /* ---- Which key (PROTOCOL.md, 6.1) */
@@ -287,16 +287,32 @@ void km_stored_published(struct km_call *call)
     }
 }
 
-/* Of a range its first key is looked for. */
-static klm_rc look_item(void *arg, struct klm_slice item)
+struct look {
+    struct st_view *view;
+    bool alone; /* the property has one item */
+};
+
+/* Of a range its first and its last key are looked for. */
+static bool keys_there(struct st_view *view, struct klm_slice item)
 {
     struct klm_alias_run run;
+
+    return klm_alias_run(item, &run) == KLM_OK && km_key_there(view, run.first) != KLM_E_NOTFOUND &&
+           km_key_there(view, run.last) != KLM_E_NOTFOUND;
+}
+
+static klm_rc look_item(void *arg, struct klm_slice item)
+{
+    const struct look *look = arg;
     struct md_group group;
     char name[MD_GROUP_MAX + 1] = "";
+    klm_rc rc;
 
     memcpy(name, item.p, item.n < MD_GROUP_MAX ? item.n : MD_GROUP_MAX);
-    if (md_group_get(arg, name, &group) == KLM_E_NOTFOUND &&
-        (klm_alias_run(item, &run) != KLM_OK || km_key_there(arg, run.first) == KLM_E_NOTFOUND)) {
+    rc = md_group_get(look->view, name, &group);
+    if (rc == KLM_OK && !look->alone) {
+        klm_say(KLM_MSG_KEYSET_GROUPS, name);
+    } else if (rc == KLM_E_NOTFOUND && !keys_there(look->view, item)) {
         klm_say(KLM_MSG_KEYSET_UNKNOWN, name);
     }
     return KLM_OK;
@@ -305,10 +321,10 @@ static klm_rc look_item(void *arg, struct klm_slice item)
 void km_keyset_look(struct km_server *server, const struct parm_config *config)
 {
     const char *value = parm_str(config, PARM_symmetricKeySet);
-    struct st_view *view;
+    struct look look = {.alone = value && !strchr(value, ',')};
 
-    if (value && st_view_open(server->store, &view) == KLM_OK) {
-        KLM_IGNORE(parm_keyset_each(value, look_item, view)); /* it has no other outcome */
-        st_view_close(&view);
+    if (value && st_view_open(server->store, &look.view) == KLM_OK) {
+        KLM_IGNORE(parm_keyset_each(value, look_item, &look)); /* it has no other outcome */
+        st_view_close(&look.view);
     }
 }

@@ -103,6 +103,17 @@ static klm_rc compare(void *arg, const struct md_usage *usage)
     return KLM_OK;
 }
 
+/* What is wrong with the file is wrong at the site it comes from. */
+static klm_rc read_file(struct reading *r, struct klm_slice text)
+{
+    struct klm_diag diag = {0};
+    klm_rc rc = md_xml_parse(text, read_one, r, &diag);
+
+    return rc != KLM_OK && diag.msg != KLM_MSG_NONE
+               ? klm_fail(&r->call->diag, rc, KLM_MSG_MIGRATE_USAGE, diag.text)
+               : rc;
+}
+
 klm_rc km_migrate_usage(struct km_call *call)
 {
     const struct km_migrate_req *req = call->req;
@@ -111,7 +122,7 @@ klm_rc km_migrate_usage(struct km_call *call)
     struct st_view *view;
     klm_rc rc;
 
-    KLM_TRY(md_xml_parse(req->usage, read_one, &r, &call->diag));
+    KLM_TRY(read_file(&r, req->usage));
     if (m->events == 0) {
         return KLM_OK;
     }

@@ -10,7 +10,6 @@
 struct incoming {
     struct kr_package package;
     struct km_new_cert made;
-    bool returned;                        /* it takes the place of the one of that label */
     struct kr_cert chain[KR_PACKAGE_MAX]; /* certificates of CERTAUTH */
     size_t chain_n;
 };
@@ -56,21 +55,20 @@ static klm_rc look(void *arg, const struct kr_cert *cert)
     return waiting->found.label && waiting->found.token_label ? KLM_OK : KLM_E_NOMEM;
 }
 
-/* A certificate that stands under the label: is the new one the answer to its request? */
-static klm_rc check_return(struct km_call *call, struct incoming *in, const struct kr_cert *old)
+klm_rc km_cert_return(struct km_call *call, const struct kr_cert *old, struct km_new_cert *made)
 {
-    if (klm_slice_equal(old->der, in->made.cert.der) || !old->token_label[0]) {
+    if (klm_slice_equal(old->der, made->cert.der) || !old->token_label[0]) {
         return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_CERT_EXISTS, old->label, old->owner);
     }
-    if (!kr_same_key(old->der, in->made.cert.der)) {
+    if (!kr_same_key(old->der, made->cert.der)) {
         return KM_REFUSE(call, KLM_E_WRONGKEY, 0, KLM_MSG_RETURN_KEY, old->label, old->owner);
     }
-    if (!kr_same_subject(old->der, in->made.cert.der)) {
+    if (!kr_same_subject(old->der, made->cert.der)) {
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_RETURN_SUBJECT, old->label, old->owner);
     }
-    in->returned = true;
-    if (!in->made.cert.token_label[0]) {
-        in->made.cert.token_label = old->token_label;
+    made->returned = true;
+    if (!made->cert.token_label[0]) {
+        made->cert.token_label = old->token_label;
     }
     return KLM_OK;
 }
@@ -88,14 +86,14 @@ static klm_rc find_place(struct km_call *call, struct st_view *view, struct inco
             return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_CERT_NO_LABEL);
         }
         in->made.cert.label = waiting.found.label;
-        return check_return(call, in, &waiting.found);
+        return km_cert_return(call, &waiting.found, &in->made);
     }
     rc = kr_cert_get(view, req->owner, req->label, call->pool, &old);
     if (rc == KLM_E_NOTFOUND) {
         return KLM_OK;
     }
     KLM_TRY(rc);
-    return check_return(call, in, &old);
+    return km_cert_return(call, &old, &in->made);
 }
 
 /* ---- Private keys: one that stands here already (PCICC, or the label's own), or that of the package */
@@ -119,7 +117,7 @@ static klm_rc check_token(struct km_call *call, struct st_view *view, const stru
 
 static klm_rc take_key(struct km_call *call, struct st_view *view, struct incoming *in)
 {
-    if (in->package.key && !in->returned) {
+    if (in->package.key && !in->made.returned) {
         in->made.cert.token_label = km_token_label(call);
         return in->made.cert.token_label ? km_token_seal(call, in->made.cert.token_label,
                                                          in->package.key, &in->made.token)
@@ -160,6 +158,14 @@ static klm_rc take_chain(struct km_call *call, struct incoming *in)
 
 /* ---- Add */
 
+static klm_rc check_period(struct km_call *call, const struct kr_cert *cert)
+{
+    struct kr_cert_info info;
+
+    KLM_TRY(kr_cert_info(cert->der, call->pool, &info));
+    return km_cert_period(call, cert->label, info.not_after);
+}
+
 static klm_rc prepare_add(struct km_call *call, struct st_view *view, struct incoming *in)
 {
     const struct km_cert_req *req = call->req;
@@ -172,6 +178,7 @@ static klm_rc prepare_add(struct km_call *call, struct st_view *view, struct inc
                                      .added = klm_clock()};
     KLM_TRY(trust_of(call, req->trust, &in->made.cert.trust));
     KLM_TRY(find_place(call, view, in));
+    KLM_TRY(check_period(call, &in->made.cert));
     KLM_TRY(take_key(call, view, in));
     return take_chain(call, in);
 }
@@ -215,19 +222,7 @@ klm_rc km_cert_add_apply(struct km_call *call, struct st_change *change)
 {
     struct incoming *in = call->work;
 
-    if (in->returned) {
-        klm_rc rc = kr_cert_replace(change, &in->made.cert);
-
-        if (rc == KLM_E_NOTFOUND || rc == KLM_E_EXISTS) {
-            return rc == KLM_E_EXISTS
-                       ? KM_REFUSE(call, rc, 0, KLM_MSG_CERT_EXISTS, in->made.cert.label,
-                                   in->made.cert.owner)
-                       : km_cert_missing(call, in->made.cert.owner, in->made.cert.label);
-        }
-        KLM_TRY(rc);
-    } else {
-        KLM_TRY(km_cert_new_apply(call, change, &in->made));
-    }
+    KLM_TRY(km_cert_new_apply(call, change, &in->made));
     return add_chain(call, change, in);
 }
 

@@ -142,6 +142,7 @@ static klm_rc rekey(struct km_call *call, struct st_view *view, struct km_new_ce
     if (!old.token_label[0]) {
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_CERT_NO_PRIVATE, old.label, old.owner);
     }
+    KLM_TRY(km_cert_period(call, req->new_label, req->not_after));
     made->cert = (struct kr_cert){.owner = req->owner,
                                   .label = req->new_label,
                                   .trust = KR_TRUST,

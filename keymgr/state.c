@@ -38,6 +38,21 @@ size_t km_state_authorities(const struct kr_open_ring *ring, struct x509_st **ou
     return n;
 }
 
+/* Drives know authorities, so they refuse a certificate that none of them has signed. One that has ended is another matter, and told elsewhere. */
+static void check_chain(const struct km_state *state, const struct kr_label *own)
+{
+    const struct kr_open_ring *rings[] = {state->tls, state->trust, state->authority};
+    klm_time now = klm_clock(), when = now < own->not_after ? now : own->not_after;
+    struct klm_diag diag = {0};
+
+    for (size_t i = 0; i < KLM_COUNT(rings); i++) {
+        if (rings[i] && kr_cert_chain(rings[i], own->der, when, &diag) == KLM_OK) {
+            return;
+        }
+    }
+    klm_say(KLM_MSG_TLS_NO_CHAIN, own->label);
+}
+
 static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
 {
     struct x509_st *chain[KM_CHAIN_MAX], *trust[KM_CHAIN_MAX];
@@ -55,6 +70,7 @@ static klm_rc make_tls(struct km_state *state, struct klm_diag *diag)
         klm_say(KLM_MSG_TLS_WEAK_CERT, own->label, KLM_NUM(own->spec.bits));
         cfg.security_level = 1;
     }
+    check_chain(state, own);
     KLM_TRY(klm_pool_new(0, &pool));
     rc = parm_ciphers(state->config, PARM_TransportListener_ssl_ciphersuites, pool, &cfg.ciphers12,
                       &cfg.suites13);

@@ -156,6 +156,43 @@ static klm_rc unarmour(struct klm_slice in, struct klm_pool *pool, struct klm_di
     return rc == KLM_E_INVALID ? not_one(diag, "its text is not one block of base64") : rc;
 }
 
+/* Base64 without lines around it, as openssl base64 writes it. A SEQUENCE of more than 127 bytes begins with M there. */
+static bool is_bare(struct klm_slice in)
+{
+    static const char text[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n";
+
+    for (size_t i = 0; i < in.n; i++) {
+        if (!memchr(text, in.p[i], sizeof text - 1)) {
+            return false;
+        }
+    }
+    return in.p[0] == 'M';
+}
+
+static klm_rc unbase64(struct klm_slice in, struct klm_pool *pool, struct klm_diag *diag,
+                       struct klm_slice *out)
+{
+    EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+    uint8_t *bytes = klm_pool_alloc(pool, in.n + 64);
+    int n = 0, rest = 0;
+    bool good;
+
+    if (!ctx || !bytes) {
+        EVP_ENCODE_CTX_free(ctx);
+        return KLM_E_NOMEM;
+    }
+    EVP_DecodeInit(ctx);
+    good = EVP_DecodeUpdate(ctx, bytes, &n, in.p, (int)in.n) >= 0 &&
+           EVP_DecodeFinal(ctx, bytes + n, &rest) == 1;
+    EVP_ENCODE_CTX_free(ctx);
+    if (!good) {
+        return not_one(diag, "its text is not one block of base64");
+    }
+    *out = KLM_SLICE(bytes, (size_t)n + (size_t)rest);
+    return KLM_OK;
+}
+
 static void to_front(struct kr_package *package, size_t at)
 {
     struct klm_slice first = package->cert[at];
@@ -200,6 +237,8 @@ klm_rc kr_package_read(struct klm_slice in, const char *password, struct klm_poo
             return KLM_OK;
         }
         KLM_TRY(unarmour(in, pool, diag, &in));
+    } else if (is_bare(in)) {
+        KLM_TRY(unbase64(in, pool, diag, &in));
     }
     rc = read_der(in, password, pool, diag, &got);
     if (rc == KLM_OK) {

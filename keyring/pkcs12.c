@@ -4,6 +4,7 @@
 
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ITERATIONS 600000      /* of PBKDF2 in what is written */
@@ -157,6 +158,15 @@ static klm_rc read_safe(struct reading *r, STACK_OF(PKCS12_SAFEBAG) * bags)
     return KLM_OK;
 }
 
+static klm_rc cipher_unknown(struct reading *r, const X509_ALGOR *alg)
+{
+    char why[120];
+
+    snprintf(why, sizeof why, "its certificates are encrypted with %s, which is not used here",
+             OBJ_nid2ln(OBJ_obj2nid(alg->algorithm)));
+    return kr_quiet(klm_fail(r->diag, KLM_E_UNSUPPORTED, KLM_MSG_PACKAGE_CIPHER, why));
+}
+
 static klm_rc read_content(struct reading *r, PKCS7 *content)
 {
     STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
@@ -167,6 +177,9 @@ static klm_rc read_content(struct reading *r, PKCS7 *content)
     } else if (PKCS7_type_is_encrypted(content) && content->d.encrypted) {
         KLM_TRY(check_algorithm(r, content->d.encrypted->enc_data->algorithm));
         bags = PKCS12_unpack_p7encdata(content, r->password, -1);
+        if (!bags) { /* the password was right, so it is the cipher: RC2 of old tools, as a rule */
+            return cipher_unknown(r, content->d.encrypted->enc_data->algorithm);
+        }
     }
     rc = read_safe(r, bags);
     sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);

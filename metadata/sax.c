@@ -96,6 +96,17 @@ static void __attribute__((format(printf, 2, 3))) on_error(void *arg, const char
     (void)fmt;
 }
 
+/* What the parser says of a text that is cut short reads as if there were too much of it. */
+static const char *why(const struct md_sax *sax, bool more)
+{
+    const xmlError *error = xmlCtxtGetLastError(sax->parser);
+
+    if (!more && sax->depth > 0) {
+        return "the end of the file is missing: an element is not closed";
+    }
+    return error && error->message ? error->message : "this is no well-formed XML";
+}
+
 static void parse(struct md_sax *sax, struct klm_slice text)
 {
     bool more = true;
@@ -106,10 +117,7 @@ static void parse(struct md_sax *sax, struct klm_slice text)
         more = n > 0; /* the last call, of nothing, says that this is all */
         if (xmlParseChunk(sax->parser, more ? (const char *)text.p + at : "", (int)n, !more) != 0 &&
             sax->rc == KLM_OK) {
-            const xmlError *error = xmlCtxtGetLastError(sax->parser);
-
-            md_sax_refuse(sax,
-                          error && error->message ? error->message : "this is no well-formed XML");
+            md_sax_refuse(sax, why(sax, more));
         }
         at += n;
     }

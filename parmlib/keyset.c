@@ -33,12 +33,32 @@ static klm_rc count_item(void *arg, struct klm_slice item)
     return rc == KLM_E_INVALID || item.n > GROUP_MAX ? KLM_E_INVALID : KLM_OK;
 }
 
+/* Unlike other lists, this one has commas only, one between two items and none elsewhere: what is missing there is a slip of the pen. */
+static bool commas_ok(const char *value)
+{
+    size_t items = 0;
+
+    for (;; value++) {
+        size_t n = strcspn(value += strspn(value, " \t"), ", \t");
+
+        items++;
+        if (n == 0) {
+            return items == 1 && !*value; /* nothing at all is for others to refuse */
+        }
+        value += n;
+        value += strspn(value, " \t");
+        if (*value != ',') {
+            return !*value;
+        }
+    }
+}
+
 bool parm_keyset_ok(const char *value)
 {
     struct count count = {0};
 
-    if (strchr(value, ';')) {
-        return false; /* unlike other lists, this one has commas only */
+    if (strchr(value, ';') || !commas_ok(value)) {
+        return false;
     }
     return parm_keyset_each(value, count_item, &count) == KLM_OK &&
            (count.items == 1 || (count.items > 1 && count.groups == 0));

@@ -26,7 +26,15 @@ Both servers have the same master key. Exit status: 0 done, 1 failed, 2 wrong us
 USAGE
 }
 
-die() { echo "klmpartner: $*" >&2; exit 1; }
+# Messages stand in base/msg.def, like those of all programs: identifier, text, and what to do.
+die() { # IDENTIFIER TEXT WHAT-TO-DO
+    printf '%s %s\n  %s\n' "$1" "$2" "$3" >&2
+    exit 1
+}
+refused() { die KLM1340E "$1: $(explain)" "Mend what the message names and give klmpartner again: what is done already is passed over."; }
+no_give() { die KLM1341E "Nothing can be given: $1" "Correct what is named, or name another ring with -r; give it as the user of the task."; }
+no_folder() { die KLM1342E "$1 is missing or damaged. Nothing was changed" "Copy the whole folder that klmpartner give made again, in binary, to the folder of console.files.directory."; }
+another() { die KLM1343E "There is another $1 here. Nothing was changed" "Find out which one is needed; give one of them another name (racdcert ALTER NEWLABEL) where no volume was written with it, or make this server anew."; }
 wrong() { echo "klmpartner: $*" >&2; usage >&2; exit 2; }
 step() { printf '%-8s %s\n' "$1" "$2"; }
 
@@ -55,7 +63,7 @@ files_folder() {
 # Connections of the ring as lines: owner, usage, default, label. The listing's columns stand where its header says.
 connections() {
     local line label_at owner_at usage_at default_at header=
-    racf "ID($owner) LISTRING($ring)" || die "the key ring cannot be listed: $(explain)"
+    racf "ID($owner) LISTRING($ring)" || refused "the key ring"
     while IFS= read -r line; do
         case $line in
         "Ring Owner "*)
@@ -79,7 +87,7 @@ id_of() { if [ "$1" = CERTAUTH ] || [ "$1" = SITE ]; then echo "$1"; else echo "
 
 # The token label of a certificate, "-" without one.
 token_of() {
-    racf "$(id_of "$1") LIST(LABEL('${2//\'/\'\'}'))" || die "certificate $2 of $1 cannot be listed: $(explain)"
+    racf "$(id_of "$1") LIST(LABEL('${2//\'/\'\'}'))" || refused "certificate $2 of $1"
     local token
     token=$(sed -n 's/^ *Private Key Label (PCICC) *: //p' <<<"$said" | head -n 1)
     case $token in "" | -) echo - ;; *) echo "$token" ;; esac
@@ -87,12 +95,12 @@ token_of() {
 
 give_one() { # NUMBER OWNER USAGE DEFAULT LABEL
     local n=$1 owner_of=$2 usage=$3 default=$4 label=$5 token member=-
-    racf "$(id_of "$owner_of") EXPORT(LABEL('${label//\'/\'\'}')) DSN('$set_name(C$n)') FORMAT(CERTDER)" || die "EXPORT of $label failed: $(explain)"
+    racf "$(id_of "$owner_of") EXPORT(LABEL('${label//\'/\'\'}')) DSN('$set_name(C$n)') FORMAT(CERTDER)" || refused "EXPORT of $label"
     step "done" "EXPORT   $label of $owner_of"
     token=$(token_of "$owner_of" "$label") || exit 1
     if [ "$token" != - ] && { [ "$owner_of" != CERTAUTH ] || [ -n "$with_authority" ]; }; then
         member=K$n
-        xfer "WRITE,$token,$set_name($member)" || die "KEYXFER WRITE of $token failed: $(explain)"
+        xfer "WRITE,$token,$set_name($member)" || refused "KEYXFER WRITE of $token"
         step "done" "KEYXFER  WRITE $token"
     fi
     [ "$member" = - ] && token=-
@@ -104,17 +112,17 @@ give_one() { # NUMBER OWNER USAGE DEFAULT LABEL
 give_stored() {
     local n=0 last='' keys
     while :; do
-        xfer "WRITEKEYS,$set_name(S$((n + 1)))${last:+,$last}" || die "KEYXFER WRITEKEYS failed: $(explain)"
+        xfer "WRITEKEYS,$set_name(S$((n + 1)))${last:+,$last}" || refused "KEYXFER WRITEKEYS"
         keys=${said%% *}
         [ "$keys" != 0 ] || break
         n=$((n + 1))
         last=$(sed -n '1s/^[0-9]* stored keys up to \(.*\) were written to .*/\1/p' <<<"$said")
-        [ -n "$last" ] || die "KEYXFER WRITEKEYS said: $(explain)"
+        [ -n "$last" ] || refused "KEYXFER WRITEKEYS"
         printf 'Keys: S%s %s %s\n' "$n" "$(sum_of "$folder/S$n")" "$keys" >>"$manifest.new"
         step "done" "KEYXFER  WRITEKEYS $keys stored keys up to $last"
     done
     rm -f "$folder/S$((n + 1))"
-    xfer "WRITEGROUPS,$set_name(GROUPS)" || die "KEYXFER WRITEGROUPS failed: $(explain)"
+    xfer "WRITEGROUPS,$set_name(GROUPS)" || refused "KEYXFER WRITEGROUPS"
     if [ -s "$folder/GROUPS" ]; then
         printf 'Groups: GROUPS %s\n' "$(sum_of "$folder/GROUPS")" >>"$manifest.new"
         step "done" "KEYXFER  WRITEGROUPS"
@@ -128,13 +136,13 @@ give() {
     if [ -z "$ring" ]; then
         ring=$(property config.keystore.file)
         ring=${ring#*://} ring=${ring#/}
-        [[ $ring == */* ]] || die "config.keystore.file names no key ring: give -r OWNER/RING"
+        [[ $ring == */* ]] || no_give "config.keystore.file names no key ring"
     fi
     owner=${ring%%/*} ring=${ring#*/}
     list=$(connections) || exit 1
-    [ -n "$list" ] || die "key ring $ring of $owner has no certificates"
-    (umask 077 && mkdir -p "$folder") || die "folder $folder cannot be made"
-    : >"$manifest.new" || die "$manifest.new cannot be written"
+    [ -n "$list" ] || no_give "key ring $ring of $owner has no certificates"
+    (umask 077 && mkdir -p "$folder") || no_give "folder $folder cannot be made"
+    : >"$manifest.new" || no_give "$manifest.new cannot be written"
     while IFS=$'\t' read -r owner_of usage default label; do
         if [ "$default" = YES ] && [ -z "$with_default" ]; then
             step stays "$label of $owner_of: the server's own"
@@ -145,15 +153,16 @@ give() {
     done <<<"$list"
     give_stored
     pattern=$(sed -n 's/^Verification-Pattern: //p' "$folder"/K* "$folder"/S* 2>/dev/null | sort -u)
-    [ -n "$pattern" ] || die "no certificate of the ring has a private key here, and there are no stored keys: there is nothing to give"
+    [ -n "$pattern" ] || no_give "no certificate of the ring has a private key here, and there are no stored keys"
     {
         printf 'KLM-PARTNER 1\nRing: %s %s\nVerification-Pattern: %s\n' "$owner" "$ring" "$pattern"
         cat "$manifest.new"
-    } >"$manifest.all" && printf 'SHA-256: %s\n' "$(sum_of "$manifest.all")" >>"$manifest.all" || die "$manifest cannot be written"
+    } >"$manifest.all" && printf 'SHA-256: %s\n' "$(sum_of "$manifest.all")" >>"$manifest.all" || no_give "$manifest cannot be written"
     rm -f "$manifest.new"
     sync -- "$folder" 2>/dev/null
-    mv "$manifest.all" "$manifest" || die "$manifest cannot be written"
-    echo "$n certificates of $owner/$ring are in $folder; the master key's pattern is $pattern. Move the folder to the backup server's, then: klmpartner take"
+    mv "$manifest.all" "$manifest" || no_give "$manifest cannot be written"
+    echo "KLM1345I $n certificates of $owner/$ring are in $folder; the verification pattern of the master key is $pattern"
+    echo "  Move the folder to that of the operators' files of the backup server, then klmpartner take there."
 }
 
 # ---- take
@@ -161,20 +170,20 @@ give() {
 # Every file is what the manifest says, before anything changes.
 check_manifest() {
     local body=$manifest.body name hash member token_hash rest
-    [ -f "$manifest" ] || die "there is no $manifest: copy the folder that klmpartner give made"
-    sed '$d' "$manifest" >"$body" || die "$body cannot be written"
+    [ -f "$manifest" ] || no_folder "$manifest"
+    sed '$d' "$manifest" >"$body" || die KLM0001E "File $body cannot be opened: a copy of the manifest goes there" "Check the name, the owner and the permissions of the file and of its folder."
     if [ "$(head -n 1 "$manifest")" != "KLM-PARTNER 1" ] || [ "$(tail -n 1 "$manifest")" != "SHA-256: $(sum_of "$body")" ]; then
         rm -f "$body"
-        die "$manifest is damaged or cut short: copy the folder again. Nothing was changed"
+        no_folder "$manifest"
     fi
     rm -f "$body"
     while read -r _ name _ _ _ hash member token_hash rest; do
-        [ "$(sum_of "$folder/$name" 2>/dev/null)" = "$hash" ] || die "$folder/$name is missing or damaged: copy the folder again. Nothing was changed"
+        [ "$(sum_of "$folder/$name" 2>/dev/null)" = "$hash" ] || no_folder "$folder/$name"
         [ "$member" = - ] || [ "$(sum_of "$folder/$member" 2>/dev/null)" = "$token_hash" ] ||
-            die "$folder/$member is missing or damaged: copy the folder again. Nothing was changed"
+            no_folder "$folder/$member"
     done < <(grep '^Cert: ' "$manifest")
     while read -r _ name hash rest; do
-        [ "$(sum_of "$folder/$name" 2>/dev/null)" = "$hash" ] || die "$folder/$name is missing or damaged: copy the folder again. Nothing was changed"
+        [ "$(sum_of "$folder/$name" 2>/dev/null)" = "$hash" ] || no_folder "$folder/$name"
     done < <(grep -E '^(Keys|Groups): ' "$manifest")
 }
 
@@ -187,7 +196,7 @@ token_here() { # MEMBER TOKEN
     elif [[ $said == KLM0946E* ]]; then
         state=none
     else
-        die "token $2 cannot be looked at: $(explain)"
+        refused "token $2"
     fi
     echo $state
 }
@@ -199,7 +208,7 @@ cert_here() { # MEMBER OWNER LABEL
     elif [[ $said == KLM0938E* ]]; then
         state=none
     else
-        die "certificate $3 cannot be looked at: $(explain)"
+        refused "certificate $3"
     fi
     echo $state
 }
@@ -209,17 +218,25 @@ check_names() {
     local name owner_of member token label state
     while read -r _ name owner_of _ _ _ member _ token label; do
         state=$(cert_here "$name" "$owner_of" "$label") || exit 1
-        [ "$state" != other ] || die "there is another certificate $label of $owner_of here. Nothing was changed"
+        [ "$state" != other ] || another "certificate $label of $owner_of"
         [ "$member" != - ] || continue
         state=$(token_here "$member" "$token") || exit 1
-        [ "$state" != other ] || die "there is another key token $token here. Nothing was changed"
+        [ "$state" != other ] || another "key token $token"
     done < <(grep '^Cert: ' "$manifest")
 }
 
-# Was it the master key that made the command fail?
+pattern_there() { sed -n 's/^Verification-Pattern: //p' "$manifest"; }
 other_master() {
-    [[ $said != KLM0950E* ]] ||
-        die "this server has another master key: tokens were made under $(sed -n 's/^Verification-Pattern: //p' "$manifest"). Enter the same key parts (klmsrv --enter-master) first. Nothing was changed"
+    die KLM1344E "This server has another master key than the one with verification pattern $(pattern_there). Nothing was changed" \
+        "Enter the same key parts here (klmsrv --enter-master) before its store is made; else move the keys by a backup."
+}
+
+# A running task tells its pattern, which says more than names that happen to be taken; one that is down is asked by the first token.
+check_master() {
+    local here
+    tool oper status || return 0
+    here=$(sed -n 's/^Master key verification pattern *//p' <<<"$said")
+    [ -z "$here" ] || [ "$here" = "$(pattern_there)" ] || other_master
 }
 
 # Stored keys before all else: another key of the same alias ends it before anything is changed.
@@ -227,8 +244,8 @@ take_keys() {
     local name
     while read -r _ name _; do
         if ! xfer "READKEYS,$set_name($name)"; then
-            other_master
-            die "KEYXFER READKEYS of $name failed: $(explain)"
+            [[ $said != KLM0950E* ]] || other_master
+            refused "KEYXFER READKEYS of $name"
         fi
         step "$([[ $said == "0 "* ]] && echo there || echo "done")" "KEYXFER  READKEYS ${said%% from *}"
     done < <(grep '^Keys: ' "$manifest")
@@ -238,7 +255,7 @@ take_keys() {
 take_groups() {
     local name
     while read -r _ name _; do
-        xfer "READGROUPS,$set_name($name)" || die "KEYXFER READGROUPS failed: $(explain)"
+        xfer "READGROUPS,$set_name($name)" || refused "KEYXFER READGROUPS"
         step "$([[ $said == "0 key groups added, 0 changed,"* ]] && echo there || echo "done")" "KEYXFER  READGROUPS ${said%% from *}"
     done < <(grep '^Groups: ' "$manifest")
 }
@@ -251,8 +268,8 @@ take_token() { # MEMBER TOKEN
         return
     fi
     if ! xfer "READ,$2,$set_name($1)"; then
-        other_master
-        die "KEYXFER READ of $2 failed: $(explain)"
+        [[ $said != KLM0950E* ]] || other_master
+        refused "KEYXFER READ of $2"
     fi
     step "done" "KEYXFER  READ $2"
 }
@@ -265,7 +282,7 @@ take_cert() { # MEMBER OWNER LABEL TOKEN
         return
     fi
     [ "$4" = - ] || pcicc=" PCICC($4)"
-    racf "$(id_of "$2") ADD('$set_name($1)') TRUST WITHLABEL('${3//\'/\'\'}')$pcicc" || die "ADD of $3 failed: $(explain)"
+    racf "$(id_of "$2") ADD('$set_name($1)') TRUST WITHLABEL('${3//\'/\'\'}')$pcicc" || refused "ADD of $3"
     step "done" "ADD      $3 of $2"
 }
 
@@ -273,7 +290,7 @@ connect() { # OWNER USAGE DEFAULT LABEL
     local cert default=
     if [ "$1" = CERTAUTH ] || [ "$1" = SITE ]; then cert="$1 LABEL('${4//\'/\'\'}')"; else cert="ID($1) LABEL('${4//\'/\'\'}')"; fi
     [ "$3" = YES ] && default=" DEFAULT"
-    racf "ID($owner) CONNECT($cert RING($ring) USAGE($2)$default)" || die "CONNECT of $4 failed: $(explain)"
+    racf "ID($owner) CONNECT($cert RING($ring) USAGE($2)$default)" || refused "CONNECT of $4"
     step "done" "CONNECT  $4 to $ring"
 }
 
@@ -281,7 +298,7 @@ add_ring() {
     if racf "ID($owner) LISTRING($ring)"; then
         step there "ADDRING  $ring of $owner"
     else
-        racf "ID($owner) ADDRING($ring)" || die "ADDRING failed: $(explain)"
+        racf "ID($owner) ADDRING($ring)" || refused "ADDRING"
         step "done" "ADDRING  $ring of $owner"
     fi
 }
@@ -289,6 +306,7 @@ add_ring() {
 take() {
     local name owner_of usage default member token label
     check_manifest
+    check_master
     check_names
     read -r _ owner ring < <(grep '^Ring: ' "$manifest")
     take_keys
@@ -302,12 +320,13 @@ take() {
         connect "$owner_of" "$usage" "$default" "$label"
     done < <(grep '^Cert: ' "$manifest")
     if tool oper status; then
-        tool oper refreshks || die "refreshks failed: $(explain)"
+        tool oper refreshks || refused "refreshks"
         step "done" "refreshks"
     else
         step later "refreshks: the task is down and opens the ring when it starts"
     fi
-    echo "Key ring $ring of $owner holds what was given. Prove it: oper \"F ISKLM,APPL='drill -partner HOST:PORT'\" on the other server"
+    echo "KLM1346I Key ring $owner/$ring holds what was given"
+    echo "  Prove it: on the other server, oper \"F ISKLM,APPL='drill -partner HOST:PORT'\"."
 }
 
 # ---- Options
@@ -333,6 +352,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 [[ $set_name =~ ^[A-Za-z0-9.@#\$_-]+$ && $set_name != .* ]] || wrong "$set_name is no name of a folder"
-[ -r "$config" ] || die "configuration $config cannot be read"
+[ -r "$config" ] || die KLM0001E "File $config cannot be opened: it is the configuration" "Check the name, the owner and the permissions of the file and of its folder."
 folder=$(files_folder)/$set_name manifest=$folder/MANIFEST
 "$verb"

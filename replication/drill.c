@@ -478,7 +478,9 @@ static klm_rc judge(void *arg, const struct md_usage *usage)
         return judge_stored(drill, usage);
     }
     weigh(drill, usage->alias1, &verdict);
-    weigh(drill, usage->alias2, &verdict);
+    if (strcmp(usage->alias1, usage->alias2) != 0) { /* one label may have both places */
+        weigh(drill, usage->alias2, &verdict);
+    }
     return pronounce(drill, usage, &verdict);
 }
 

@@ -97,6 +97,7 @@ def a_backup_under_load_is_whole_and_another_reader_agrees():
 def passwords_are_typed_twice_and_never_part_of_a_command():
     with SITE.server() as server:
         server.start()
+        expect("There is no backup in" in server.oper("backup -list"), "none yet")
         expect("KLM1234E" in server.oper("backup", status=2), "nobody could be asked")
         expect("KLM1234E" in server.oper("backup -file one -password secret123", status=2), "a password in a command")
         ask, again = "Password of the backup: ", "Password of the backup, once more: "

@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 from keyserver import LABEL, LABEL2, Site, read, tool, write
-from scenario import expect, main, run, test
+from peer import Host
+from scenario import SOURCE, expect, main, run, test
 
 SITE = Site()
+HOST = Host(f"{SITE.folder}/host").make(SITE.master)
 PASSWORD = "Don't tell 7734"
 QUOTED = PASSWORD.replace("'", "''")
 
@@ -93,6 +95,19 @@ def packages_of_openssl_come_in_rsa_and_ec_with_their_keys_and_chain():
         server.racf("SITE ADD('both.p7') NOTRUST WITHLABEL('FROM P7')")
         said = server.racf("SITE LIST(LABEL('FROM P7'))")
         expect("CN=from rsa" in said and "NOTRUST" in said, said)
+        # openssl base64 writes no lines around it.
+        openssl("base64", "-in", f"{files}/rsa.p12", "-out", f"{files}/bare.b64")
+        expect("CN=from rsa" in server.racf(f"CHECKCERT('bare.b64') PASSWORD('{QUOTED}')"), "bare base64")
+        openssl("x509", "-in", f"{files}/ca.crt", "-outform", "DER", "-out", f"{files}/ca.der")
+        openssl("base64", "-A", "-in", f"{files}/ca.der", "-out", f"{files}/ca.b64")
+        expect("CN=Other CA" in server.racf("CHECKCERT('ca.b64')"), "a bare certificate")
+        write(f"{files}/slip.b64", read(f"{files}/bare.b64")[:-5] + "=====")
+        expect("KLM0470E" in server.racf(f"CHECKCERT('slip.b64') PASSWORD('{QUOTED}')", status=1), "no base64")
+        # What old tools encrypt certificates with is named, and told apart from damage.
+        openssl("pkcs12", "-export", "-legacy", "-in", f"{files}/rsa.crt", "-inkey", f"{files}/rsa.key", "-out", f"{files}/old.p12",
+                "-passout", f"pass:{PASSWORD}")
+        said = server.racf(f"CHECKCERT('old.p12') PASSWORD('{QUOTED}')", status=1)
+        expect("KLM0473E" in said and "RC2" in said, said)
         write(f"{files}/cut.p12", open(f"{files}/rsa.p12", "rb").read()[:-1])
         said = server.racf("ID(TAPEKMS) ADD('cut.p12') WITHLABEL('CUT') PASSWORD('x')", status=1)
         expect("KLM0470E" in said, said)
@@ -120,6 +135,15 @@ def a_request_is_signed_elsewhere_and_comes_back_to_its_label():
         expect("KLM0477E" in said, said)
         said = server.racf("ID(TAPEKMS) ADD('other-key.crt')", status=2)
         expect("KLM0479E" in said, said)
+        # The third problem of a returned certificate: an end beyond what is kept.
+        openssl("x509", "-req", "-in", at(server, "REQ"), "-CA", f"{files}/ca.crt", "-CAkey", f"{files}/ca.key", "-out", f"{files}/long.crt", "-days", "20000")
+        said = server.racf("ID(TAPEKMS) ADD('long.crt')", status=1)
+        expect("KLM0488E" in said and "50 years" in said, said)
+        server.oper("modconfig -set -property maximum.keycert.expiration.period.in.years -value 2")
+        openssl("x509", "-req", "-in", at(server, "REQ"), "-CA", f"{files}/ca.crt", "-CAkey", f"{files}/ca.key", "-out", f"{files}/three.crt", "-days", "1100")
+        expect("KLM0488E" in server.racf("ID(TAPEKMS) ADD('three.crt')", status=1), "three years")
+        expect("KLM0488E" in server.racf("ID(TAPEKMS) GENCERT SUBJECTSDN(CN('x')) WITHLABEL('X') NOTAFTER(DATE(2040-01-01))", status=1), "made here")
+        expect("KLM0488E" in server.racf(f"ID(TAPEKMS) REKEY(LABEL('{LABEL2}')) WITHLABEL('X') NOTAFTER(DATE(2040-01-01))", status=1), "made again")
         server.racf("ID(TAPEKMS) ADD('good.crt')")  # found by its key
         said = server.racf("ID(TAPEKMS) ADD('good.crt')", status=1)
         expect("already" in said, said)
@@ -151,6 +175,48 @@ def a_label_is_altered_rekeyed_and_rolled_over():
         expect("THIRD" in server.racf("ID(TAPEKMS) LISTRING(KeyStore4758)"), "the ring lost it")
         said = server.racf("ID(TAPEKMS) ALTER(LABEL('THIRD'))", status=2)
         expect("KLM0481E" in said, said)
+
+
+@test
+def a_server_certificate_is_renewed_without_an_outage_as_the_guide_says():
+    with SITE.server() as server:
+        server.start()
+        server.oper(f"adddrive -drivename {HOST.serial} -cert DRIVE.{HOST.serial}.CERT")
+        HOST.attach(server)
+        guide = read(f"{SOURCE}/docs/operators-guide.md")
+        part = guide[guide.index("### 1.8 "):guide.index("## 2. Drives")]
+        steps = re.findall(r'^    racdcert "((?:[^"]*REKEY|[^"]*GENREQ[^"]*SERVER2|[^"]*GENCERT|[^"]*ROLLOVER)[^"]*)"', part, re.M)
+        expect([re.search(r"REKEY|GENREQ|GENCERT|ROLLOVER", step).group(0) for step in steps] == ["REKEY", "GENREQ", "GENCERT", "ROLLOVER"], str(steps))
+        before = server.racf("ID(TAPEKMS) LISTRING(KeyStore4758)")
+        expect(re.search(r"ISKLM_Server .*YES", before), before)
+        for step in steps:
+            server.racf(step)
+        server.oper("refreshks")
+        after = server.racf("ID(TAPEKMS) LISTRING(KeyStore4758)")
+        expect(re.search(r"ISKLM_Server_2 .*YES", after), after)
+        HOST.write("RNW001", b"data", "--kl1", LABEL)
+        expect("KLM0487W" not in server.console(), server.console())
+        # The same without the step that has it signed: said at once, before the first drive is refused.
+        server.racf("ID(TAPEKMS) REKEY(LABEL('ISKLM_Server_2')) WITHLABEL('ISKLM_Server_3')")
+        server.racf("ID(TAPEKMS) ROLLOVER(LABEL('ISKLM_Server_2')) NEWLABEL('ISKLM_Server_3')")
+        server.oper("refreshks")
+        expect("KLM0487W Server certificate ISKLM_Server_3 leads to no authority" in server.console(), server.console())
+
+
+@test
+def a_request_signed_here_takes_only_the_place_of_its_own_certificate():
+    with SITE.server() as server:
+        server.racf(f"ID(TAPEKMS) GENREQ(LABEL('{LABEL2}')) DSN('REQ')")
+        sign = "SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))"
+        said = server.racf(f"ID(TAPEKMS) GENCERT('REQ') WITHLABEL('{LABEL}') {sign}", status=1)
+        expect("KLM0476E" in said, said)
+        said = server.racf(f"ID(TAPEKMS) GENCERT('REQ') SUBJECTSDN(CN('another')) WITHLABEL('{LABEL2}') {sign}", status=1)
+        expect("KLM0477E" in said, said)
+        token = re.search(r"PCICC\) : (\S+)", server.racf(f"ID(TAPEKMS) LIST(LABEL('{LABEL2}'))")).group(1)
+        server.racf(f"ID(TAPEKMS) GENCERT('REQ') WITHLABEL('{LABEL2}') {sign}")
+        expect(f"PCICC) : {token}" in server.racf(f"ID(TAPEKMS) LIST(LABEL('{LABEL2}'))"), "its private key")
+        server.start()
+        expect("certificate and private key" in server.oper(f"list -alias {LABEL2}"), "its key")
 
 
 @test

@@ -191,6 +191,17 @@ def commands_in_the_guide_exist():
 
 
 @test
+def messages_of_scripts_are_those_of_the_table():
+    texts = {f"KLM{int(number):04d}{severity}": text for number, severity, text in rows("base/msg.def", r'^KLM_MSG\(\w+, (\d+), \'(.)\', "((?:[^"\\\\]|\\\\.)*)"')}
+    said = re.findall(r'"?(KLM\d{4}[IWEA]) "?([^"\n]*)', read("programs/klmpartner.sh"))
+    said = [(name, text) for name, text in said if name != "KLM0950E"]
+    expect(len(said) >= 8, str(said))
+    for name, text in said:
+        form = re.sub(r"\\{\d\\}", ".+", re.escape(texts[name]))
+        expect(re.match(form, text.replace("$(pattern_there)", "X")), f"{name} {text}: {form}")
+
+
+@test
 def files_that_manuals_name_exist():
     for path in ("README.md", GUIDE, "examples/README.md", "docs/ARCHITECTURE.md"):
         for name in re.findall(r"`((?:docs|examples|smf|ios|keyring|drivetable|exchange|keymgr|tools|parmlib)/[\w./-]+)`", read(path)):
@@ -210,10 +221,10 @@ def the_first_start_of_the_guide_works_as_written():
         os.remove(f"{folder}/masterkey/masterkey.sealed")
         guide = re.sub(r"### 1\.2a .*?(?=### 1\.3 )", "", read(GUIDE), flags=re.S)  # another way, which needs a token
         script = blocks(guide, "1.2", "### 1.5")
-        expect(script.count("racf ") >= 6 and "--split-master" in script, script)
+        expect(script.count("racdcert ") >= 6 and "--split-master" in script, script)
         for path, here in (("/etc/isklm/ISKLMConfig", f"{folder}/etc/ISKLMConfig"), ("/etc/isklm", folder), ("/run/lock", folder)):
             script = script.replace(path, here)
-        write(f"{folder}/script", f'set -e\nsudo() {{ shift 2; "$@"; }}\nexport KLM_OPER_SOCKET=/nowhere/s PATH={BIN}:$PATH\n' + script)
+        write(f"{folder}/script", f'set -e\nsudo() {{ shift 2; command "$@"; }}\nexport KLM_OPER_SOCKET=/nowhere/s PATH={BIN}:$PATH\n' + script)
         run("bash", f"{folder}/script")
         server.start()
         said = server.oper("status")

@@ -108,7 +108,8 @@ def what_is_damaged_changes_nothing_of_anything():
         put(server)
         before = state(server)
         expect("KLM1500E" in server.oper("migrate -dryrun", status=2), "no file")
-        for wrong, text in (({"listing": LISTING.replace("entries: 4", "entries: 5")}, "KLM1501E"), ({"usage": USAGE[:-20]}, "KLM06"),
+        for wrong, text in (({"listing": LISTING.replace("entries: 4", "entries: 5")}, "KLM1501E"), ({"usage": USAGE[:-20]}, "KLM1504E"),
+                            ({"usage": USAGE[:USAGE.rindex("</KeyUsageEvents>")]}, "the end of the file is missing"),
                             ({"config": CONFIG + "x=\\u12"}, "KLM0109E")):
             put(server, **wrong)
             said = server.oper(ALL, status=1)

@@ -2,6 +2,7 @@
 #include "backup/bk_help.h"
 
 #include "keyring/material.h"
+#include "metadata/group.h"
 #include "metadata/object.h"
 
 static struct house house, other;
@@ -204,6 +205,70 @@ TEST(a_backup_that_is_older_needs_consent_and_keeps_the_state_before)
     CHECK(has_label(&house, "Later"));
     CHECK(st_number(km_store(house.server)) > number); /* events keep numbers of their own */
     close_house(&house);
+}
+
+/* As a write does it; the last event of that is not what this is about. */
+static void give_key(const char *alias, const char *volser)
+{
+    struct st_change *change;
+    struct klm_diag diag = {0};
+    struct md_key_use use;
+
+    open_house(&house, true);
+    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    REQUIRE_OK(md_key_take(change, alias, volser, klm_clock(), &use));
+    REQUIRE_OK(st_change_commit(&change, &diag));
+    st_change_drop(&change);
+    close_house(&house);
+}
+
+static void check_given(const char *alias, const char *volser)
+{
+    struct md_key_use use;
+    struct st_view *view;
+
+    open_house(&house, true);
+    REQUIRE_OK(st_view_open(km_store(house.server), &view));
+    CHECK_RC(md_key_use(view, alias, &use), volser ? KLM_OK : KLM_E_NOTFOUND);
+    if (volser) {
+        CHECK_STR(use.volser, volser);
+    }
+    st_view_close(&view);
+    close_house(&house);
+}
+
+TEST(a_stored_key_that_was_given_for_a_volume_since_the_backup_is_given_for_no_other)
+{
+    struct klm_diag diag;
+    struct bk_restored done = {0};
+    struct bk_restore undo;
+
+    start_house(&house, "given", "");
+    DO(&house, KM_KEYS_CREATE, &admin, "range", "des01-04");
+    close_house(&house);
+    give_key("des000000000000000001", "VOL001");
+    open_house(&house, true);
+    snprintf(file, sizeof file, "%s/backup", house.dir);
+    make_backup(&house, file);
+    DO(&house, KM_KEYS_CREATE, &admin, "range", "des05");
+    close_house(&house);
+    give_key("des000000000000000002", "VOL002");
+    give_key("des05", "VOL005");
+    REQUIRE_OK(restore_into(&house, file, PASSWORD, BK_ACCEPT_OLDER, &diag, &done));
+    check_given("des000000000000000001", "VOL001");
+    check_given("des000000000000000002", "VOL002");
+    check_given("des000000000000000003", NULL);
+    check_given("des05", "VOL005"); /* its key is gone: no new one gets the alias */
+    open_house(&house, true);
+    REFUSED(KLM_E_STATE, KLM_MSG_KEY_ONCE, &house, KM_KEYS_CREATE, &admin, "range", "des05");
+    close_house(&house);
+
+    give_key("des000000000000000003", "VOL003");
+    undo = (struct bk_restore){
+        .config_path = house.config, .file = done.kept, .who = "ADMIN", .roles = KM_ROLE_BACKUP};
+    REQUIRE_OK(bk_undo(&undo, &diag, &done));
+    check_given("des000000000000000003", "VOL003");
+    check_given("des05", "VOL005");
 }
 
 TEST(what_a_restored_server_records_is_never_taken_for_what_it_recorded_before)

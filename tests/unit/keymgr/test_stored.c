@@ -163,6 +163,7 @@ TEST(a_drive_without_a_key_of_its_own_uses_symmetricKeySet)
     DO(&house, KM_GROUP_ADD, &admin, "groupID", "SHORT");
     DO(&house, KM_KEYS_CREATE, &admin, "range", "gkx1-1", "groupID", "SHORT");
     keyset("SHORT,PLAIN");
+    CHECK_INT(times_said("KLM1722E symmetricKeySet: SHORT is a key group"), 1);
     check_refused(stored(KM_STORED_CREATE, LTO, "VOL024", NULL), 0xEE31, KLM_MSG_KEYSET_GROUPS);
     keyset("no-such-key-group");
     check_refused(stored(KM_STORED_CREATE, LTO, "VOL024", NULL), 0xEE31, KLM_MSG_GROUP_UNKNOWN);

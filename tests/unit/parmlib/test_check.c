@@ -190,6 +190,10 @@ TEST(symmetric_key_sets_follow_their_grammar)
                                       "group_number_one,group_number_two",
                                       "THZ0000000000000000001-0000000000000000002",
                                       "a;b",
+                                      "des01-1f,,x",
+                                      "des01-1f,",
+                                      ",des01-1f",
+                                      "des01-1f x",
                                       "THZ001-FG,KMA0238ab34567"};
     char line[200];
 

@@ -342,7 +342,6 @@ TEST(what_is_not_built_yet_stops_the_start)
                                         "Server.password=x",
                                         "Server.authMechanism=LocalOS",
                                         "useSKIDefaultLabels=on",
-                                        "maximum.keycert.expiration.period.in.years=10",
                                         "config.keystore.provider=IBMPKCS11Impl",
                                         "config.keystore.type=PKCS11IMPLKS",
                                         "TransportListener.ssl.keystore.type=IBMi5OSKeyStore"};
