@@ -44,7 +44,8 @@ klm_rc bk_consent_check(struct bk_restoring *r) KLM_MUST_USE;
 klm_rc bk_stage(struct bk_restoring *r, klm_rc (*agree)(struct bk_restoring *r), uint64_t *records)
     KLM_MUST_USE;
 klm_rc bk_stage_failed(struct bk_restoring *r, const char *path, klm_rc rc) KLM_MUST_USE;
-klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed) KLM_MUST_USE;
+/* size.c: bytes that the new store and files take, within a few percent; a walk through the whole backup. */
+klm_rc bk_size(struct bk_restoring *r, uint64_t *bytes) KLM_MUST_USE;
 /* Options for the store that is made at home, with the receiver's keys. Wipe mac_key. */
 klm_rc bk_stage_options(const struct bk_restoring *r, const char *home, struct st_options *out)
     KLM_MUST_USE;

@@ -12,9 +12,10 @@
 #include <sys/statvfs.h>
 
 #define FILE_MOST (256u << 20)
-#define SPACE_FACTOR                                                                               \
-    2 /* what is compressed takes more in a store; how much more, the load finds out */
-#define SPACE_BESIDE ((uint64_t)64 << 20)
+#define SPACE_AMPLE ((uint64_t)8 << 30) /* with this much, and */
+#define SPACE_RATIO                                                                                \
+    64 /* so many times the file, nobody has to count: key usage events shrink to a sixteenth, keys far less */
+#define SPACE_BESIDE ((uint64_t)64 << 20) /* reserve, logs, and what happens meanwhile */
 
 struct staging {
     struct bk_restoring *r;
@@ -47,24 +48,36 @@ klm_rc bk_stage_options(const struct bk_restoring *r, const char *home, struct s
     return km_store_key(r->keys, home, out->mac_key, r->diag);
 }
 
-klm_rc bk_stage_space(struct bk_restoring *r, uint64_t needed)
+/* Bytes free beside the store; UINT64_MAX: not told, so the load finds out. */
+static klm_rc free_beside(struct bk_restoring *r, const char *store, uint64_t *out)
 {
-    char store[4096], folder[4096];
+    char folder[4096];
     struct statvfs fs;
-    uint64_t free_bytes;
 
-    KLM_TRY(parm_store_dir(r->config, store, sizeof store));
     KLM_TRY(klm_path_folder(store, folder, sizeof folder));
     KLM_TRY(klm_folder_make(folder, 0700, r->diag));
-    if (statvfs(folder, &fs) != 0) {
-        return KLM_OK; /* not told: the load finds out */
+    *out = statvfs(folder, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+    return KLM_OK;
+}
+
+/* Is there room for all of the new state? Only where it might be scarce is it worth a walk to know. */
+static klm_rc check_space(struct bk_restoring *r)
+{
+    char store[4096];
+    uint64_t there, needed;
+
+    KLM_TRY(parm_store_dir(r->config, store, sizeof store));
+    KLM_TRY(free_beside(r, store, &there));
+    if (there >= SPACE_AMPLE && (there - SPACE_AMPLE) / SPACE_RATIO >= r->file.bytes) {
+        return KLM_OK;
     }
-    free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (free_bytes >= needed) {
+    KLM_TRY(bk_size(r, &needed));
+    needed += SPACE_BESIDE;
+    if (there >= needed) {
         return KLM_OK;
     }
     return klm_fail(r->diag, KLM_E_NOSPACE, KLM_MSG_BK_SPACE, r->order->file, KLM_NUM(needed),
-                    store, KLM_NUM(free_bytes));
+                    store, KLM_NUM(there));
 }
 
 /* ---- Visitor */
@@ -331,7 +344,7 @@ klm_rc bk_stage(struct bk_restoring *r, klm_rc (*agree)(struct bk_restoring *r),
         klm_buf_init_wiping(&s->content[i], FILE_MOST);
     }
     klm_buf_init(&s->token, ST_RECORD_MAX);
-    rc = bk_stage_space(r, r->file.bytes * SPACE_FACTOR + SPACE_BESIDE);
+    rc = check_space(r);
     if (rc == KLM_OK) {
         rc = stage(s);
     }

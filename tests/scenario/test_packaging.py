@@ -28,12 +28,18 @@ def the_unit_names_the_sample_and_makes_its_folders():
     text, settings = read("packaging/klmsrv.service.in"), unit()
     expect("KLM_CONFIG=@CONFDIR@/" + os.path.basename(SAMPLE) in text and settings["ExecStart"] == "@SBINDIR@/klmsrv ${KLM_CONFIG}", text)
     for folder, kind, names in (
-            ("/var/lib/", "StateDirectory", ("config.store.directory", "config.drivetable.file.url", "Audit.metadata.file.name")),
-            ("/var/log/", "LogsDirectory", ("Audit.handler.file.directory", "Audit.journal.directory", "debug.output.file", "hardcopy.file")),
-            ("/run/", "RuntimeDirectory", ("console.socket",)),
+            ("/var/lib/", "StateDirectory", ("config.store.directory", "config.drivetable.file.url", "Audit.metadata.file.name", "tklm.backup.dir")),
+            ("/var/log/", "LogsDirectory", ("Audit.handler.file.directory", "Audit.journal.directory", "Audit.smf.directory", "debug.output.file", "hardcopy.file")),
+            ("/run/", "RuntimeDirectory", ("console.socket", "Audit.held.directory")),
             ("/etc/", "ConfigurationDirectory", ("config.masterkey.file", "console.files.directory"))):
         for name in names:
             expect(value(name).startswith((f"{folder}{settings[kind]}/", folder + settings[kind])), f"{name}={value(name)}")
+    # Nothing else can be written; the configuration's folder only because it is named.
+    expect(settings["ProtectSystem"] == "strict" and settings["ReadWritePaths"].split() == ["@CONFDIR@"], settings)
+    # A restore makes the new store beside the old one, and moves both.
+    expect(value("config.store.directory").startswith(f"/var/lib/{settings['StateDirectory']}/"), "the store is the folder itself")
+    # The task starts itself again after a restore, and a helper loads a PKCS#11 library.
+    expect("execve" not in " ".join(re.findall(r"(?m)^SystemCallFilter=~(.*)$", text)) and "NoExecPaths" not in settings, "exec")
 
 
 @test

@@ -3,11 +3,14 @@
 import os
 import pwd
 import re
+import select
 import shutil
 import signal
+import socket
 import sys
 import time
 
+from confined import confined
 from keyserver import LABEL2, SLOW, Site, read, wait_until, write
 from kx import Drive, Session
 from otheruser import opened, raw_oper
@@ -21,10 +24,10 @@ OTHER, STRANGER = NOBODY, 4712
 OLD, NEW = "000000000001", "000000000002"
 
 
-def prepared(server):
+def prepared(server, **named):
     """A backup with one drive, and a state with another one beside it."""
-    server.set(f"console.role.BACKUP=nobody")
-    server.start()
+    server.set("console.role.BACKUP=nobody")
+    server.start(**named)
     opened(server)
     path = f"{server.files}/password"
     write(path, PASSWORD + "\n")
@@ -61,6 +64,31 @@ def again(server, since):
 
 def folders(server):
     return [name for name in os.listdir(f"{server.home}/lib") if ".before-" in name]
+
+
+@test
+def in_the_confinement_of_its_unit_the_task_backs_up_restores_and_starts_again():
+    with SITE.server() as server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"{server.home}/notify")
+        manager.setblocking(False)
+        prepared(server, wrap=confined(server.home), env={"NOTIFY_SOCKET": f"{server.home}/notify"})
+        pid, since = server.pid, len(server.console())
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            status = dict(re.findall(r"(?m)^(\w+):\s+(\S+)", file.read()))
+        expect(status["Seccomp"] == "2" and status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0, status)
+        ask(server, "-accept older")
+        agree(server)
+        said = again(server, since)
+        expect("KLM1257I" in said and "KLM1227I" in said and drives(server) == [OLD], said)
+        expect(server.pid == pid, "another process")
+        told = []
+        while not told or told[-1] != "READY=1\nSTATUS=Serving keys" or len(told) < 3:
+            wait_until("what the service manager is told", 10, lambda: select.select([manager], [], [], 0)[0])
+            told.append(manager.recv(4096).decode())
+        expect("STATUS=Restoring a backup" in told and "STOPPING=1" not in told, f"systemd would give it TimeoutStopSec for all of its second life: {told}")
+        server.oper("modconfig -set -property Audit.handler.file.size -value 20000")
+        server.oper(f"adddrive -drivename {NEW}")
+        server.stop()
 
 
 @test
