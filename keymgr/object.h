@@ -44,6 +44,8 @@ struct km_object_get { /* KM_OBJECT_GET */
     struct md_object object;
     const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
 };
+/* Does the answer take long to make, so that it is better not done on a loop (km_call.slow)? */
+bool km_get_slow(const struct km_object_get *req);
 
 /* Get Attributes, Get Attribute List: KM_OBJECT_ATTRS */
 struct km_object_attrs {

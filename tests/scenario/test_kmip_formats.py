@@ -2,12 +2,14 @@
 """Keys as they leave and enter by KMIP, with the openssl program as the judge: every format of a key, what is wrapped with it, and what is not to be had."""
 import subprocess
 import sys
+import threading
+import time
 
 from kmip import Item, STRUCTURE, big, decode_item, item, items, key_block
 from kmipserver import KmipSite
 from scenario import Folder, expect, main, test
 
-SITE = KmipSite(clients=("alice",))
+SITE = KmipSite(clients=("alice", "bob"))
 KEK = bytes(range(32))
 SECRET = bytes.fromhex("00112233445566778899aabbccddeeff0f1e2d3c4b5a69788796a5b4c3d2e1f0")
 VERSIONS = [(1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (2, 0), (2, 1)]
@@ -347,6 +349,39 @@ def a_pkcs12_that_the_server_makes_opens_in_openssl(client):
         out = openssl("pkcs12", "-in", f"{folder}/p12", "-passin", "pass:open sesame", "-nodes")
         expect(b"BEGIN CERTIFICATE" in out and b"PRIVATE KEY" in out, out)
         expect(openssl("rsa", "-traditional", "-outform", "DER", data=out) == key, "the same key")
+
+
+@test
+def nobody_waits_while_a_pkcs12_is_made():
+    """Its password is hashed hundreds of thousands of times."""
+    with SITE.started() as server, server.client("alice") as client, server.client("bob") as other:
+        with Folder() as folder:
+            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=somebody", "-keyout", f"{folder}/k", "-out", f"{folder}/c")
+            cert, key = openssl("x509", "-in", f"{folder}/c", "-outform", "DER"), openssl("ec", "-in", f"{folder}/k", "-outform", "DER")
+        certificate = client.register("Certificate", item("Certificate", items(CertificateType="X_509", CertificateValue=cert)), CryptographicUsageMask="Verify")
+        password = client.register("SecretData", item("SecretData", [item("SecretDataType", "Password"), key_block(b"open sesame", "Opaque")]), CryptographicUsageMask="Verify")
+        uid = client.register("PrivateKey", item("PrivateKey", [key_block(key, "ECPrivateKey", "EC", 256)]), **common("EC", 256, "Sign"))
+        for kind, to in (("PKCS_12CertificateLink", certificate), ("PKCS_12PasswordLink", password)):
+            client.add_attribute(uid, "Link", items(LinkType=kind, LinkedObjectIdentifier=to))
+        took, waited = [], []
+
+        def make():
+            began = time.monotonic()
+            client.get(uid, KeyFormatType="PKCS_12")
+            took.append(time.monotonic() - began)
+
+        other.ok("Query", QueryFunction="QueryOperations")
+        for _ in range(5):
+            making = threading.Thread(target=make)
+            making.start()
+            worst = 0
+            while making.is_alive():
+                began = time.monotonic()
+                other.ok("Query", QueryFunction="QueryOperations")
+                worst = max(worst, time.monotonic() - began)
+            making.join()
+            waited.append(worst)
+        expect(len(took) == 5 and min(wait / whole for wait, whole in zip(waited, took)) < 0.5, f"others waited {waited} of {took}")
 
 
 @in_each_version((1, 2), (2, 1))
