@@ -351,6 +351,32 @@ def a_pkcs12_that_the_server_makes_opens_in_openssl(client):
         expect(openssl("rsa", "-traditional", "-outform", "DER", data=out) == key, "the same key")
 
 
+def nobody_waits(client, other, act):
+    """What takes long is not done on the loop: others are answered meanwhile. One try of some has to show it, since a busy machine makes everybody wait."""
+    tries = []
+
+    def timed():
+        began = time.monotonic()
+        act()
+        tries.append([time.monotonic() - began])
+
+    client.close()
+    client.seconds *= 10  # workers are the last to get a processor
+    other.ok("Query", QueryFunction="QueryOperations")
+    while len(tries) < 5 and not (tries and tries[-1][1] < tries[-1][0] / 2):
+        acting, worst, had = threading.Thread(target=timed), 0, len(tries)
+        acting.start()
+        while acting.is_alive():
+            began = time.monotonic()
+            other.ok("Query", QueryFunction="QueryOperations")
+            worst = max(worst, time.monotonic() - began)
+            time.sleep(0.02)
+        acting.join()
+        expect(len(tries) > had, "it failed")
+        tries[-1].append(worst)
+    expect(tries[-1][1] < tries[-1][0] / 2, f"how long it took, and others waited: {tries}")
+
+
 @test
 def nobody_waits_while_a_pkcs12_is_made():
     """Its password is hashed hundreds of thousands of times."""
@@ -363,25 +389,17 @@ def nobody_waits_while_a_pkcs12_is_made():
         uid = client.register("PrivateKey", item("PrivateKey", [key_block(key, "ECPrivateKey", "EC", 256)]), **common("EC", 256, "Sign"))
         for kind, to in (("PKCS_12CertificateLink", certificate), ("PKCS_12PasswordLink", password)):
             client.add_attribute(uid, "Link", items(LinkType=kind, LinkedObjectIdentifier=to))
-        took, waited = [], []
+        nobody_waits(client, other, lambda: client.get(uid, KeyFormatType="PKCS_12"))
 
-        def make():
-            began = time.monotonic()
-            client.get(uid, KeyFormatType="PKCS_12")
-            took.append(time.monotonic() - began)
 
-        other.ok("Query", QueryFunction="QueryOperations")
-        for _ in range(5):
-            making = threading.Thread(target=make)
-            making.start()
-            worst = 0
-            while making.is_alive():
-                began = time.monotonic()
-                other.ok("Query", QueryFunction="QueryOperations")
-                worst = max(worst, time.monotonic() - began)
-            making.join()
-            waited.append(worst)
-        expect(len(took) == 5 and min(wait / whole for wait, whole in zip(waited, took)) < 0.5, f"others waited {waited} of {took}")
+@test
+def nobody_waits_while_the_primes_of_a_key_are_looked_for():
+    """In vain and as long as it takes: the modulus is a prime itself."""
+    prime = 2 ** 3217 - 1
+    numbers = [big("Modulus", prime), big("PrivateExponent", pow(65537, -1, prime - 1)), big("PublicExponent", 65537)]
+    with SITE.started() as server, server.client("alice") as client, server.client("bob") as other:
+        thing = item("PrivateKey", [key_block(numbers, "TransparentRSAPrivateKey", "RSA", 3217)])
+        nobody_waits(client, other, lambda: client.fails("Register", "InvalidField", item("ObjectType", "PrivateKey"), client.attributes(**common("RSA", 3217, "Sign")), thing))
 
 
 @in_each_version((1, 2), (2, 1))
