@@ -28,6 +28,8 @@ struct km_object_make {
     /* Answer: what was made; of a pair the private key is first */
     char made[2][MD_UID_MAX];
 };
+/* Register: may it take long to look at the object, so that it is better not done on a loop (km_call.slow)? An RSA key without its primes takes up to seconds. */
+bool km_register_slow(const struct km_object_make *req);
 
 struct km_object_get { /* KM_OBJECT_GET */
     int version;
@@ -44,6 +46,8 @@ struct km_object_get { /* KM_OBJECT_GET */
     struct md_object object;
     const struct kmip_node *item; /* Symmetric Key, Certificate, ...: as it stands in the payload */
 };
+/* Does the answer take long to make, so that it is better not done on a loop (km_call.slow)? */
+bool km_get_slow(const struct km_object_get *req);
 
 /* Get Attributes, Get Attribute List: KM_OBJECT_ATTRS */
 struct km_object_attrs {

@@ -127,6 +127,15 @@ static klm_rc give_description(struct km_call *call, struct km_object_get *req)
                : km_keyblock(call, &req->object, NULL, &req->item);
 }
 
+/* The password of a container is hashed hundreds of thousands of times, and an RSA key may have come without its primes, which another format needs. Of these formats alone there is nothing to
+ * make. */
+bool km_get_slow(const struct km_object_get *req)
+{
+    return req->format && req->format != KMIP_KeyFormatType_Raw &&
+           req->format != KMIP_KeyFormatType_Opaque &&
+           req->format != KMIP_KeyFormatType_TransparentSymmetricKey;
+}
+
 /* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
 static bool is_fresh(const struct md_object *object)
 {

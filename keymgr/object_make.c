@@ -221,6 +221,11 @@ static klm_rc register_material(struct km_call *call, const struct md_attrs *ext
     return material ? km_certificate_attrs(call, km_made_object(call, 0), material) : KLM_OK;
 }
 
+bool km_register_slow(const struct km_object_make *req)
+{
+    return req->type == KMIP_ObjectType_PrivateKey;
+}
+
 klm_rc km_object_register_prepare(struct km_call *call)
 {
     struct km_object_make *req = call->req;

@@ -49,6 +49,7 @@ klm_rc kmop_get_fill(struct kmop_item *item)
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_KeyWrapType, &req->wrap_type));
     KLM_TRY(kmop_part(item, item->payload, KMIP_TAG_KeyWrappingSpecification, &req->wrapping));
     KLM_TRY(req->wrapping ? wrapped_names(item) : KLM_OK);
+    item->call->slow = km_get_slow(req);
     return kmop_object(item, &req->uid);
 }
 

@@ -114,6 +114,7 @@ klm_rc kmop_register_fill(struct kmop_item *item)
     uint32_t tag;
 
     KLM_TRY(one(item));
+    item->call->slow = km_register_slow(req);
     tag = km_object_tag(req->type);
     if (!tag || (req->type == KMIP_ObjectType_Template && item->msg->version >= KMIP_V(2, 0))) {
         return KLM_OK; /* the verb refuses it */
