@@ -49,6 +49,14 @@ uint64_t klm_clock_mono_ms(void)
     return klm_clock_mono_ns() / 1000000;
 }
 
+uint64_t klm_clock_tick_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 /* Days since 1970-01-01 of a Gregorian date. Years are counted from March, so that the leap day is
  * the last. */
 static int64_t days_of(int year, int month, int day)

@@ -17,6 +17,8 @@ klm_time klm_clock(void);
 void klm_clock_set(klm_time t);
 /* Milliseconds of the monotonic clock. */
 uint64_t klm_clock_mono_ms(void);
+/* The same as it was at the last tick of the kernel, up to 10 ms ago: an eighth of the cost, for deadlines of seconds that are moved with each request. */
+uint64_t klm_clock_tick_ms(void);
 /* Nanoseconds of the monotonic clock, for measuring. */
 uint64_t klm_clock_mono_ns(void);
 

@@ -3,6 +3,8 @@
  * and never read: each write is an edge, and its counter cannot fill in any life of a process. */
 #include "base/loop.h"
 
+#include "base/turn.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/thread.h>
@@ -12,7 +14,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define AFTER_MAX 32 /* tasks that wait for the end of a turn at most */
 #define TIMER_MAX_MS (UINT64_C(366) * 86400 * 1000)
 
 struct signal_watch {
@@ -30,9 +31,9 @@ struct klm_loop {
     struct signal_watch *signals;
     pthread_mutex_t lock; /* guards the list */
     struct klm_task *first, **last;
-    struct event after; /* active while there are tasks for the end of the turn */
-    struct klm_task *after_first, **after_last;
-    unsigned after_n;
+    struct event after; /* active while something waits for the end of the turn */
+    struct klm_turn turn;
+    bool turning; /* at its end already */
 };
 
 struct klm_io {
@@ -85,23 +86,30 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static void run_after(struct klm_loop *loop)
+static void end_turn(struct klm_loop *loop)
 {
-    struct klm_task *task = loop->after_first, *next;
+    loop->turning = true;
+    klm_turn_run(&loop->turn);
+    loop->turning = false;
+}
 
-    loop->after_first = NULL;
-    loop->after_last = &loop->after_first;
-    loop->after_n = 0;
-    for (; task; task = next) {
-        next = task->next;
-        task->run(task);
+/* Something is about to wait. libevent puts what is made active behind what is active already. */
+static void want_end(struct klm_loop *loop)
+{
+    if (!loop->turning && klm_turn_empty(&loop->turn)) {
+        event_active(&loop->after, 0, 0);
     }
 }
 
 static void on_after(evutil_socket_t fd, short what, void *arg)
 {
+    struct klm_loop *loop = arg;
+
     (void)fd, (void)what;
-    run_after(arg);
+    end_turn(loop);
+    if (!klm_turn_empty(&loop->turn)) {
+        event_active(&loop->after, 0, 0);
+    }
 }
 
 /* libevent keeps one process-wide table for signals, which needs its locks. */
@@ -137,10 +145,9 @@ klm_rc klm_loop_new(struct klm_loop **out)
     pthread_once(&once, use_threads);
     pthread_mutex_init(&loop->lock, NULL);
     loop->last = &loop->first;
-    loop->after_last = &loop->after_first;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->base = loop->wake_fd < 0 ? NULL : base_new();
-    if (!loop->base ||
+    if (klm_turn_init(&loop->turn) != KLM_OK || !loop->base ||
         event_assign(&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST | EV_ET, on_wake,
                      loop) != 0 ||
         event_add(&loop->wake, NULL) != 0 ||
@@ -164,8 +171,8 @@ void klm_loop_free(struct klm_loop **loop)
     here = l;
     do {
         run_tasks(l);
-        run_after(l);
-    } while (l->first || l->after_first);
+        end_turn(l);
+    } while (l->first || !klm_turn_empty(&l->turn));
     here = NULL;
     for (struct signal_watch *s = l->signals; s; s = next) {
         next = s->next;
@@ -180,6 +187,7 @@ void klm_loop_free(struct klm_loop **loop)
     if (l->wake_fd >= 0) {
         close(l->wake_fd);
     }
+    klm_turn_done(&l->turn);
     pthread_mutex_destroy(&l->lock);
     free(l);
     *loop = NULL;
@@ -225,17 +233,22 @@ void klm_loop_post(struct klm_loop *loop, struct klm_task *task)
     pthread_mutex_unlock(&loop->lock);
 }
 
-/* libevent puts what is made active behind what is active already. */
 void klm_loop_after(struct klm_loop *loop, struct klm_task *task)
 {
-    task->next = NULL;
-    *loop->after_last = task;
-    loop->after_last = &task->next;
-    if (loop->after_n++ == 0) {
-        event_active(&loop->after, 0, 0);
-    } else if (loop->after_n == AFTER_MAX) {
-        run_after(loop);
-    }
+    want_end(loop);
+    klm_turn_task(&loop->turn, task);
+}
+
+void klm_loop_read(struct klm_loop *loop, struct klm_transfer *transfer)
+{
+    want_end(loop);
+    klm_turn_read(&loop->turn, transfer);
+}
+
+void klm_loop_write(struct klm_loop *loop, struct klm_transfer *transfer)
+{
+    want_end(loop);
+    klm_turn_write(&loop->turn, transfer);
 }
 
 static void on_io(evutil_socket_t fd, short what, void *arg)

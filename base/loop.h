@@ -11,6 +11,7 @@
 
 struct klm_loop;
 struct klm_io;
+struct klm_transfer;
 struct klm_timer;
 struct klm_workers;
 
@@ -36,6 +37,13 @@ void klm_loop_post(struct klm_loop *loop, struct klm_task *task);
 /* On the loop's thread: run at the end of its present turn, after what is ready now was served, or before that when there are many. For what is cheaper done for several at once. The caller
  * owns the task until run is called; run may free it, and calls no one who is in the middle of a callback. */
 void klm_loop_after(struct klm_loop *loop, struct klm_task *task);
+#define KLM_LOOP_READ ((size_t)4096) /* bytes of a read that is made for its owner */
+/* On the loop's thread: a read of a socket (base/burst.h) that is made at the end of the present turn, with those of others by one system call; then run is called. Its bytes are in memory
+ * of the loop, until run returns. When it is the only one it is not made, p is NULL, and the owner reads by itself. The caller owns the transfer until run is called; who closes the socket
+ * before that sets fd to -1. */
+void klm_loop_read(struct klm_loop *loop, struct klm_transfer *transfer);
+/* The same for a write, of the owner's memory. It is made in any case. */
+void klm_loop_write(struct klm_loop *loop, struct klm_transfer *transfer);
 
 enum { KLM_IO_READ = 1, KLM_IO_WRITE = 2 };
 typedef void klm_io_fn(void *arg, unsigned ready);

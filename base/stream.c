@@ -52,6 +52,7 @@ static void close_fd(struct klm_stream *s)
 {
     klm_io_free(&s->io);
     klm_timer_free(&s->timer);
+    klm_stream_unjoin_(s);
     if (s->fd >= 0 && !s->busy) {
         close(s->fd);
         s->fd = -1;
@@ -73,6 +74,8 @@ void klm_stream_unref_(struct klm_stream *s)
     klm_tls_ctx_free(&s->ctx);
     klm_buf_done(&s->in);
     klm_buf_done(&s->out);
+    klm_buf_done(&s->kept);
+    klm_buf_done(&s->wire);
     free(s);
 }
 
@@ -96,7 +99,7 @@ void klm_stream_free(struct klm_stream **stream)
 /* Until when the stream may do nothing, or 0. */
 static uint64_t idle_at(const struct klm_stream *s)
 {
-    bool under_way = s->begun || s->paused || s->closing || s->out.n ||
+    bool under_way = s->begun || s->paused || s->closing || !klm_stream_empty_(s) ||
                      (s->phase != KLM_PHASE_CLEAR && s->phase != KLM_PHASE_TLS);
 
     return s->cfg.idle_ms && !under_way ? s->activity + s->cfg.idle_ms : 0;
@@ -114,7 +117,7 @@ static uint64_t rest_ms(const struct klm_stream *s)
 
 void klm_stream_active_(struct klm_stream *s)
 {
-    s->activity = klm_clock_mono_ms();
+    s->activity = klm_clock_tick_ms();
     s->rest_at = s->phase == KLM_PHASE_TLS ? s->activity + rest_ms(s) : 0;
 }
 
@@ -228,9 +231,11 @@ void klm_stream_update_(struct klm_stream *s)
     case KLM_PHASE_TLS:
         s->blocked = s->blocked && !klm_stream_reads_(s);
         want = !s->blocked || s->write_wants_read ? KLM_IO_READ : 0;
-        want |= (s->out.n && !s->gathered && !s->write_wants_read) || s->read_wants_write
-                    ? KLM_IO_WRITE
-                    : 0;
+        want |=
+            (!klm_stream_empty_(s) && !s->gathered && !s->writes_joined && !s->write_wants_read) ||
+                    s->read_wants_write
+                ? KLM_IO_WRITE
+                : 0;
         break;
     }
     klm_io_want(s->io, want);
@@ -269,9 +274,9 @@ void klm_stream_end_(struct klm_stream *s, klm_rc why)
 }
 
 /* Answers to requests that came together leave together: each write may have to wake up the other side, and one wake-up then serves for all of them. */
-static bool gathers(const struct klm_stream *s)
+bool klm_stream_gathers_(const struct klm_stream *s)
 {
-    return s->out.n && !s->closing && (s->phase == KLM_PHASE_CLEAR || s->phase == KLM_PHASE_TLS) &&
+    return !s->closing && (s->phase == KLM_PHASE_CLEAR || s->phase == KLM_PHASE_TLS) &&
            klm_loop_here(s->cfg.loop);
 }
 
@@ -281,14 +286,14 @@ static void send_gathered(struct klm_task *task)
         (struct klm_stream *)(void *)((char *)task - offsetof(struct klm_stream, send));
 
     s->gathered = false;
-    if (!s->freed) {
+    if (!s->freed && !klm_stream_flush_joined_(s)) {
         klm_stream_flush_(s);
         klm_stream_update_(s);
     }
     klm_stream_unref_(s);
 }
 
-static void gather(struct klm_stream *s)
+void klm_stream_gather_(struct klm_stream *s)
 {
     if (!s->gathered) {
         s->gathered = true;
@@ -306,8 +311,8 @@ void klm_stream_call_(struct klm_stream *s, void (*fn)(void *, struct klm_stream
     }
     s->corked = false;
     if (!s->freed) {
-        if (gathers(s)) {
-            gather(s);
+        if (s->out.n && klm_stream_gathers_(s)) {
+            klm_stream_gather_(s);
         } else {
             klm_stream_flush_(s);
         }
@@ -349,7 +354,7 @@ static void transfer(struct klm_stream *s, unsigned ready)
 {
     bool readable = ready & KLM_IO_READ, writable = ready & KLM_IO_WRITE;
 
-    if (s->out.n && (writable || s->write_wants_read)) {
+    if (!klm_stream_empty_(s) && (writable || s->write_wants_read)) {
         klm_stream_flush_(s);
     }
     if (klm_stream_reads_(s) && (readable || s->read_wants_write)) {
@@ -368,7 +373,7 @@ static void on_io(void *arg, unsigned ready)
         klm_stream_handshake_(s);
     } else if (s->phase == KLM_PHASE_LINGER) {
         klm_stream_linger_(s);
-    } else {
+    } else if (!klm_stream_join_read_(s, ready)) {
         transfer(s, ready);
     }
     klm_stream_update_(s);
@@ -431,7 +436,7 @@ void klm_stream_message_done(struct klm_stream *stream)
 {
     stream->begun = false;
     stream->message_at = 0;
-    stream->activity = klm_clock_mono_ms();
+    stream->activity = klm_clock_tick_ms();
     klm_stream_update_(stream);
     if (!stream->corked && klm_stream_reads_(stream) && klm_stream_has_more_(stream)) {
         klm_stream_look_(stream);
@@ -450,7 +455,7 @@ void klm_stream_pause(struct klm_stream *stream, bool pause)
         return;
     }
     stream->paused = pause;
-    stream->activity = klm_clock_mono_ms();
+    stream->activity = klm_clock_tick_ms();
     klm_stream_update_(stream);
     if (!pause && stream->phase != KLM_PHASE_ENDED &&
         (stream->in.n || klm_stream_has_more_(stream))) {
@@ -484,7 +489,7 @@ bool klm_stream_clogged(struct klm_stream *stream)
 
 size_t klm_stream_pending(const struct klm_stream *stream)
 {
-    return stream->out.n;
+    return stream->out.n + stream->wire.n;
 }
 
 bool klm_stream_waits(const struct klm_stream *stream)

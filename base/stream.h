@@ -45,7 +45,7 @@ struct klm_buf *klm_stream_input(struct klm_stream *stream);
 /* Restart or end the message deadline. */
 void klm_stream_message_begun(struct klm_stream *stream);
 void klm_stream_message_done(struct klm_stream *stream);
-/* Send now what the socket takes, keep the rest; within a callback, at its end and in one write. KLM_E_LIMIT (nothing of
+/* Send what the socket takes, keep the rest: on the loop at the end of its turn, in one write and together with what other streams send; elsewhere now. KLM_E_LIMIT (nothing of
  * it is sent), KLM_E_CLOSED, KLM_E_STATE during the handshake. */
 klm_rc klm_stream_send(struct klm_stream *stream, struct klm_slice bytes) KLM_MUST_USE;
 /* Does so much output wait for the peer (64 KiB) that no more should be made? Then nothing is read either, and data is called, if only to say so, when all of it has left. */

@@ -1,8 +1,9 @@
-/* Inside of a stream: what stream.c (life, callbacks, deadlines), stream_io.c (bytes) and
- * stream_tls.c (the handshake) share. */
+/* Inside of a stream: what stream.c (life, callbacks, deadlines), stream_io.c (bytes),
+ * stream_bio.c (between TLS and the socket) and stream_tls.c (the handshake) share. */
 #ifndef BASE_STREAM_INT_H
 #define BASE_STREAM_INT_H
 
+#include "base/burst.h"
 #include "base/stream.h"
 
 enum klm_phase {
@@ -40,6 +41,15 @@ struct klm_stream {
     unsigned bare; /* records that came since the last data, and brought none */
     bool posted;
     struct klm_task task, send;
+    /* TLS: reads and writes that are made with those of other streams. What was read and TLS has not asked for is ahead, in the loop's memory or, when it stays, in kept; what TLS gave and the
+     * socket has not taken is wire. */
+    struct klm_transfer reading, writing;
+    bool reads_joined, writes_joined; /* they wait for the end of the turn */
+    bool collects;                    /* what TLS writes goes into wire */
+    bool read_end;                    /* the peer has closed */
+    int read_errno;                   /* of such a read; TLS has not heard of it yet */
+    struct klm_slice ahead;
+    struct klm_buf kept, wire;
     struct klm_job job;
     bool handed;          /* the handshake needs a private key: workers do what is left of it */
     int handshake;        /* what SSL_get_error said after the last step */
@@ -67,6 +77,9 @@ void klm_stream_end_(struct klm_stream *stream, klm_rc why);
 void klm_stream_update_(struct klm_stream *stream);
 /* Call a callback of the owner (data or secured), then send what it left. */
 void klm_stream_call_(struct klm_stream *stream, void (*fn)(void *, struct klm_stream *));
+/* May output wait for the end of the loop's turn, and have it wait. */
+bool klm_stream_gathers_(const struct klm_stream *stream);
+void klm_stream_gather_(struct klm_stream *stream);
 /* Something was read or sent, or TLS begins. */
 void klm_stream_active_(struct klm_stream *stream);
 /* Have the task look at the input, on the loop. */
@@ -79,12 +92,35 @@ void klm_stream_unref_(struct klm_stream *stream);
 void klm_stream_read_(struct klm_stream *stream);
 /* Send what is pending as far as the socket takes it. */
 void klm_stream_flush_(struct klm_stream *stream);
+#define KLM_STREAM_JOIN_MAX                                                                        \
+    ((size_t)16384) /* bytes of an answer that is sent with others: a record of TLS */
+/* The same, sent with what others have to send. False: it is nothing for that. */
+bool klm_stream_flush_joined_(struct klm_stream *stream);
+/* Something was sent, or all: deadlines, memory, what waited for it. */
+void klm_stream_sent_(struct klm_stream *stream, bool progress);
+/* A transfer failed with an errno; true: it is only to be tried again, else the stream has ended. */
+bool klm_stream_errno_(struct klm_stream *stream, int err);
+/* Nothing waits to be sent. */
+bool klm_stream_empty_(const struct klm_stream *stream);
 /* TLS begins: from now on a peer is cut off that sends record after record without data. */
 void klm_stream_watch_(struct klm_stream *stream);
 /* TLS: bytes that were read from the socket and not yet asked for. */
 bool klm_stream_has_more_(const struct klm_stream *stream);
 /* All is sent: say goodbye to the peer and wait a moment for its own. */
 void klm_stream_linger_(struct klm_stream *stream);
+
+/* stream_bio.c */
+struct bio_st;
+/* What the stream's TLS reads from and writes to. NULL: no memory. */
+struct bio_st *klm_stream_bio_(struct klm_stream *stream);
+/* Have the read that the descriptor announced made with those of others. False: it is not one for that, read now. */
+bool klm_stream_join_read_(struct klm_stream *stream, unsigned ready);
+/* Send what wire holds as far as the socket takes it. False: something stays, or the stream ended. */
+bool klm_stream_push_(struct klm_stream *stream);
+/* The same, made with those of others. */
+void klm_stream_join_write_(struct klm_stream *stream);
+/* The socket is not the stream's any more. */
+void klm_stream_unjoin_(struct klm_stream *stream);
 
 /* stream_tls.c */
 /* Start or go on with the handshake. */

@@ -28,19 +28,24 @@ enum {
 
 bool klm_stream_has_more_(const struct klm_stream *s)
 {
-    return s->phase == KLM_PHASE_TLS && SSL_has_pending(s->ssl);
+    return s->phase == KLM_PHASE_TLS && (s->ahead.n || s->read_errno || SSL_has_pending(s->ssl));
 }
 
-static long end_errno(struct klm_stream *s, int err)
+bool klm_stream_errno_(struct klm_stream *s, int err)
 {
     char text[100];
 
     if (err == EAGAIN || err == EINTR) {
-        return IO_WAIT;
+        return true;
     }
     snprintf(s->words, sizeof s->words, "%s", strerror_r(err, text, sizeof text));
     klm_stream_end_(s, err == EPIPE ? KLM_E_CLOSED : KLM_E_IO);
-    return IO_END;
+    return false;
+}
+
+static long end_errno(struct klm_stream *s, int err)
+{
+    return klm_stream_errno_(s, err) ? IO_WAIT : IO_END;
 }
 
 /* OpenSSL takes records without data for as long as the socket has some, and does not come back before: for a peer that sends nothing but new keys that may be for ever. No end of that
@@ -277,10 +282,15 @@ static long write_some(struct klm_stream *s, const uint8_t *p, size_t n)
     return (long)total;
 }
 
+bool klm_stream_empty_(const struct klm_stream *s)
+{
+    return s->out.n == 0 && s->wire.n == 0;
+}
+
 /* The write deadline runs while something is pending, from when the peer last took something. */
 static void write_clock(struct klm_stream *s, bool progress)
 {
-    if (s->out.n == 0) {
+    if (klm_stream_empty_(s)) {
         s->write_at = 0;
     } else if (s->cfg.write_ms && (progress || s->write_at == 0)) {
         s->write_at = klm_clock_mono_ms() + s->cfg.write_ms;
@@ -297,27 +307,23 @@ static void flushed(struct klm_stream *s)
     }
 }
 
-void klm_stream_flush_(struct klm_stream *s)
+/* Memory of output that is out. */
+static void let_go(struct klm_stream *s, struct klm_buf *out)
 {
-    long done;
-
-    if (s->phase == KLM_PHASE_ENDED || s->phase == KLM_PHASE_LINGER ||
-        s->phase == KLM_PHASE_HANDSHAKE) {
-        return;
+    if (out->n == 0 && out->cap > keep_of(s)) {
+        klm_buf_done(out);
     }
-    if (s->out.n) {
-        done = write_some(s, s->out.p, s->out.n);
-        if (done == IO_END) {
-            return;
-        }
-        klm_buf_drop(&s->out, (size_t)done);
-        write_clock(s, done > 0);
+}
+
+void klm_stream_sent_(struct klm_stream *s, bool progress)
+{
+    write_clock(s, progress);
+    if (progress) {
         klm_stream_active_(s);
     }
-    if (s->out.n == 0) {
-        if (s->out.cap > keep_of(s)) {
-            klm_buf_done(&s->out);
-        }
+    let_go(s, &s->out);
+    let_go(s, &s->wire);
+    if (klm_stream_empty_(s)) {
         if (s->clogged) {
             s->clogged = false;
             s->unclogged = true;
@@ -326,6 +332,42 @@ void klm_stream_flush_(struct klm_stream *s)
         flushed(s);
     }
     klm_stream_update_(s);
+}
+
+void klm_stream_flush_(struct klm_stream *s)
+{
+    long done = 0;
+
+    if (s->phase == KLM_PHASE_ENDED || s->phase == KLM_PHASE_LINGER ||
+        s->phase == KLM_PHASE_HANDSHAKE || !klm_stream_push_(s)) {
+        return;
+    }
+    if (s->out.n) {
+        done = write_some(s, s->out.p, s->out.n);
+        if (done == IO_END) {
+            return;
+        }
+        klm_buf_drop(&s->out, (size_t)done);
+    }
+    klm_stream_sent_(s, done > 0);
+}
+
+bool klm_stream_flush_joined_(struct klm_stream *s)
+{
+    long done;
+
+    if (s->phase != KLM_PHASE_TLS || s->out.n == 0 || s->out.n > KLM_STREAM_JOIN_MAX || s->wire.n ||
+        s->write_wants_read) {
+        return false;
+    }
+    s->collects = true;
+    done = write_some(s, s->out.p, s->out.n);
+    s->collects = false;
+    if (done != IO_END) {
+        klm_buf_drop(&s->out, (size_t)done);
+        klm_stream_join_write_(s);
+    }
+    return true;
 }
 
 /* Send at once and keep what the socket did not take. */
@@ -340,6 +382,18 @@ static klm_rc send_now(struct klm_stream *s, struct klm_slice bytes)
     write_clock(s, done > 0);
     klm_stream_active_(s);
     klm_stream_update_(s);
+    return klm_buf_rc(&s->out);
+}
+
+/* At the end of the callback or of the loop's turn, or behind what waits for the socket. */
+static klm_rc send_later(struct klm_stream *s, struct klm_slice bytes)
+{
+    bool first = klm_stream_empty_(s);
+
+    klm_buf_slice(&s->out, bytes);
+    if (first && !s->corked) {
+        klm_stream_gather_(s);
+    }
     return klm_buf_rc(&s->out);
 }
 
@@ -359,12 +413,10 @@ klm_rc klm_stream_send(struct klm_stream *s, struct klm_slice bytes)
     if (bytes.n == 0) {
         return KLM_OK;
     }
-    if (s->out.n == 0 && !s->corked) {
+    if (klm_stream_empty_(s) && !s->corked && !klm_stream_gathers_(s)) {
         rc = send_now(s, bytes);
     } else {
-        klm_buf_slice(&s->out,
-                      bytes); /* behind what waits for the socket or for the end of the callback */
-        rc = klm_buf_rc(&s->out);
+        rc = send_later(s, bytes);
     }
     if (rc == KLM_E_NOMEM) {
         klm_stream_end_(s,

@@ -137,16 +137,19 @@ void klm_stream_handshake_(struct klm_stream *s)
 klm_rc klm_stream_secure(struct klm_stream *s, struct klm_tls_ctx *ctx)
 {
     bool client = SSL_CTX_get_ssl_method(klm_tls_ctx_ssl(ctx)) == TLS_client_method();
+    struct bio_st *bio;
 
     if (s->phase != KLM_PHASE_CLEAR || s->closing || s->in.n) {
         return s->phase == KLM_PHASE_ENDED ? KLM_E_CLOSED : KLM_E_STATE;
     }
     ERR_clear_error();
     s->ssl = SSL_new(klm_tls_ctx_ssl(ctx));
-    if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1) {
+    bio = s->ssl ? klm_stream_bio_(s) : NULL;
+    if (!bio) {
         klm_openssl_error(s->words, sizeof s->words);
         return KLM_E_CRYPTO;
     }
+    SSL_set_bio(s->ssl, bio, bio); /* one, for both ways; the SSL object's from here on */
     s->ctx = klm_tls_ctx_ref(ctx);
     if (client) {
         SSL_set_connect_state(s->ssl);

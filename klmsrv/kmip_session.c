@@ -290,12 +290,14 @@ static bool take_http(struct srv_kmip_session *session)
     return true;
 }
 
-/* All sessions together hold no more than so many bytes. */
+/* All sessions together hold no more than so many bytes. One that ends for it lets go of its own at once, so that not all end that read in the same turn of the loop. */
 static bool held(struct srv_kmip_session *session)
 {
     if (srv_kmip_hold(session, waiting(session)) == KLM_OK) {
         return true;
     }
+    klm_buf_done(klm_stream_input(session->stream));
+    KLM_IGNORE(srv_kmip_hold(session, 0)); /* nothing is always taken */
     if (session->https) {
         refuse_http(session, 503);
     }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define KEEP_BYTES ((size_t)256 << 10) /* of a buffer that is empty */
+#define KEEP_BYTES ((size_t)256 << 10) /* of a buffer that is empty and was not much needed */
 
 /* What one sync has to cover, taken under the lock. */
 struct round {
@@ -77,12 +77,20 @@ static klm_rc give_up(struct smf_journal *journal, klm_rc rc)
     return KLM_E_IO;
 }
 
+/* The memory stays while a busy journal needs it: to get it anew for each sync, and to move what is there as it grows, costs more than writing the records. */
+static void let_go(struct klm_buf *covered)
+{
+    bool needed = covered->n > covered->cap / 8;
+
+    klm_buf_clear(covered);
+    if (covered->cap > KEEP_BYTES && !needed) {
+        klm_buf_done(covered);
+    }
+}
+
 void smf_sync_covered(struct smf_journal *journal, uint64_t seq)
 {
-    klm_buf_clear(&journal->syncing_bytes);
-    if (journal->syncing_bytes.cap > KEEP_BYTES) {
-        klm_buf_done(&journal->syncing_bytes);
-    }
+    let_go(&journal->syncing_bytes);
     smf_store(&journal->synced, seq);
     KLM_IGNORE(smf_mark_write(journal->markfd, seq)); /* an old mark says less, nothing wrong */
 }
@@ -140,6 +148,8 @@ void *smf_sync_main(void *arg)
     pthread_mutex_lock(&journal->lock);
     while (!journal->stop) {
         if (journal->last == smf_load(&journal->synced)) {
+            let_go(&journal->syncing_bytes); /* nobody syncs, and nothing is there to be synced */
+            let_go(&journal->unsynced_bytes);
             journal->idle = true;
             pthread_cond_wait(&journal->wake, &journal->lock);
             journal->idle = false;

@@ -6,14 +6,25 @@
 #include <string.h>
 
 enum { NONE = SMF_FIELDS };
-enum times { EACH, ONCE, MANY };
 
-/* Which relocate sections hold fields of the event, in the order in which they are written. */
-static const struct row {
+/* Which relocate sections hold fields of the event, in the order in which they are written: those that stand in each record, and those that stand in one. NONE: made otherwise. */
+struct row {
     uint16_t number, field;
-    enum times times;
-} rows[] = {
-#define SMF_T83_RELOCATE(number, name, form, field, times, what, source) {number, field, times},
+};
+#define IN_EACH_EACH(number, field) {number, field},
+#define IN_EACH_ONCE(number, field)
+#define IN_EACH_MANY(number, field)
+#define IN_ONE_EACH(number, field)
+#define IN_ONE_ONCE(number, field) {number, field},
+#define IN_ONE_MANY(number, field)
+static const struct row in_each[] = {
+#define SMF_T83_RELOCATE(number, name, form, field, times, what, source)                           \
+    IN_EACH_##times(number, field)
+#include "smf/records.def"
+};
+static const struct row in_one[] = {
+#define SMF_T83_RELOCATE(number, name, form, field, times, what, source)                           \
+    IN_ONE_##times(number, field)
 #include "smf/records.def"
 };
 
@@ -55,11 +66,10 @@ static void put_time(struct smf_t83_writer *writer, klm_time t, int offset)
 }
 
 static void put_fields(struct smf_t83_writer *writer, const struct smf_event *event,
-                       enum times times)
+                       const struct row *rows, size_t n)
 {
-    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
-        if (rows[i].times == times && rows[i].field != NONE &&
-            has(event, (enum smf_field)rows[i].field)) {
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].field != NONE && has(event, (enum smf_field)rows[i].field)) {
             put_string(writer, rows[i].number, event->field[rows[i].field]);
         }
     }
@@ -154,14 +164,14 @@ klm_rc smf_t83_encode(const struct smf_t83_origin *origin, const struct smf_reco
     head = head_of(origin, record);
     KLM_TRY(smf_t83_begin(&writer, origin, &head, out));
     put_string(&writer, SMF_R_SERVER, record->server_id ? record->server_id : "");
-    put_fields(&writer, event, EACH);
+    put_fields(&writer, event, in_each, KLM_COUNT(in_each));
     put_time(&writer, event->time, head.utc_offset_min);
     smf_t83_put_number(&writer, SMF_R_SEQUENCE, record->seq);
     smf_t83_put_place(&writer);
     smf_t83_put_bytes(&writer, SMF_R_JOURNAL, record->hash, SMF_HASH_SIZE);
     put_string(&writer, SMF_R_KIND, keywords[event->kind]);
     smf_t83_rest(&writer);
-    put_fields(&writer, event, ONCE);
+    put_fields(&writer, event, in_one, KLM_COUNT(in_one));
     put_labels(&writer, event);
     put_lines(&writer, text);
     KLM_TRY(smf_t83_end(&writer, hash, chain));

@@ -3,24 +3,34 @@
 
 #include "base/ebcdic.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define RECORD_LIMIT 65535 /* what an RDW can say */
 #define TEXT(section, name, s) klm_ebcdic_field((s), (section) + (name), name##_N)
 
-static void make_header(uint8_t *p, const struct smf_t83_origin *origin,
-                        const struct smf_t83_head *head)
-{
-    struct smf_local local = smf_local_of(head->time, head->utc_offset_min);
-    bool subsystem = origin->subsystem && origin->subsystem[0];
+/* What is the same in the sections of all records, made once. */
+static uint8_t common[SMF83_SECTIONS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    SMF_SET(p, SMF83FLG,
-            SMF83FLG_SYSTEM | SMF83FLG_SUBTYPES | (subsystem ? SMF83FLG_SUBSYSTEM : 0));
+static void make_common_security(uint8_t *p)
+{
+    TEXT(p, SMF83GRP, "");
+    TEXT(p, SMF83TRM, "");
+    SMF_SET(p, SMF83RSD, 0xF);
+    TEXT(p, SMF83UID, "");
+    SMF_SET(p, SMF83VER, SMF83_VERSION);
+    TEXT(p, SMF83VRM, "");
+    TEXT(p, SMF83SEC, "");
+    TEXT(p, SMF83US2, "");
+    TEXT(p, SMF83GR2, "");
+}
+
+static void make_common(void)
+{
+    uint8_t *p = common, *product = common + SMF83_HEADER;
+
     SMF_SET(p, SMF83RTY, SMF83_TYPE);
-    SMF_SET(p, SMF83TME, local.hundredths);
-    SMF_SET(p, SMF83DTE, local.packed);
-    TEXT(p, SMF83SID, origin->system);
-    TEXT(p, SMF83SSI, origin->subsystem);
     SMF_SET(p, SMF83TYP, SMF83_SUBTYPE);
     SMF_SET(p, SMF83TRP, SMF83_TRIPLETS);
     SMF_SET(p, SMF83OPD, SMF83_HEADER);
@@ -30,6 +40,23 @@ static void make_header(uint8_t *p, const struct smf_t83_origin *origin,
     SMF_SET(p, SMF83LD1, SMF83_SECURITY);
     SMF_SET(p, SMF83ND1, 1);
     SMF_SET(p, SMF83OD2, SMF83_SECTIONS);
+    TEXT(product, SMF83RVN, SMF83_LEVEL);
+    TEXT(product, SMF83PNM, SMF83_NAME);
+    make_common_security(product + SMF83_PRODUCT);
+}
+
+static void make_header(uint8_t *p, const struct smf_t83_origin *origin,
+                        const struct smf_t83_head *head)
+{
+    struct smf_local local = smf_local_of(head->time, head->utc_offset_min);
+    bool subsystem = origin->subsystem && origin->subsystem[0];
+
+    SMF_SET(p, SMF83FLG,
+            SMF83FLG_SYSTEM | SMF83FLG_SUBTYPES | (subsystem ? SMF83FLG_SUBSYSTEM : 0));
+    SMF_SET(p, SMF83TME, local.hundredths);
+    SMF_SET(p, SMF83DTE, local.packed);
+    TEXT(p, SMF83SID, origin->system);
+    TEXT(p, SMF83SSI, origin->subsystem);
 }
 
 /* RACF folds user IDs to capital letters. */
@@ -60,35 +87,27 @@ static void make_security(uint8_t *p, const struct smf_t83_origin *origin,
     } else {
         TEXT(p, SMF83USR, origin->job);
     }
-    TEXT(p, SMF83GRP, "");
-    TEXT(p, SMF83TRM, "");
     TEXT(p, SMF83JBN, origin->job);
-    SMF_SET(p, SMF83RSD, 0xF);
-    TEXT(p, SMF83UID, "");
-    SMF_SET(p, SMF83VER, SMF83_VERSION);
-    TEXT(p, SMF83VRM, "");
-    TEXT(p, SMF83SEC, "");
-    TEXT(p, SMF83US2, "");
-    TEXT(p, SMF83GR2, "");
 }
 
 klm_rc smf_t83_begin(struct smf_t83_writer *writer, const struct smf_t83_origin *origin,
                      const struct smf_t83_head *head, struct klm_buf *out)
 {
-    uint8_t sections[SMF83_SECTIONS] = {0}, *product = sections + SMF83_HEADER;
-    size_t max = origin->max ? origin->max : SMF_T83_MAX;
+    size_t max = origin->max ? origin->max : SMF_T83_MAX, first = out->n;
+    uint8_t *sections;
 
     KLM_TRY(klm_buf_rc(out));
     if (max > RECORD_LIMIT) {
         return KLM_E_INVALID;
     }
+    (void)pthread_once(&once, make_common); /* cannot fail with a valid control */
+    klm_buf_put(out, common, sizeof common);
+    KLM_TRY(klm_buf_rc(out));
+    sections = out->p + first;
     make_header(sections, origin, head);
-    TEXT(product, SMF83RVN, SMF83_LEVEL);
-    TEXT(product, SMF83PNM, SMF83_NAME);
-    make_security(product + SMF83_PRODUCT, origin, head);
-    *writer = (struct smf_t83_writer){
-        .out = out, .max = max, .first = out->n, .at = out->n, .records = 1};
-    klm_buf_put(out, sections, sizeof sections);
+    make_security(sections + SMF83_HEADER + SMF83_PRODUCT, origin, head);
+    *writer =
+        (struct smf_t83_writer){.out = out, .max = max, .first = first, .at = first, .records = 1};
     return KLM_OK;
 }
 
@@ -152,11 +171,13 @@ static void finish_relocate(struct smf_t83_writer *writer, size_t from)
 
 static size_t begin_relocate(struct smf_t83_writer *writer, unsigned number)
 {
-    uint8_t head[SMF83DA2] = {0};
     size_t from = writer->out->n;
+    uint8_t *head = klm_buf_room(writer->out, SMF83DA2);
 
-    SMF_SET(head, SMF83TP2, number);
-    klm_buf_put(writer->out, head, sizeof head);
+    if (head) {
+        SMF_SET(head, SMF83TP2, number);
+        writer->out->n += SMF83DA2;
+    }
     return from;
 }
 
@@ -164,7 +185,7 @@ void smf_t83_put_text(struct smf_t83_writer *writer, unsigned number, const char
 {
     size_t from = begin_relocate(writer, number);
 
-    smf_ebcdic_put(writer->out, text, n);
+    smf_ebcdic_put_at(writer->out, text, n, writer->n);
     finish_relocate(writer, from);
 }
 

@@ -172,6 +172,16 @@ TEST(the_clock_can_be_set_and_set_free)
     CHECK(klm_clock() >= now && klm_clock() < now + 60 * S);
 }
 
+TEST(the_clock_of_ticks_is_a_moment_behind_at_most)
+{
+    for (int i = 0; i < 1000; i++) {
+        uint64_t before = klm_clock_mono_ms(), tick = klm_clock_tick_ms();
+
+        CHECK(tick + test_ms(1000) >= before); /* ticks come late where a machine is busy */
+        CHECK(tick <= klm_clock_mono_ms());
+    }
+}
+
 TEST(the_monotonic_clock_moves_on_while_the_wall_clock_stands)
 {
     uint64_t ns = klm_clock_mono_ns();

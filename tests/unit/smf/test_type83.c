@@ -1,6 +1,8 @@
 /* Type 83 records: byte for byte what tests/smf/makesmf.py made from the documentation, split, chained, refused. */
 #include "records_test.h"
 
+#include <pthread.h>
+
 static struct smf_hash *hash;
 
 static struct klm_slice nothing(void)
@@ -376,4 +378,99 @@ TEST(fields_of_each_section_follow_each_other)
     check_section(header, KLM_COUNT(header));
     check_section(product, KLM_COUNT(product));
     check_section(security, KLM_COUNT(security));
+}
+
+/* ---- Texts that are translated once for several records */
+
+#define EVENTS 300
+
+/* Some of each kind: short, as long as is kept and longer, of two bytes a character, escaped, not clean, empty. */
+static const char *const texts[] = {
+    "client",
+    "clienT",
+    "127.0.0.1:40022",
+    "127.0.0.1:40023",
+    "",
+    NULL,
+    "seventy-two bytes, which is as long as a text may be to be kept for later",
+    "seventy-one bytes, which is as long as a text may be to be kept for lat",
+    "35053a35b35bf6c60ac8f6be5e5ad8d529a7a27c5f6ac91387be74b9510558e6",
+    "GR\303\234N",
+    "GR\303\234N\342\202\254",
+    "back\\slash \\u{41}",
+    "tab\there",
+    "\377\376 no UTF-8",
+};
+
+static uint32_t draw(uint32_t n)
+{
+    static uint32_t state = 12345;
+
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % n;
+}
+
+/* One event, encoded by a thread of its own, which has encoded nothing before. */
+struct fresh {
+    const struct smf_record *record;
+    struct klm_slice text;
+    struct smf_t83_chain chain;
+    struct klm_buf out;
+    klm_rc rc;
+};
+static const struct smf_t83_origin test_origin = {
+    .system = "SYS1", .subsystem = "", .job = "ISKLM"};
+
+static void *encode_fresh(void *arg)
+{
+    struct fresh *fresh = arg;
+    struct smf_hash *own = NULL;
+
+    fresh->rc = smf_hash_new(&own);
+    if (fresh->rc == KLM_OK) {
+        fresh->rc = smf_t83_encode(&test_origin, fresh->record, fresh->text, own, &fresh->chain,
+                                   &fresh->out);
+    }
+    smf_hash_free(&own);
+    return NULL;
+}
+
+static void draw_event(uint64_t seq, struct smf_record *out)
+{
+    *out = (struct smf_record){.seq = seq, .server_id = draw(20) ? "KLM1" : "KLM2"};
+    out->event.kind = (enum smf_kind)draw(SMF_KINDS);
+    out->event.outcome = draw(5) ? SMF_SUCCESS : SMF_FAILURE;
+    out->event.time = INT64_C(1795969099000000) + (klm_time)seq * 377777;
+    for (size_t i = 0; i < SMF_FIELDS; i++) {
+        out->event.field[i] = draw(3) ? texts[draw(KLM_COUNT(texts))] : NULL;
+    }
+    out->event.field[SMF_F_OFFSET] = draw(2) ? "+01:00" : NULL;
+}
+
+TEST(a_record_is_the_same_whatever_its_thread_encoded_before)
+{
+    static const char *const lines[] = {"one:[\n  a=b\n  ]\n", "one:[\n  a=c\n  ]\n", ""};
+    struct smf_t83_chain chain = {0};
+    struct smf_record record;
+    struct klm_buf out;
+
+    klm_buf_init(&out, 1 << 20);
+    for (uint64_t seq = 1; seq <= EVENTS; seq++) {
+        struct fresh fresh = {.record = &record, .chain = chain};
+        pthread_t thread;
+
+        draw_event(seq, &record);
+        fresh.text = klm_slice_str(lines[draw(KLM_COUNT(lines))]);
+        klm_buf_init(&fresh.out, 1 << 20);
+        klm_buf_clear(&out);
+        REQUIRE(pthread_create(&thread, NULL, encode_fresh, &fresh) == 0);
+        pthread_join(thread, NULL);
+        REQUIRE_OK(fresh.rc);
+        REQUIRE_OK(smf_t83_encode(&test_origin, &record, fresh.text, hasher(), &chain, &out));
+        REQUIRE(out.n == fresh.out.n);
+        CHECK_MEM(out.p, fresh.out.p, out.n);
+        CHECK_MEM(chain.value, fresh.chain.value, SMF_HASH_SIZE);
+        klm_buf_done(&fresh.out);
+    }
+    klm_buf_done(&out);
 }
