@@ -483,7 +483,7 @@ TEST(an_object_is_added_once_changed_and_deleted)
 
     CHECK_RC(md_object_put(change, &object), KLM_E_NOTFOUND);
     CHECK_RC(md_object_delete(change, object.uid), KLM_E_NOTFOUND);
-    REQUIRE_OK(md_object_add(change, &object));
+    REQUIRE_OK(md_object_add_new(change, &object));
     CHECK_RC(md_object_add(change, &object), KLM_E_EXISTS);
     REQUIRE_OK(md_object_get(st_change_view(change), object.uid, help_pool(), &read));
     check_same(&read, &object);
