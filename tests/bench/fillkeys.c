@@ -156,7 +156,7 @@ static klm_rc put_token(struct object *o, struct st_change *change, const struct
     md_material_label(o->object.uid, label);
     klm_buf_init(&token, ST_RECORD_MAX);
     KLM_TRY(kr_material_seal(master, label, o->material, &token));
-    return st_put(change, ST_TOKEN, klm_slice_str(label), klm_buf_as_slice(&token));
+    return kr_token_put_new(change, label, klm_buf_as_slice(&token));
 }
 
 static klm_rc put_object(struct object *o, struct st_change *change, const struct kr_master *master,
@@ -172,7 +172,7 @@ static klm_rc put_object(struct object *o, struct st_change *change, const struc
     KLM_TRY(put_short_id(o));
     KLM_TRY(put_generator(o));
     KLM_TRY(put_digest(o));
-    KLM_TRY(md_object_add(change, &o->object));
+    KLM_TRY(md_object_add_new(change, &o->object));
     return put_token(o, change, master);
 }
 
