@@ -3,8 +3,6 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
-#include "base/digest.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -97,12 +95,13 @@ static klm_rc set_secrecy(struct md_object *object)
 static klm_rc set_short_id(struct km_call *call, struct md_object *object)
 {
     struct kmip_node *id = kmip_item(call->pool, NULL, KMIP_TAG_ShortUniqueIdentifier, KMIP_BYTES);
-    uint8_t hash[32];
+    uint8_t bytes[MD_UID_BYTES];
 
-    /* KMIP 2.1, 4.56: a compact identifier, for messages to devices with little room */
-    KLM_TRY(klm_sha256(&(struct klm_slice){(const uint8_t *)object->uid, strlen(object->uid)}, 1,
-                       hash));
-    if (!id || klm_pool_slice(call->pool, KLM_SLICE(hash, 16), &id->bytes) != KLM_OK) {
+    /* KMIP 2.1, 4.56: a compact identifier, for messages to devices with little room. The bytes of the identifier itself: so it needs no row of the index. */
+    if (!md_uid_bytes(object->uid, bytes)) {
+        return KLM_E_INVALID;
+    }
+    if (!id || klm_pool_slice(call->pool, KLM_SLICE(bytes, sizeof bytes), &id->bytes) != KLM_OK) {
         return KLM_E_NOMEM;
     }
     return md_attr_set(&object->attrs, id);
@@ -248,7 +247,7 @@ static klm_rc put_one(struct km_call *call, struct st_change *change, struct mad
     klm_rc rc;
 
     KLM_TRY(km_names_check(call, st_change_view(change), object, &made->alone[i]));
-    rc = md_object_add(change, object);
+    rc = md_object_add_new(change, object);
     if (rc == KLM_E_LIMIT) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_LARGE, object->uid);
     }
@@ -258,7 +257,7 @@ static klm_rc put_one(struct km_call *call, struct st_change *change, struct mad
         return KLM_OK;
     }
     md_material_label(object->uid, label);
-    return kr_token_put(change, label, made->token[i], false);
+    return kr_token_put_new(change, label, made->token[i]);
 }
 
 klm_rc km_made_put(struct km_call *call, struct st_change *change)

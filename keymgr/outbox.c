@@ -70,7 +70,7 @@ klm_rc km_outbox_put(struct st_change *change, uint64_t row, struct klm_slice by
     uint8_t key[8];
 
     row_key(row, key);
-    return st_put(change, ST_OUTBOX, KLM_SLICE(key, sizeof key), bytes);
+    return st_put_new(change, ST_OUTBOX, KLM_SLICE(key, sizeof key), bytes);
 }
 
 /* Append the events of a row. *seq is the last number given, or stays when all were there. */

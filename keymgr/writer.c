@@ -341,6 +341,7 @@ static void *writer_main(void *arg)
 klm_rc km_writer_submit(struct km_server *server, struct km_call *call)
 {
     struct km_writer *writer = &server->writer;
+    bool first;
 
     call->next = NULL;
     if (server->options.offline) {
@@ -354,10 +355,11 @@ klm_rc km_writer_submit(struct km_server *server, struct km_call *call)
     }
     *writer->tail = call;
     writer->tail = &call->next;
-    if (writer->waiting++ == 0) {
+    first = writer->waiting++ == 0;
+    pthread_mutex_unlock(&writer->lock);
+    if (first) { /* not under the lock, which is the first thing that the writer wants */
         pthread_cond_signal(&writer->wake);
     }
-    pthread_mutex_unlock(&writer->lock);
     return KLM_OK;
 }
 

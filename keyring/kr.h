@@ -159,6 +159,9 @@ klm_rc kr_token_exists(struct st_view *view, const char *label) KLM_MUST_USE;
  * token. */
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite) KLM_MUST_USE;
+/* The same for a label that holds an identifier just drawn at random, without a look whether it is there. KLM_E_CORRUPT. */
+klm_rc kr_token_put_new(struct st_change *change, const char *label, struct klm_slice token)
+    KLM_MUST_USE;
 typedef klm_rc kr_token_fn(void *arg, const char *label, const struct kr_spec *spec);
 /* Tokens of one type whose labels come after a text ("": all), by label; damaged ones are left out. */
 klm_rc kr_token_scan(struct st_view *view, enum kr_type type, const char *after, kr_token_fn *fn,

@@ -36,14 +36,27 @@ static klm_rc may_replace(struct st_view *view, const char *label, struct klm_sl
     return rc == KLM_E_CORRUPT ? KLM_OK : rc;
 }
 
+/* Nothing else ever gets into this table. */
+static klm_rc check(const char *label, struct klm_slice token)
+{
+    char vp[KR_VP_MAX];
+
+    KLM_TRY(kr_check_token_label(label));
+    return kr_token_vp(token, vp);
+}
+
+klm_rc kr_token_put_new(struct st_change *change, const char *label, struct klm_slice token)
+{
+    KLM_TRY(check(label, token));
+    return st_put_new(change, ST_TOKEN, klm_slice_str(label), token);
+}
+
 klm_rc kr_token_put(struct st_change *change, const char *label, struct klm_slice token,
                     bool overwrite)
 {
-    char vp[KR_VP_MAX];
     klm_rc rc;
 
-    KLM_TRY(kr_check_token_label(label));
-    KLM_TRY(kr_token_vp(token, vp)); /* nothing else ever gets into this table */
+    KLM_TRY(check(label, token));
     rc = may_replace(st_change_view(change), label, token);
     if (rc == KLM_OK && !overwrite) {
         return KLM_E_EXISTS;

@@ -316,13 +316,37 @@ static klm_rc consider_named(struct search *s, const struct kmip_node *identifie
     return consider(s, uid);
 }
 
+/* A Short Unique Identifier is mostly the identifier's bytes, which have no row of the index. What other objects have is looked for there. */
+static klm_rc consider_short(struct search *s, bool *found)
+{
+    const uint64_t before = s->found;
+    char uid[MD_UID_MAX];
+
+    for (size_t i = 0; i < s->locate->filters && s->found == before; i++) {
+        const struct kmip_node *filter = s->locate->filter[i];
+
+        if (filter->tag == KMIP_TAG_ShortUniqueIdentifier && filter->type == KMIP_BYTES &&
+            filter->bytes.n == MD_UID_BYTES) {
+            md_uid_text(filter->bytes.p, uid);
+            KLM_TRY(consider(s, uid));
+        }
+    }
+    *found = s->found > before;
+    return KLM_OK;
+}
+
 static klm_rc search(struct search *s)
 {
     const struct kmip_node *identifier = by_identifier(s->locate);
     struct ways ways = {.n = 0};
+    bool found;
 
     if (identifier) {
         return consider_named(s, identifier);
+    }
+    KLM_TRY(consider_short(s, &found));
+    if (found) {
+        return KLM_OK;
     }
     KLM_TRY(ways_of(s->locate, &ways));
     return s->locate->group ? in_group(s, &ways) : through_all(s, &ways);

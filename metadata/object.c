@@ -61,6 +61,11 @@ klm_rc md_object_add(struct st_change *change, const struct md_object *object)
     if (rc != KLM_E_NOTFOUND) {
         return rc == KLM_OK || rc == KLM_E_CORRUPT ? KLM_E_EXISTS : rc;
     }
+    return md_object_add_new(change, object);
+}
+
+klm_rc md_object_add_new(struct st_change *change, const struct md_object *object)
+{
     KLM_TRY(save(change, object, st_put_new));
     return md_index_move(change, NULL, object);
 }

@@ -30,6 +30,10 @@ struct md_object {
 /* A fresh identifier, above all that this process made before, also within a millisecond and when the clock went back. Any thread.
  * KLM_E_CRYPTO. */
 klm_rc md_uid_new(char out[MD_UID_MAX]) KLM_MUST_USE;
+/* Its 16 bytes (RFC 9562, 4), and the identifier of bytes. False: it is no UUID in lower case. */
+#define MD_UID_BYTES 16
+bool md_uid_bytes(const char *uid, uint8_t out[MD_UID_BYTES]);
+void md_uid_text(const uint8_t p[MD_UID_BYTES], char out[MD_UID_MAX]);
 /* Can it be an identifier: 1 to 36 characters from X'21' to X'7E'? */
 bool md_uid_ok(const char *uid);
 /* Label of its key token; out holds KR_TOKEN_LABEL_MAX + 1. */
@@ -46,6 +50,8 @@ klm_rc md_object_decode(struct klm_slice record, struct klm_pool *pool, struct m
 klm_rc md_object_encode(const struct md_object *object, struct klm_buf *out) KLM_MUST_USE;
 /* KLM_E_EXISTS; here and below what md_object_encode fails with. */
 klm_rc md_object_add(struct st_change *change, const struct md_object *object) KLM_MUST_USE;
+/* The same for an identifier that md_uid_new has drawn for it, without a look whether it is there. */
+klm_rc md_object_add_new(struct st_change *change, const struct md_object *object) KLM_MUST_USE;
 /* Replace what is there (read again for its index rows, of which only those that changed are written). KLM_E_NOTFOUND; KLM_E_LIMIT: too
  * large a record; KLM_E_CORRUPT: what is there is damaged. */
 klm_rc md_object_put(struct st_change *change, const struct md_object *object) KLM_MUST_USE;

@@ -27,8 +27,8 @@ static uint64_t next_time(klm_time now, uint16_t random)
     return next;
 }
 
-/* 8, 4, 4, 4 and 12 digits (RFC 9562, 4). */
-static void put_text(const uint8_t p[16], char out[MD_UID_MAX])
+/* 8, 4, 4, 4 and 12 digits. */
+void md_uid_text(const uint8_t p[MD_UID_BYTES], char out[MD_UID_MAX])
 {
     char hex[33];
 
@@ -54,8 +54,32 @@ klm_rc md_uid_new(char out[MD_UID_MAX])
     p[6] = (uint8_t)(0x70 | (time >> 8 & 0x0f)); /* version */
     p[7] = (uint8_t)time;
     p[8] = (uint8_t)(0x80 | (p[8] & 0x3f)); /* variant */
-    put_text(p, out);
+    md_uid_text(p, out);
     return KLM_OK;
+}
+
+/* Digits in upper case and hyphens elsewhere make the same bytes: what comes of them tells. */
+bool md_uid_bytes(const char *uid, uint8_t out[MD_UID_BYTES])
+{
+    uint8_t p[MD_UID_BYTES];
+    char hex[MD_UID_MAX], again[MD_UID_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < MD_UID_MAX - 1 && uid[i]; i++) {
+        if (uid[i] != '-') {
+            hex[n++] = uid[i];
+        }
+    }
+    hex[n] = '\0';
+    if (klm_unhex(hex, p, sizeof p, &n) != KLM_OK || n != sizeof p) {
+        return false;
+    }
+    md_uid_text(p, again);
+    if (strcmp(again, uid) != 0) {
+        return false;
+    }
+    memcpy(out, p, sizeof p);
+    return true;
 }
 
 bool md_uid_ok(const char *uid)

@@ -19,8 +19,6 @@
 #define PAGE_BYTES                                                                                 \
     4096 /* a page must reach the disk as a whole: no larger than the file system's block */
 #define LOG_BUFFER (1u << 20)
-#define LOG_FILE (4u << 20)
-#define LOCKS_MAX 2000000u /* pages that one change may touch */
 
 bool bdb_failed(const struct st_driver *driver)
 {
@@ -97,18 +95,14 @@ int bdb_end(DB_TXN *txn, bool commit)
     return !txn ? 0 : commit ? txn->commit(txn, 0) : txn->abort(txn);
 }
 
-/* Locks and transactions are made as they are needed; these are the most there may be. Committed
- * transactions stay listed while a page that they wrote is in the cache with an older version,
- * hence as many as pages. */
+/* Transactions are made as they are needed; this is the most there may be. Committed ones stay listed
+ * while a page that they wrote is in the cache with an older version, hence as many as pages. */
 static int set_limits(DB_ENV *env, size_t cache)
 {
     uint32_t pages = (uint32_t)(cache / PAGE_BYTES);
     int ret =
         env->set_cachesize(env, (uint32_t)(cache >> 30), (uint32_t)(cache & ((1u << 30) - 1)), 1);
 
-    ret = ret ? ret : env->set_lk_max_locks(env, LOCKS_MAX);
-    ret = ret ? ret : env->set_lk_max_objects(env, LOCKS_MAX);
-    ret = ret ? ret : env->set_lk_tablesize(env, 10007);
     ret = ret ? ret : env->set_tx_max(env, pages + 10000);
     return ret;
 }
@@ -117,18 +111,18 @@ static int set_log(DB_ENV *env)
 {
     int ret = env->set_lg_bsize(env, LOG_BUFFER);
 
-    ret = ret ? ret : env->set_lg_max(env, LOG_FILE);
-    ret = ret ? ret : env->log_set_config(env, DB_LOG_AUTO_REMOVE | DB_LOG_ZERO, 1);
+    ret = ret ? ret : env->set_lg_max(env, BDB_LOG_FILE);
+    ret = ret ? ret : env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1);
     return ret;
 }
 
-/* Filling needs none of transactions, locks, log and versions, nor the mutexes of DB_THREAD: one thread at a time works on it, nobody else looks, and what a crash leaves is
+/* No locks (DB_INIT_LOCK): there is one writer at a time, and snapshots take none. Latches of pages keep writer, readers and checkpoints apart.
+ * Filling needs none of transactions, locks, log and versions, nor the mutexes of DB_THREAD: one thread at a time works on it, nobody else looks, and what a crash leaves is
  * thrown away. */
 static int env_open(struct bdb *b, size_t cache)
 {
-    const uint32_t flags =
-        DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE |
-        (b->filling ? 0 : DB_THREAD | DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_RECOVER);
+    const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE |
+                           (b->filling ? 0 : DB_THREAD | DB_INIT_TXN | DB_INIT_LOG | DB_RECOVER);
     int ret = db_env_create(&b->env, 0);
 
     if (ret != 0) {
@@ -279,8 +273,13 @@ static void bdb_close(struct st_driver *driver, bool tidy)
     if (b->env) {
         (void)b->env->close(b->env, 0);
     }
+    if (b->io.ahead) {
+        bdb_ahead_stop(b->io.ahead);
+    }
+    bdb_ahead_free(&b->io.ahead);
     bdb_io_enter(NULL);
     pthread_mutex_destroy(&b->text_lock);
+    free(b->bulk);
     free(b->home);
     free(b);
 }
@@ -308,6 +307,10 @@ klm_rc st_driver_bdb(const struct st_bdb_options *options, struct klm_diag *diag
     b->filling = options->filling;
     b->io.space = options->space;
     pthread_mutex_init(&b->text_lock, NULL);
+    if (!b->filling && bdb_ahead_new(b->home, &b->io, &b->io.ahead) != KLM_OK) {
+        bdb_close(&b->base, false);
+        return KLM_E_NOMEM;
+    }
     bdb_io_install();
     bdb_io_enter(&b->io);
     int ret = env_open(b, b->filling             ? CACHE_FILLING
@@ -317,6 +320,9 @@ klm_rc st_driver_bdb(const struct st_bdb_options *options, struct klm_diag *diag
     if (rc != KLM_OK) {
         bdb_close(&b->base, false);
         return rc;
+    }
+    if (b->io.ahead) {
+        bdb_ahead_open(b->io.ahead);
     }
     *out = &b->base;
     return KLM_OK;

@@ -9,10 +9,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define BDB_LOG_FILE (4 << 20) /* bytes of a log file */
+
+struct bdb_ahead;
+
 /* What the hooks under Berkeley DB's file calls know of the store that this thread works for. */
 struct bdb_io {
     struct st_space *space;
     atomic_int error; /* errno of the first write or sync that failed; no write goes out after it */
+    struct bdb_ahead *ahead; /* NULL while filling, which has no log */
 };
 
 struct bdb {
@@ -21,7 +26,8 @@ struct bdb {
     DB *db[ST_TABLES];
     char *home;
     struct bdb_io io;
-    bool filling; /* no transactions, no log */
+    bool filling;  /* no transactions, no log */
+    uint8_t *bulk; /* room for puts in one call, of who commits; NULL until there are some */
     atomic_bool panicked;
     pthread_mutex_t text_lock; /* guards text */
     char text[256];            /* what Berkeley DB said last */
@@ -32,6 +38,16 @@ void bdb_io_install(void);
 /* The store that this thread's calls belong to from now on; NULL: none. Each entry to Berkeley DB
  * sets it. */
 void bdb_io_enter(struct bdb_io *io);
+
+/* Log files made ahead of time (bdb_ahead.c): of a store whose files lie in home. KLM_E_NOMEM. */
+klm_rc bdb_ahead_new(const char *home, struct bdb_io *io, struct bdb_ahead **out) KLM_MUST_USE;
+/* The store is open: from the next new log file on the one after it is made ahead. A tool that is done before never begins. */
+void bdb_ahead_open(struct bdb_ahead *ahead);
+/* A file is about to be made. *is_log: it is one of the log. True: it is there already, its zeros and its name on disk. Waits for one that is being made. */
+bool bdb_ahead_take(struct bdb_ahead *ahead, const char *path, bool *is_log);
+/* End the thread, and remove the file that was made in vain; when nobody writes any more. */
+void bdb_ahead_stop(struct bdb_ahead *ahead);
+void bdb_ahead_free(struct bdb_ahead **ahead);
 
 /* The outcome of a Berkeley DB return code. A panic marks the driver. */
 klm_rc bdb_rc(struct bdb *b, int ret);

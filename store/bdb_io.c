@@ -81,11 +81,38 @@ static void sync_folder_of(const char *path)
 }
 
 /* A new log file that cannot be made for want of space would make Berkeley DB stop altogether. */
+static int open_or_make(const char *path, int flags, mode_t mode)
+{
+    const bool fresh = (flags & O_CREAT) && access(path, F_OK) != 0;
+    int fd;
+
+    do {
+        fd = open(path, flags, mode);
+    } while (fd < 0 && (errno == ENOSPC || errno == EDQUOT) && current && current->space &&
+             st_space_give_up(current->space));
+    if (fd >= 0 && fresh) {
+        sync_folder_of(path);
+    }
+    return fd;
+}
+
+/* The blocks of a log file that was not made ahead; the commit's own sync brings them to the disk. A failure is remembered, as of all writes. */
+static void zero(int fd)
+{
+    static const uint8_t zeros[64 << 10];
+
+    for (off_t at = 0; at < BDB_LOG_FILE; at += (off_t)sizeof zeros) {
+        if (write_at(fd, zeros, sizeof zeros, at) != (ssize_t)sizeof zeros) {
+            return;
+        }
+    }
+}
+
 static int hook_open(const char *path, int flags, ...)
 {
+    bool is_log = false, ready = false;
     va_list args;
     mode_t mode = 0;
-    bool fresh = (flags & O_CREAT) && access(path, F_OK) != 0;
     int fd;
 
     va_start(args, flags);
@@ -93,12 +120,12 @@ static int hook_open(const char *path, int flags, ...)
         mode = (mode_t)va_arg(args, int);
     }
     va_end(args);
-    do {
-        fd = open(path, flags, mode);
-    } while (fd < 0 && (errno == ENOSPC || errno == EDQUOT) && current && current->space &&
-             st_space_give_up(current->space));
-    if (fd >= 0 && fresh) {
-        sync_folder_of(path);
+    if ((flags & O_CREAT) && current && current->ahead) {
+        ready = bdb_ahead_take(current->ahead, path, &is_log);
+    }
+    fd = open_or_make(path, flags, mode);
+    if (fd >= 0 && is_log && !ready) {
+        zero(fd);
     }
     return fd;
 }

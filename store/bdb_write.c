@@ -65,13 +65,13 @@ static size_t write_bulk(DB *db, DB_TXN *txn, const struct st_write *writes, siz
 /* Records of one table, sorted, so that Berkeley DB stays on a page; while filling it fills page after page. */
 static int write_run(struct bdb *b, DB_TXN *txn, const struct st_write *writes, size_t n)
 {
-    uint8_t *room = malloc(BULK);
-    int ret = room ? 0 : ENOMEM;
+    int ret;
 
+    b->bulk = b->bulk ? b->bulk : malloc(BULK);
+    ret = b->bulk ? 0 : ENOMEM;
     for (size_t i = 0; i < n && ret == 0;) {
-        i += write_bulk(b->db[writes[0].table], txn, writes + i, n - i, room, &ret);
+        i += write_bulk(b->db[writes[0].table], txn, writes + i, n - i, b->bulk, &ret);
     }
-    free(room);
     return ret;
 }
 

@@ -2,7 +2,6 @@
 #include "tests/bench/fillkeys.h"
 
 #include "base/alias.h"
-#include "base/digest.h"
 #include "keyring/material.h"
 #include "metadata/md.h"
 #include "metadata/object.h"
@@ -99,11 +98,12 @@ static klm_rc put_digest(struct object *o)
 static klm_rc put_short_id(struct object *o)
 {
     struct kmip_node *id = kmip_item(o->pool, NULL, KMIP_TAG_ShortUniqueIdentifier, KMIP_BYTES);
-    const struct klm_slice uid = klm_slice_str(o->object.uid);
-    uint8_t hash[32];
+    uint8_t bytes[MD_UID_BYTES];
 
-    KLM_TRY(klm_sha256(&uid, 1, hash));
-    KLM_TRY(id ? klm_pool_slice(o->pool, KLM_SLICE(hash, 16), &id->bytes) : KLM_E_NOMEM);
+    if (!md_uid_bytes(o->object.uid, bytes)) {
+        return KLM_E_INVALID;
+    }
+    KLM_TRY(id ? klm_pool_slice(o->pool, KLM_SLICE(bytes, sizeof bytes), &id->bytes) : KLM_E_NOMEM);
     return md_attr_set(&o->object.attrs, id);
 }
 
@@ -156,7 +156,7 @@ static klm_rc put_token(struct object *o, struct st_change *change, const struct
     md_material_label(o->object.uid, label);
     klm_buf_init(&token, ST_RECORD_MAX);
     KLM_TRY(kr_material_seal(master, label, o->material, &token));
-    return st_put(change, ST_TOKEN, klm_slice_str(label), klm_buf_as_slice(&token));
+    return kr_token_put_new(change, label, klm_buf_as_slice(&token));
 }
 
 static klm_rc put_object(struct object *o, struct st_change *change, const struct kr_master *master,
@@ -172,7 +172,7 @@ static klm_rc put_object(struct object *o, struct st_change *change, const struc
     KLM_TRY(put_short_id(o));
     KLM_TRY(put_generator(o));
     KLM_TRY(put_digest(o));
-    KLM_TRY(md_object_add(change, &o->object));
+    KLM_TRY(md_object_add_new(change, &o->object));
     return put_token(o, change, master);
 }
 

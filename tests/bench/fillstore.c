@@ -1,6 +1,8 @@
 /* Fill the store of a key server that is down, for `make bench`: drives, key usage events, and keys with all that belongs to them, in large changes, by the
  * same functions that the server uses, indexed as it would have them after a quiet hour.
- *   fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS] [-k STORED_KEYS] [-o KMIP_OBJECTS] */
+ *   fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS] [-k STORED_KEYS] [-o KMIP_OBJECTS]
+ *             [-c RECORDS_IN_A_CHANGE]
+ * With -c 32 changes are as long as the server's are under load: to count what they cost. */
 #include "drivetable/dt.h"
 #include "keyring/kr.h"
 #include "metadata/md.h"
@@ -13,10 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHANGE 2000 /* records in one change */
+#define CHANGE 2000 /* records in one change, unless -c says another number */
 #define CACHE ((size_t)512 << 20)
 
 static struct klm_diag diag;
+static unsigned records_in_change = CHANGE;
 
 static void need(klm_rc rc, const char *what)
 {
@@ -85,7 +88,7 @@ static void fill(struct st_store *store, uint64_t n, klm_rc (*add)(struct st_cha
 
     for (uint64_t i = 0; i < n;) {
         need(st_change_open(store, &change), "change");
-        for (unsigned k = 0; k < CHANGE && i < n; k++) {
+        for (unsigned k = 0; k < records_in_change && i < n; k++) {
             need(add(change, i++), "add");
         }
         commit(store, &change);
@@ -133,14 +136,14 @@ struct amounts {
 static void usage(void)
 {
     bench_die("usage", "fillstore -s STORE_FOLDER -m MASTER_KEY_FILE [-d DRIVES] [-e EVENTS] "
-                       "[-k STORED_KEYS] [-o KMIP_OBJECTS]");
+                       "[-k STORED_KEYS] [-o KMIP_OBJECTS] [-c RECORDS_IN_A_CHANGE]");
 }
 
 static void read_options(int argc, char **argv, struct amounts *out)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "s:m:d:e:k:o:")) != -1) {
+    while ((c = getopt(argc, argv, "s:m:d:e:k:o:c:")) != -1) {
         switch (c) {
         case 's':
             out->folder = optarg;
@@ -159,6 +162,9 @@ static void read_options(int argc, char **argv, struct amounts *out)
             break;
         case 'o':
             out->objects = (uint64_t)bench_number(optarg, 0, 1e7);
+            break;
+        case 'c':
+            records_in_change = (unsigned)bench_number(optarg, 1, 1e5);
             break;
         default:
             usage();

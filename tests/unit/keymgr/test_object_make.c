@@ -54,7 +54,10 @@ TEST(a_new_key_has_what_was_given_and_what_the_server_sets)
     }
     CHECK(md_attr_find(&object.attrs, KMIP_TAG_Digest) != NULL);
     CHECK(md_attr_find(&object.attrs, KMIP_TAG_RandomNumberGenerator) != NULL);
-    CHECK(md_attr_find(&object.attrs, KMIP_TAG_ShortUniqueIdentifier) != NULL);
+    const struct md_attr *id = md_attr_find(&object.attrs, KMIP_TAG_ShortUniqueIdentifier);
+    uint8_t bytes[MD_UID_BYTES];
+    REQUIRE(id && md_uid_bytes(uid, bytes));
+    CHECK(klm_slice_equal(id->value->bytes, KLM_SLICE(bytes, sizeof bytes)));
     CHECK(has_material(&house, uid));
     klm_pool_free(&pool);
 }

@@ -290,7 +290,10 @@ TEST(material_is_no_key_of_a_list_a_ring_or_a_group)
     CHECK_RC(kr_token_spec(good, &spec), KLM_E_NOTFOUND);
     CHECK_RC(kr_token_open(master, LABEL, good, &key), KLM_E_NOTFOUND);
     CHECK_RC(kr_token_hold(master, LABEL, good, &key), KLM_E_NOTFOUND);
-    REQUIRE_OK(kr_token_put(change, LABEL, good, false));
+    CHECK_RC(kr_token_put_new(change, LABEL, KLM_SLICE("no token", 8)), KLM_E_CORRUPT);
+    CHECK_RC(kr_token_exists(st_change_view(change), LABEL), KLM_E_NOTFOUND);
+    REQUIRE_OK(kr_token_put_new(change, LABEL, good));
+    CHECK_RC(kr_token_put(change, LABEL, good, false), KLM_E_EXISTS);
     REQUIRE_OK(kr_token_put(change, "AES.KEY", aes, false));
     for (int type = KR_AES; type <= 4; type++) {
         REQUIRE_OK(kr_token_scan(st_change_view(change), (enum kr_type)type, "", seen, &n));

@@ -366,6 +366,63 @@ TEST(who_has_objects_is_known)
     help_pool_done();
 }
 
+/* ---- Short identifiers */
+
+static const struct kmip_node *short_id(const void *p, size_t n)
+{
+    return help_bytes(NULL, KMIP_TAG_ShortUniqueIdentifier, KMIP_BYTES, p, n);
+}
+
+static klm_rc count_row(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
+{
+    (void)key, (void)record, (void)damaged;
+    ++*(size_t *)arg;
+    return KLM_OK;
+}
+
+static size_t index_rows(struct st_store *store)
+{
+    struct st_view *view = help_view(store);
+    size_t n = 0;
+
+    REQUIRE_OK(st_scan(view, ST_OBJECT_INDEX, NULL, count_row, &n));
+    st_view_close(&view);
+    return n;
+}
+
+/* Objects of before have a hash there, which has a row as other values do. */
+TEST(a_short_identifier_finds_its_object_whether_it_is_the_bytes_of_the_long_one_or_not)
+{
+    struct st_store *store = help_store();
+    struct md_object is = help_key("G", "n", KMIP_State_Active),
+                     hash = help_key("G", "n", KMIP_State_Active),
+                     none = help_key("G", "n", KMIP_State_Active);
+    uint8_t bytes[MD_UID_BYTES], other[MD_UID_BYTES], third[MD_UID_BYTES];
+    size_t rows;
+
+    REQUIRE(md_uid_bytes(is.uid, bytes) && md_uid_bytes(hash.uid, other) &&
+            md_uid_bytes(none.uid, third));
+    help_add(store, &none);
+    rows = index_rows(store);
+    REQUIRE_OK(md_attr_set(&is.attrs, short_id(bytes, sizeof bytes)));
+    help_add(store, &is);
+    CHECK_INT(index_rows(store), 2 * rows);
+    REQUIRE_OK(md_attr_set(&hash.attrs, short_id("0123456789abcdef", 16)));
+    help_add(store, &hash);
+    CHECK_INT(index_rows(store), 3 * rows + 1);
+    CHECK_FOUND(LOCATE(store, in("G"), short_id(bytes, sizeof bytes)), is.uid);
+    CHECK_FOUND(LOCATE(store, in(NULL), short_id(bytes, sizeof bytes)), is.uid);
+    CHECK_FOUND(LOCATE(store, in("G"), help_name("n"), short_id(bytes, sizeof bytes)), is.uid);
+    CHECK_NONE(LOCATE(store, in("H"), short_id(bytes, sizeof bytes)));
+    CHECK_NONE(LOCATE(store, in("G"), help_name("m"), short_id(bytes, sizeof bytes)));
+    CHECK_NONE(LOCATE(store, in("G"), short_id(bytes, sizeof bytes - 1)));
+    CHECK_FOUND(LOCATE(store, in("G"), short_id("0123456789abcdef", 16)), hash.uid);
+    CHECK_NONE(LOCATE(store, in("G"), short_id(other, sizeof other)));
+    CHECK_NONE(LOCATE(store, in("G"), short_id(third, sizeof third)));
+    st_close(&store);
+    help_pool_done();
+}
+
 /* ---- Cost: records and rows that the driver is asked for */
 
 static const struct st_driver_ops *real;

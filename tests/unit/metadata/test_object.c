@@ -91,6 +91,33 @@ TEST(threads_never_make_the_same_time_twice)
     }
 }
 
+TEST(the_bytes_of_an_identifier_say_it_in_less_room)
+{
+    static const char *const none[] = {"",
+                                       "1",
+                                       "01331A2B-3C4D-7E5F-8A6B-7C8D9EAFB0C1",
+                                       "01331a2b3c4d7e5f8a6b7c8d9eafb0c1",
+                                       "01331a2b-3c4d-7e5f-8a6b-7c8d9eafb0c",
+                                       "01331a2b-3c4d-7e5f-8a6b7-c8d9eafb0c1",
+                                       "01331a2b-3c4d-7e5f-8a6b-7c8d9eafb0cg"};
+    static const uint8_t want[MD_UID_BYTES] = {0x01, 0x33, 0x1a, 0x2b, 0x3c, 0x4d, 0x7e, 0x5f,
+                                               0x8a, 0x6b, 0x7c, 0x8d, 0x9e, 0xaf, 0xb0, 0xc1};
+    uint8_t bytes[MD_UID_BYTES];
+    char uid[MD_UID_MAX], again[MD_UID_MAX];
+
+    REQUIRE(md_uid_bytes(GOLDEN_UID, bytes));
+    CHECK(memcmp(bytes, want, sizeof want) == 0);
+    md_uid_text(bytes, again);
+    CHECK_STR(again, GOLDEN_UID);
+    REQUIRE_OK(md_uid_new(uid));
+    REQUIRE(md_uid_bytes(uid, bytes));
+    md_uid_text(bytes, again);
+    CHECK_STR(again, uid);
+    for (size_t i = 0; i < KLM_COUNT(none); i++) {
+        CHECK(!md_uid_bytes(none[i], bytes));
+    }
+}
+
 TEST(what_can_be_an_identifier)
 {
     char label[65];
@@ -456,7 +483,7 @@ TEST(an_object_is_added_once_changed_and_deleted)
 
     CHECK_RC(md_object_put(change, &object), KLM_E_NOTFOUND);
     CHECK_RC(md_object_delete(change, object.uid), KLM_E_NOTFOUND);
-    REQUIRE_OK(md_object_add(change, &object));
+    REQUIRE_OK(md_object_add_new(change, &object));
     CHECK_RC(md_object_add(change, &object), KLM_E_EXISTS);
     REQUIRE_OK(md_object_get(st_change_view(change), object.uid, help_pool(), &read));
     check_same(&read, &object);

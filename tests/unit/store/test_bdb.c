@@ -531,6 +531,156 @@ TEST(a_store_that_is_kept_checkpoints_while_commits_go_on)
     st_close(&store);
 }
 
+/* ---- Log files made ahead */
+
+static off_t size_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static bool is_begun(const char *path)
+{
+    uint8_t head[64] = {0};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof head);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return n > 0 && memcmp(head, (uint8_t[64]){0}, sizeof head) != 0;
+}
+
+#define LONG 50000
+
+static const uint8_t *long_record(unsigned number)
+{
+    static uint8_t record[LONG];
+
+    memset(record, (int)('a' + number % 26), sizeof record);
+    return record;
+}
+
+/* Commits, each of one long record, numbered on, until a log file is begun. */
+static void commit_until(struct st_store *store, const char *log, unsigned *number)
+{
+    for (unsigned i = 0; i < 300 && !is_begun(log); i++) {
+        struct st_change *change = NULL;
+        char key[16];
+
+        snprintf(key, sizeof key, "%u", ++*number);
+        REQUIRE_OK(st_change_open(store, &change));
+        REQUIRE_OK(st_put(change, ST_USAGE, S(key), KLM_SLICE(long_record(*number), LONG)));
+        REQUIRE_OK(st_change_commit(&change, NULL));
+    }
+    REQUIRE(is_begun(log));
+}
+
+static void wait_for_file(const char *path)
+{
+    for (int i = 0; i < 6000 && size_of(path) < 4 << 20; i++) {
+        usleep(10000);
+    }
+    REQUIRE(size_of(path) == 4 << 20);
+}
+
+static void all_long_records_are_there(struct st_store *store, unsigned number)
+{
+    KLM_AUTO(klm_pool_free) struct klm_pool *pool = NULL;
+    struct st_view *view;
+
+    REQUIRE_OK(klm_pool_new(0, &pool));
+    REQUIRE_OK(st_view_open(store, &view));
+    for (unsigned i = 1; i <= number; i++) {
+        struct klm_slice record = {NULL, 0};
+        char key[16];
+
+        snprintf(key, sizeof key, "%u", i);
+        klm_pool_clear(pool);
+        REQUIRE_OK(st_get(view, ST_USAGE, S(key), pool, &record));
+        CHECK(record.n == LONG && memcmp(record.p, long_record(i), LONG) == 0);
+    }
+    st_view_close(&view);
+}
+
+TEST(the_next_log_file_is_made_while_commits_go_on_and_not_left_behind)
+{
+    const char *home = test_path("nextlog");
+    struct st_store *store = help_open(home);
+    unsigned number = 0;
+
+    CHECK_INT(size_of(in(home, "log.0000000002")), -1); /* who is done soon makes none */
+    commit_until(store, in(home, "log.0000000002"), &number);
+    wait_for_file(in(home, "log.0000000003"));
+    CHECK(!is_begun(in(home, "log.0000000003")));
+    commit_until(store, in(home, "log.0000000003"), &number);
+    wait_for_file(in(home, "log.0000000004"));
+    st_close(&store);
+    CHECK_INT(size_of(in(home, "log.0000000004")), -1);
+    store = help_open(home);
+    all_long_records_are_there(store, number);
+    st_close(&store);
+}
+
+static bool is_there(struct st_store *store, unsigned number)
+{
+    char key[16];
+
+    snprintf(key, sizeof key, "%u", number);
+    return strcmp(help_get(store, ST_USAGE, key), "-") != 0;
+}
+
+static void commit_and_die(const char *home)
+{
+    unsigned number = 0;
+    int status;
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        struct st_store *store = help_open(home);
+
+        commit_until(store, in(home, "log.0000000002"), &number);
+        wait_for_file(in(home, "log.0000000003"));
+        raise(SIGKILL);
+    }
+    REQUIRE(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+}
+
+/* What is behind the begin of a file that was left is whatever the disk kept of it. */
+TEST(a_log_file_made_ahead_that_a_kill_leaves_is_made_anew)
+{
+    static const off_t sizes[] = {0, 1000, 4 << 20};
+
+    for (size_t i = 0; i < KLM_COUNT(sizes); i++) {
+        char name[] = "left0";
+        const char *home;
+        unsigned records = 0;
+        struct st_store *store;
+        int fd;
+
+        name[4] = (char)('0' + i);
+        home = test_path(name);
+        commit_and_die(home);
+        fd = open(in(home, "log.0000000003"), O_WRONLY | O_CLOEXEC);
+        REQUIRE(fd >= 0 && ftruncate(fd, sizes[i]) == 0);
+        REQUIRE(sizes[i] < 4096 || pwrite(fd, home, 5, 70000) == 5);
+        close(fd);
+        store = help_open(home);
+        while (is_there(store, records + 1)) {
+            records++;
+        }
+        CHECK(records > 0);
+        commit_until(store, in(home, "log.0000000003"), &records);
+        all_long_records_are_there(store, records);
+        st_close(&store);
+        store = help_open(home);
+        all_long_records_are_there(store, records);
+        CHECK_RC(st_verify(store, NULL, NULL, NULL), KLM_OK);
+        st_close(&store);
+    }
+}
+
 static size_t freezer_files(const char *home)
 {
     DIR *dir = opendir(home);
