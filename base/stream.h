@@ -1,5 +1,6 @@
 /* Streams: a connected socket on a loop, in clear or under TLS, with deadlines and bounds. The handshake runs on
- * a worker (private-key operations never block a loop); afterwards a request costs one read and one write.
+ * a worker (private-key operations never block a loop); afterwards a request costs one read and one write,
+ * which are made together with those of other streams that have something to do in the same turn of the loop.
  * A stream belongs to its loop's thread. */
 #ifndef BASE_STREAM_H
 #define BASE_STREAM_H
