@@ -31,6 +31,18 @@ struct km_object_make {
 /* Register: may it take long to look at the object, so that it is better not done on a loop (km_call.slow)? An RSA key without its primes takes up to seconds. */
 bool km_register_slow(const struct km_object_make *req);
 
+/* KM_OBJECT_DERIVE: from keys and secrets of the client's own. */
+#define KM_DERIVE_BASES 2
+struct km_object_derive {
+    struct km_object_make make; /* first: what makes objects looks there; uid: the first base */
+    const char *base[KM_DERIVE_BASES];
+    size_t bases;
+    uint32_t method;                    /* KMIP_DerivationMethod_... */
+    const struct kmip_node *parameters; /* Cryptographic Parameters, or NULL: those of the key */
+    struct klm_slice data, iv, salt;    /* p NULL: not given */
+    int64_t rounds;                     /* Iteration Count */
+};
+
 struct km_object_get { /* KM_OBJECT_GET */
     int version;
     const char *uid;
@@ -295,6 +307,9 @@ klm_rc km_pair_made(struct km_call *call) KLM_MUST_USE;
 /* object_cert.c: what a certificate says of itself, as attributes; nothing for other objects. */
 klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
                             const struct kr_material *material) KLM_MUST_USE;
+/* object_crypt.c: what is given as Cryptographic Parameters, else the key's first ones. */
+void km_crypt_parameters(const struct kmip_node *given, const struct md_object *key,
+                         struct kr_crypt *out);
 /* object_usage.c: take one use of so many bytes from the usage limits of a key that is about to be put. KLM_E_LIMIT. */
 klm_rc km_usage_take(struct km_call *call, struct md_object *key, size_t bytes) KLM_MUST_USE;
 /* End streams that nobody goes on with. */

@@ -124,13 +124,13 @@ static void read_parameters(const struct kmip_node *in, struct kr_crypt *out)
     out->p_source = source && source->type == KMIP_BYTES ? source->bytes : out->p_source;
 }
 
-static void parameters_of(const struct km_crypt *req, const struct md_object *key,
-                          struct kr_crypt *out)
+void km_crypt_parameters(const struct kmip_node *given, const struct md_object *key,
+                         struct kr_crypt *out)
 {
     const struct md_attr *own =
         key ? md_attr_find(&key->attrs, KMIP_TAG_CryptographicParameters) : NULL;
 
-    read_parameters(req->parameters ? req->parameters : own ? own->value : NULL, out);
+    read_parameters(given ? given : own ? own->value : NULL, out);
 }
 
 /* ---- The operations */
@@ -292,7 +292,7 @@ static klm_rc with_key(struct km_call *call, const struct use *use, const struct
     const struct km_crypt *req = call->req;
     struct kr_crypt how;
 
-    parameters_of(req, key, &how);
+    km_crypt_parameters(req->parameters, key, &how);
     if (parts(req)) {
         return in_parts(call, use->op, key->uid, material, &how);
     }
@@ -367,7 +367,7 @@ klm_rc km_hash_prepare(struct km_call *call)
     const struct km_crypt *req = call->req;
     struct kr_crypt how;
 
-    parameters_of(req, NULL, &how);
+    km_crypt_parameters(req->parameters, NULL, &how);
     if (parts(req)) {
         return in_parts(call, KR_STREAM_HASH, "", NULL, &how);
     }

@@ -2,6 +2,8 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 
+#define SECRET_BITS 256 /* of secret data that is asked for without a length */
+
 /* An attribute that the operation cannot do without. */
 static klm_rc need(struct km_call *call, const struct md_attrs *attrs, uint32_t tag, uint32_t *out)
 {
@@ -24,25 +26,73 @@ static klm_rc not_made(struct km_call *call, klm_rc rc, uint32_t algorithm, uint
                                     KLM_NUM(bits), klm_rc_text(rc));
 }
 
+/* KMIP 1.4, tables 165 and 168: a length need not be given; then it is the one that is usual for the algorithm. */
+static klm_rc length_of(struct km_call *call, const struct md_attrs *attrs, uint32_t algorithm,
+                        uint32_t *bits)
+{
+    const uint32_t usual = kr_material_usual_bits(algorithm);
+
+    if (usual && !md_attr_find(attrs, KMIP_TAG_CryptographicLength)) {
+        *bits = usual;
+        return KLM_OK;
+    }
+    return need(call, attrs, KMIP_TAG_CryptographicLength, bits);
+}
+
 /* ---- Create */
+
+static klm_rc create_key(struct km_call *call, struct kr_material **out)
+{
+    const struct km_object_make *req = call->req;
+    uint32_t algorithm, bits;
+
+    KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicAlgorithm, &algorithm));
+    KLM_TRY(length_of(call, &req->attrs, algorithm, &bits));
+    return not_made(call, kr_material_generate(algorithm, bits, out), algorithm, bits);
+}
+
+/* KMIP 2.1, 6.1.8: also Secret Data, which is of no algorithm unless the client says so (3.1). */
+static klm_rc create_secret(struct km_call *call, struct kr_material **out)
+{
+    const struct km_object_make *req = call->req;
+    uint32_t bits = SECRET_BITS;
+
+    if (md_attr_find(&req->attrs, KMIP_TAG_CryptographicLength)) {
+        KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicLength, &bits));
+    }
+    return not_made(call, kr_material_generate_secret(bits, out), 0, bits);
+}
+
+/* A secret that was made here is no password. */
+static klm_rc note_secret(struct km_call *call)
+{
+    const struct km_object_make *req = call->req;
+
+    return req->type == KMIP_ObjectType_SecretData
+               ? md_attr_set_number(&km_made_object(call, 0)->attrs, KMIP_TAG_SecretDataType,
+                                    KMIP_SecretDataType_Seed)
+               : KLM_OK;
+}
 
 klm_rc km_object_create_prepare(struct km_call *call)
 {
     struct km_object_make *req = call->req;
+    const bool secret = req->type == KMIP_ObjectType_SecretData && req->version >= KMIP_V(2, 0);
     struct kr_material *material = NULL;
-    uint32_t algorithm, bits, mask;
+    uint32_t mask;
     klm_rc rc;
 
-    if (req->type != KMIP_ObjectType_SymmetricKey && req->type != KMIP_ObjectType_SecretData) {
+    if (req->type != KMIP_ObjectType_SymmetricKey && !secret) {
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_OBJECT_TYPE, KLM_NUM(req->type));
     }
     KLM_TRY(km_templates_add(call, req->templates, &req->attrs));
     KLM_TRY(km_attrs_check(call, &req->attrs, req->type));
-    KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicAlgorithm, &algorithm));
     KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicUsageMask, &mask));
-    KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicLength, &bits));
-    KLM_TRY(not_made(call, kr_material_generate(algorithm, bits, &material), algorithm, bits));
+    KLM_TRY(secret ? create_secret(call, &material) : create_key(call, &material));
     rc = km_made(call, req->type, &req->attrs, material, 0);
+    if (rc == KLM_OK) {
+        rc = note_secret(call);
+    }
     if (rc == KLM_OK) {
         km_made_known(call, material);
     }
@@ -116,7 +166,9 @@ klm_rc km_pair_made(struct km_call *call)
     klm_rc rc;
 
     KLM_TRY(need(call, &req->private_attrs, KMIP_TAG_CryptographicAlgorithm, &spec.algorithm));
-    spec.bits = (uint32_t)md_attr_number(&req->private_attrs, KMIP_TAG_CryptographicLength, 0);
+    spec.bits = (uint32_t)md_attr_number(
+        &req->private_attrs, KMIP_TAG_CryptographicLength,
+        spec.curve ? 0 : kr_material_usual_bits(spec.algorithm)); /* as with length_of */
     KLM_TRY(not_made(call, kr_material_generate_pair(&spec, &private_key, &public_key),
                      spec.algorithm, spec.bits));
     rc = km_made(call, KMIP_ObjectType_PrivateKey, &req->private_attrs, private_key, 0);

@@ -26,6 +26,9 @@ static const uint32_t not_taken[] = {
     KMIP_TAG_KeyValueLocation,
     KMIP_TAG_KeyFormatType,
     KMIP_TAG_CertificateLength,
+    KMIP_TAG_RotateDate,
+    KMIP_TAG_RotateGeneration,
+    KMIP_TAG_RotateLatest,
 };
 
 static const uint32_t dates[] = {KMIP_TAG_ActivationDate, KMIP_TAG_ProcessStartDate,
@@ -125,6 +128,17 @@ static klm_rc whole_limits(struct km_call *call, struct md_attrs *to)
     return md_attr_set(to, copy);
 }
 
+/* KMIP 2.1, 4.49, 4.50 and 4.52: when it was renewed, how often that was done to get here, and that nothing is newer. */
+static klm_rc set_rotation(struct km_call *call, const struct md_object *old, struct md_attrs *to)
+{
+    const int64_t before = md_attr_number(&old->attrs, KMIP_TAG_RotateGeneration, 0);
+
+    KLM_TRY(md_attr_set_number(to, KMIP_TAG_RotateDate, km_call_seconds(call)));
+    KLM_TRY(md_attr_set_number(to, KMIP_TAG_RotateGeneration,
+                               before < INT32_MAX ? before + 1 : before));
+    return md_attr_set_number(to, KMIP_TAG_RotateLatest, true);
+}
+
 klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, struct md_attrs *own)
 {
     struct md_attrs all;
@@ -147,6 +161,7 @@ klm_rc km_object_inherit(struct km_call *call, const struct md_object *old, stru
     *own = all;
     KLM_TRY(move_dates(call, old, own));
     KLM_TRY(km_dates_check(call, own)); /* those given with those taken over */
+    KLM_TRY(set_rotation(call, old, own));
     return whole_limits(call, own);
 }
 
@@ -187,6 +202,7 @@ klm_rc km_object_replace(struct km_call *call, struct st_change *change, const c
     }
     KLM_TRY(hand_names_over(&old, by));
     md_attr_remove_all(&old.attrs, KMIP_TAG_Name);
+    KLM_TRY(md_attr_set_number(&old.attrs, KMIP_TAG_RotateLatest, false)); /* KMIP 2.1, 4.52 */
     KLM_TRY(km_link_set(&old, call->pool, KMIP_LinkType_ReplacementObjectLink, by->uid));
     return km_object_change(call, change, &old);
 }

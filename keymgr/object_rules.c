@@ -88,9 +88,9 @@ klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs)
     const int64_t end = md_attr_number(attrs, order[3], INT64_MAX);
 
     for (size_t i = 1; i < 3; i++) {
-        const int64_t date = md_attr_number(attrs, order[i], active);
+        const struct md_attr *date = md_attr_find(attrs, order[i]);
 
-        if (date < active || (date > end && date != INT64_MIN)) {
+        if (date && (date->value->number < active || date->value->number > end)) {
             return refuse(call, KLM_E_INVALID, KLM_MSG_ATTR_VALUE, order[i]);
         }
     }

@@ -155,6 +155,8 @@ klm_rc km_object_certify_prepare(struct km_call *call);
 klm_rc km_object_certify_apply(struct km_call *call, struct st_change *change);
 klm_rc km_object_recertify_prepare(struct km_call *call);
 klm_rc km_object_recertify_apply(struct km_call *call, struct st_change *change);
+klm_rc km_object_derive_prepare(struct km_call *call);
+klm_rc km_object_derive_apply(struct km_call *call, struct st_change *change);
 klm_rc km_object_get_prepare(struct km_call *call);
 klm_rc km_object_get_apply(struct km_call *call, struct st_change *change);
 klm_rc km_object_attrs_prepare(struct km_call *call);

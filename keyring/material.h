@@ -30,10 +30,14 @@ struct kr_material_spec {
  * here, a transparent format (kr_material_parts_new), an EC curve without a name; KLM_E_NOMEM: the secret memory is used up. */
 klm_rc kr_material_new(const struct kr_material_spec *spec, struct klm_slice bytes,
                        struct kr_material **out) KLM_MUST_USE;
-/* Make a random symmetric key in format Raw: AES 128, 192, 256; DES3 112 and 168 (16 and 24 bytes, with parity); HMAC, ChaCha20, Camellia and the
- * other rows of symmetric.def. KLM_E_LIMIT: no length of that algorithm; KLM_E_UNSUPPORTED: no algorithm that such keys are made for. */
+/* Make a random symmetric key in format Raw: AES 128, 192, 256; DES3 112 and 168 (16 and 24 bytes, with parity;
+ * also asked for as 128 and 192, DES as 56 and 64); HMAC, ChaCha20, Camellia and the other rows of symmetric.def. KLM_E_LIMIT: no length of that algorithm; KLM_E_UNSUPPORTED: no algorithm that such keys are made for. */
 klm_rc kr_material_generate(uint32_t algorithm, uint32_t bits, struct kr_material **out)
     KLM_MUST_USE;
+/* The length of a key, or key pair, that is asked for without one; 0: there is none that is usual. */
+uint32_t kr_material_usual_bits(uint32_t algorithm);
+/* Make secret data of random bytes, in format Raw. KLM_E_LIMIT: no whole bytes, none, or more than KR_MATERIAL_MAX of them. */
+klm_rc kr_material_generate_secret(uint32_t bits, struct kr_material **out) KLM_MUST_USE;
 /* Make a key pair by algorithm, bits and curve of spec: RSA 1024 to 4096 in steps of 8 (PKCS_1 both); DSA 1024, 2048, 3072; DH 2048, 3072, 4096
  * (groups of RFC 7919); EC, ECDSA, ECDH, ECMQV (a curve, or bits of a NIST prime curve; with EC and ECDH also CURVE25519 and CURVE448: X25519,
  * X448); SM2, Ed25519, Ed448 (PKCS_8, X_509). KLM_E_LIMIT: no such size; KLM_E_INVALID: curve and bits do not fit; KLM_E_UNSUPPORTED. Takes long: on

@@ -33,6 +33,8 @@ klm_rc kr_material_take(const struct kr_material_spec *spec, struct kr_secret *t
 /* A transparent symmetric key, its length checked. KLM_E_INVALID, KLM_E_LIMIT. */
 klm_rc kr_material_symmetric(const struct kr_material_spec *spec, struct klm_slice key,
                              struct kr_material **out) KLM_MUST_USE;
+/* How many bytes a symmetric key of that length has. Failures as kr_material_generate. */
+klm_rc kr_symmetric_bytes(uint32_t algorithm, uint32_t bits, size_t *n) KLM_MUST_USE;
 /* Look at bytes that came from outside, and fill in what spec left open. KLM_E_INVALID, KLM_E_UNSUPPORTED, KLM_E_LIMIT. */
 klm_rc kr_material_check(struct kr_material *material) KLM_MUST_USE;
 

@@ -12,9 +12,10 @@
 static const struct symmetric {
     uint32_t algorithm, least, most, step;
     bool parity;
+    uint32_t usual;
 } symmetrics[] = {
-#define KR_SYMMETRIC(name, least, most, step, parity)                                              \
-    {KMIP_CryptographicAlgorithm_##name, least, most, step, parity},
+#define KR_SYMMETRIC(name, least, most, step, parity, usual)                                       \
+    {KMIP_CryptographicAlgorithm_##name, least, most, step, parity, usual},
 #include "keyring/symmetric.def"
 #undef KR_SYMMETRIC
 };
@@ -37,28 +38,59 @@ static void set_parity(uint8_t *p, size_t n)
     }
 }
 
-klm_rc kr_material_generate(uint32_t algorithm, uint32_t bits, struct kr_material **out)
+/* Bits without their parity, which a length of DES keys may count (KMIP 1.4, 3.5). */
+static uint32_t key_bits(const struct symmetric *kind, uint32_t bits)
+{
+    return kind->parity && bits % 64 == 0 ? bits / 8 * 7 : bits;
+}
+
+klm_rc kr_symmetric_bytes(uint32_t algorithm, uint32_t bits, size_t *n)
 {
     const struct symmetric *kind = symmetric_find(algorithm);
+    const uint32_t inside = kind ? key_bits(kind, bits) : 0;
+
+    if (!kind) {
+        return KLM_E_UNSUPPORTED;
+    }
+    if (inside < kind->least || inside > kind->most || (inside - kind->least) % kind->step) {
+        return KLM_E_LIMIT;
+    }
+    *n = inside / (kind->parity ? 7 : 8);
+    return KLM_OK;
+}
+
+klm_rc kr_material_generate(uint32_t algorithm, uint32_t bits, struct kr_material **out)
+{
     const struct kr_material_spec spec = {.object = KMIP_ObjectType_SymmetricKey,
                                           .format = KMIP_KeyFormatType_Raw,
                                           .algorithm = algorithm,
                                           .bits = bits};
     KLM_AUTO(kr_secret_done) struct kr_secret key = {0};
+    size_t n;
 
-    if (!kind) {
-        return KLM_E_UNSUPPORTED;
-    }
-    if (bits < kind->least || bits > kind->most || (bits - kind->least) % kind->step) {
-        return KLM_E_LIMIT;
-    }
-    KLM_TRY(kr_secret_new(bits / (kind->parity ? 7 : 8), &key));
+    KLM_TRY(kr_symmetric_bytes(algorithm, bits, &n));
+    KLM_TRY(kr_secret_new(n, &key));
     KLM_TRY(klm_random(key.p, key.cap));
-    if (kind->parity) {
+    if (symmetric_find(algorithm)->parity) {
         set_parity(key.p, key.cap);
     }
     key.n = key.cap;
     return kr_material_take(&spec, &key, out);
+}
+
+klm_rc kr_material_generate_secret(uint32_t bits, struct kr_material **out)
+{
+    const struct kr_material_spec spec = {
+        .object = KMIP_ObjectType_SecretData, .format = KMIP_KeyFormatType_Raw, .bits = bits};
+    KLM_AUTO(kr_secret_done) struct kr_secret secret = {0};
+
+    if (bits == 0 || bits % 8 || bits / 8 > KR_MATERIAL_MAX) {
+        return KLM_E_LIMIT;
+    }
+    KLM_TRY(kr_secret_new(bits / 8, &secret));
+    KLM_TRY(klm_random(secret.p, secret.cap));
+    secret.n = secret.cap;
+    return kr_material_take(&spec, &secret, out);
 }
 
 /* ---- Pairs */
@@ -238,4 +270,23 @@ klm_rc kr_material_generate_pair(const struct kr_material_spec *spec,
     *public_key = open;
     secret = open = NULL;
     return KLM_OK;
+}
+
+uint32_t kr_material_usual_bits(uint32_t algorithm)
+{
+    const struct symmetric *kind = symmetric_find(algorithm);
+
+    switch (algorithm) {
+    case KMIP_CryptographicAlgorithm_RSA:
+    case KMIP_CryptographicAlgorithm_DSA:
+    case KMIP_CryptographicAlgorithm_DH:
+        return 2048;
+    case KMIP_CryptographicAlgorithm_EC:
+    case KMIP_CryptographicAlgorithm_ECDH:
+    case KMIP_CryptographicAlgorithm_ECDSA:
+    case KMIP_CryptographicAlgorithm_ECMQV:
+        return 256;
+    default:
+        return kind ? kind->usual : 0;
+    }
 }

@@ -40,6 +40,7 @@ static const char *nth_of(const struct kmop_item *item, size_t n)
     case KM_OBJECT_REKEY:
     case KM_OBJECT_CERTIFY:
     case KM_OBJECT_RECERTIFY:
+    case KM_OBJECT_DERIVE: /* its request begins as theirs */
         make = item->call->req;
         return n == 0 ? make->made[0] : NULL;
     case KM_OBJECT_PAIR:

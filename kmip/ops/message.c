@@ -306,6 +306,7 @@ static const char *made_by(const struct kmop_item *item)
     case KM_OBJECT_REKEY_PAIR:
     case KM_OBJECT_CERTIFY:
     case KM_OBJECT_RECERTIFY:
+    case KM_OBJECT_DERIVE: /* its request begins as theirs */
         return ((const struct km_object_make *)item->call->req)->made[0];
     case KM_OBJECT_LOCATE: /* only if exactly one was found */
         return found->n == 1 ? found->uid[0] : NULL;
@@ -566,6 +567,14 @@ static bool spoken(int version)
            version == KMIP_V(2, 1);
 }
 
+/* The version that a client hears of its own in: the newest one before it, since a client knows the earlier ones of its major version (KMIP 1.4, 6.1). */
+static int spoken_before(int version)
+{
+    return version > KMIP_V(2, 1)   ? KMIP_V(2, 1)
+           : version > KMIP_V(1, 4) ? KMIP_V(1, 4)
+                                    : KMIP_V_FIRST;
+}
+
 static klm_rc read_version(struct kmop_message *msg, struct klm_diag *diag)
 {
     int version = 0;
@@ -575,6 +584,7 @@ static klm_rc read_version(struct kmop_message *msg, struct klm_diag *diag)
         return bad(diag, "there is no Protocol Version");
     }
     if (!spoken(version)) {
+        msg->version = spoken_before(version);
         snprintf(text, sizeof text, "%d.%d", version / 16, version % 16);
         return klm_fail(diag, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_VERSION, text);
     }

@@ -209,7 +209,7 @@ static klm_rc registration(struct kmop_item *item, struct kmip_node *payload)
                     KMIP_ClientRegistrationMethod_ClientRegistered);
 }
 
-/* What a client leaves out is refused, not made up: there are no defaults of algorithm, length and use. */
+/* There are no defaults of algorithm and use; that of a length follows from the algorithm, which this has no place for (KMIP 2.1, 7.11). */
 static klm_rc defaults(struct kmop_item *item, struct kmip_node *payload)
 {
     return kmip_structure(item->msg->pool, payload, KMIP_TAG_DefaultsInformation) ? KLM_OK

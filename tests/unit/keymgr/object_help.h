@@ -132,7 +132,7 @@ static UNUSED void attrs_in(struct md_attrs *attrs, const char *text)
 
 static UNUSED bool is_make(enum km_verb_id verb)
 {
-    return verb >= KM_OBJECT_CREATE && verb <= KM_OBJECT_RECERTIFY;
+    return verb >= KM_OBJECT_CREATE && verb <= KM_OBJECT_DERIVE;
 }
 
 /* A request about an object (NULL: about none), of 2.1, which asks for nothing else yet. */

@@ -1569,7 +1569,8 @@ static struct km_call *finish_bad(void)
 #define PAST "ActivationDate=2001-01-01T00:00:00Z "
 #define NO_OBJECT "00000000-0000-7000-8000-000000000000"
 
-static char aes[MD_UID_MAX], limited[MD_UID_MAX], moved[MD_UID_MAX], stored_away[MD_UID_MAX];
+static char aes[MD_UID_MAX], limited[MD_UID_MAX], moved[MD_UID_MAX], stored_away[MD_UID_MAX],
+    base[MD_UID_MAX];
 static char pair[2][MD_UID_MAX], certified[MD_UID_MAX];
 
 static void note(char to[MD_UID_MAX], const struct km_call *call)
@@ -1643,6 +1644,34 @@ static struct km_call *object_rekey_ok(void)
 static struct km_call *object_rekey_bad(void)
 {
     return about(KM_OBJECT_REKEY, NO_OBJECT);
+}
+
+static struct km_call *derived(const char *uid)
+{
+    struct km_call *call = make_call(&house, KM_OBJECT_DERIVE, uid, AES256 ANY_MASK);
+    struct km_object_derive *req = call->req;
+
+    req->base[0] = req->make.uid;
+    req->bases = 1;
+    req->method = KMIP_DerivationMethod_HMAC;
+    req->data = klm_slice_str("data");
+    return run_it(call);
+}
+
+static struct km_call *object_derive_ok(void)
+{
+    if (!bare) {
+        memcpy(base,
+               made(make_call(&house, KM_OBJECT_CREATE, NULL,
+                              AES256 "CryptographicUsageMask=DeriveKey " PAST)),
+               MD_UID_MAX);
+    }
+    return derived(base);
+}
+
+static struct km_call *object_derive_bad(void)
+{
+    return derived(NO_OBJECT);
 }
 
 static struct km_call *object_rekey_pair_ok(void)
@@ -2280,6 +2309,7 @@ static const struct row {
     {KM_OBJECT_RECOVER, recover_ok, recover_bad, NULL},
     {KM_OBJECT_REKEY, object_rekey_ok, object_rekey_bad, NULL},
     {KM_OBJECT_REKEY_PAIR, object_rekey_pair_ok, object_rekey_pair_bad, NULL},
+    {KM_OBJECT_DERIVE, object_derive_ok, object_derive_bad, NULL},
     {KM_KMIP_QUERY, query_ok, NULL, "it has no parameter"},
     {KM_KMIP_DISCOVER, discover_ok, NULL, "it has no parameter"},
     {KM_KMIP_INTEROP, interop_ok, interop_bad, NULL},

@@ -80,7 +80,7 @@ TEST(what_is_missing_or_wrong_makes_no_key)
     } rows[] = {
         {"CryptographicLength=256 CryptographicUsageMask=Encrypt", KLM_E_INVALID,
          KLM_MSG_KMIP_FIELD},
-        {"CryptographicAlgorithm=AES CryptographicUsageMask=Encrypt", KLM_E_INVALID,
+        {"CryptographicAlgorithm=OneTimePad CryptographicUsageMask=Encrypt", KLM_E_INVALID,
          KLM_MSG_KMIP_FIELD},
         {AES256, KLM_E_INVALID, KLM_MSG_KMIP_FIELD},
         {AES256 ANY_MASK "State=Active", KLM_E_DENIED, KLM_MSG_ATTR_SERVERS},
@@ -118,6 +118,16 @@ TEST(what_is_missing_or_wrong_makes_no_key)
         CHECK(call->rc != KLM_OK);
         km_call_free(&call);
     }
+}
+
+TEST(a_date_is_blamed_that_the_object_has)
+{
+    opened();
+    struct km_call *call =
+        run_it(create(AES256 ANY_MASK "ActivationDate=NOW+10 DeactivationDate=NOW+5"));
+
+    CHECK(strstr(call->diag.text, "Deactivation Date") != NULL);
+    km_call_free(&call);
 }
 
 TEST(a_type_that_is_not_made_is_refused)
@@ -196,6 +206,22 @@ TEST(a_pair_is_two_objects_that_point_to_each_other)
     CHECK_INT(attr_of(&house, uid[1], KMIP_TAG_CryptographicUsageMask),
               KMIP_CryptographicUsageMask_Verify);
     CHECK_INT(attr_of(&house, uid[1], KMIP_TAG_CryptographicLength), 2048);
+}
+
+TEST(a_length_that_is_not_given_is_the_usual_one)
+{
+    char pair[2][MD_UID_MAX];
+    const char *uid;
+
+    opened();
+    uid = made(create("CryptographicAlgorithm=AES " ANY_MASK));
+    CHECK_INT(attr_of(&house, uid, KMIP_TAG_CryptographicLength), 256);
+    uid = made(create("CryptographicAlgorithm=DES3 CryptographicLength=192 " ANY_MASK));
+    CHECK_INT(attr_of(&house, uid, KMIP_TAG_CryptographicLength), 192);
+    make_in(pair_call("CryptographicAlgorithm=ECDSA", "", ""), pair);
+    CHECK_INT(attr_of(&house, pair[1], KMIP_TAG_CryptographicLength), 256);
+    ENDS(pair_call("CryptographicAlgorithm=ECDSA CryptographicLength=0", "", ""), KLM_E_LIMIT,
+         KLM_MSG_KEY_NOT_MADE);
 }
 
 TEST(a_pair_by_its_curve)

@@ -268,6 +268,25 @@ TEST(what_cannot_be_renewed_says_so)
     ENDS(rekey(taken, ""), KLM_E_STATE, KLM_MSG_OBJECT_DESTROYED);
 }
 
+TEST(what_is_renewed_counts_its_generations)
+{
+    char first[MD_UID_MAX], second[MD_UID_MAX];
+    const char *third;
+
+    opened();
+    memcpy(first, new_key(&house, ""), MD_UID_MAX);
+    CHECK_INT(attr_of(&house, first, KMIP_TAG_RotateGeneration), -1);
+    memcpy(second, made(rekey(first, "")), MD_UID_MAX);
+    CHECK_INT(attr_of(&house, second, KMIP_TAG_RotateGeneration), 1);
+    CHECK_INT(attr_of(&house, second, KMIP_TAG_RotateDate), NOW);
+    CHECK_INT(attr_of(&house, second, KMIP_TAG_RotateLatest), true);
+    CHECK_INT(attr_of(&house, first, KMIP_TAG_RotateLatest), false);
+    third = made(rekey(second, ""));
+    CHECK_INT(attr_of(&house, third, KMIP_TAG_RotateGeneration), 2);
+    CHECK_INT(attr_of(&house, second, KMIP_TAG_RotateLatest), false);
+    CHECK_INT(attr_of(&house, second, KMIP_TAG_RotateGeneration), 1);
+}
+
 /* ---- Pairs */
 
 TEST(a_pair_is_renewed_as_a_pair)

@@ -165,7 +165,12 @@ TEST(symmetric_keys_are_made_in_their_lengths_only)
         {ALG(AES), 320, 0, KLM_E_LIMIT},
         {ALG(DES3), 112, 16, KLM_OK},
         {ALG(DES3), 168, 24, KLM_OK},
-        {ALG(DES3), 192, 0, KLM_E_LIMIT},
+        {ALG(DES3), 128, 16, KLM_OK}, /* with the bits of parity */
+        {ALG(DES3), 192, 24, KLM_OK},
+        {ALG(DES3), 256, 0, KLM_E_LIMIT},
+        {ALG(DES), 56, 8, KLM_OK},
+        {ALG(DES), 64, 8, KLM_OK},
+        {ALG(DES), 128, 0, KLM_E_LIMIT},
         {ALG(DES3), 140, 0, KLM_E_LIMIT},
         {ALG(HMAC_SHA256), 256, 32, KLM_OK},
         {ALG(HMAC_SHA256), 257, 0, KLM_E_LIMIT},
@@ -194,6 +199,44 @@ TEST(symmetric_keys_are_made_in_their_lengths_only)
         CHECK(!klm_slice_equal(bytes_of(material), bytes_of(again)));
         kr_material_free(&material);
         kr_material_free(&again);
+    }
+}
+
+TEST(what_is_usual_can_be_made)
+{
+    CHECK_INT(kr_material_usual_bits(ALG(AES)), 256);
+    CHECK_INT(kr_material_usual_bits(ALG(HMAC_SHA384)), 384);
+    CHECK_INT(kr_material_usual_bits(ALG(RSA)), 2048);
+    CHECK_INT(kr_material_usual_bits(ALG(ECDSA)), 256);
+    CHECK_INT(kr_material_usual_bits(ALG(OneTimePad)), 0);
+    CHECK_INT(kr_material_usual_bits(0), 0);
+    for (uint32_t algorithm = 1; algorithm < 100; algorithm++) {
+        struct kr_material *material = NULL;
+        const uint32_t bits = kr_material_usual_bits(algorithm);
+
+        if (bits && kr_material_generate(algorithm, bits, &material) != KLM_E_UNSUPPORTED) {
+            REQUIRE(material != NULL);
+            CHECK_INT(kr_material_spec(material)->bits, bits);
+        }
+        kr_material_free(&material);
+    }
+}
+
+TEST(secrets_are_made_of_whole_bytes)
+{
+    static const uint32_t none[] = {0, 7, 129, 480008};
+    struct kr_material *material = NULL, *again = NULL;
+
+    REQUIRE_OK(kr_material_generate_secret(136, &material));
+    REQUIRE_OK(kr_material_generate_secret(136, &again));
+    CHECK_INT(bytes_of(material).n, 17);
+    CHECK_INT(kr_material_spec(material)->object, KMIP_ObjectType_SecretData);
+    CHECK_INT(kr_material_spec(material)->format, FORMAT(Raw));
+    CHECK(!klm_slice_equal(bytes_of(material), bytes_of(again)));
+    kr_material_free(&material);
+    kr_material_free(&again);
+    for (size_t i = 0; i < KLM_COUNT(none); i++) {
+        CHECK_RC(kr_material_generate_secret(none[i], &material), KLM_E_LIMIT);
     }
 }
 

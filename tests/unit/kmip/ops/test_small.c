@@ -82,6 +82,41 @@ TEST(a_key_leaves_in_no_answer_while_it_cannot_be_recorded_not_even_in_one_that_
     CHECK(strstr(answer, "Get OperationFailed(") && !strstr(answer, "KeyMaterial"));
 }
 
+/* KMIP 1.4, 6.1: who speaks a version speaks the earlier ones of its major one, so the newest before it is read. */
+TEST(a_version_that_is_not_spoken_is_answered_in_the_newest_before_it)
+{
+    static const struct {
+        int major, minor, said_major, said_minor;
+        const char *reason;
+    } rows[] = {{3, 0, 2, 1, "UnsupportedProtocolVersion"},
+                {2, 2, 2, 1, "UnsupportedProtocolVersion"},
+                {1, 9, 1, 4, "InvalidMessage"},
+                {0, 9, 1, 0, "InvalidMessage"}};
+
+    serving();
+    for (size_t i = 0; i < KLM_COUNT(rows); i++) {
+        char message[800], version[200];
+        const char *answer;
+
+        snprintf(message, sizeof message,
+                 "<RequestMessage><RequestHeader><ProtocolVersion>"
+                 "<ProtocolVersionMajor type=\"Integer\" value=\"%d\"/>"
+                 "<ProtocolVersionMinor type=\"Integer\" value=\"%d\"/></ProtocolVersion>"
+                 "<BatchCount type=\"Integer\" value=\"1\"/></RequestHeader><BatchItem>"
+                 "<Operation type=\"Enumeration\" value=\"Query\"/><RequestPayload/>"
+                 "</BatchItem></RequestMessage>",
+                 rows[i].major, rows[i].minor);
+        answer = rig_xml(&rig, message);
+        snprintf(version, sizeof version, "<ProtocolVersionMajor type=\"Integer\" value=\"%d\"/>",
+                 rows[i].said_major);
+        CHECK(strstr(answer, version) != NULL);
+        snprintf(version, sizeof version, "<ProtocolVersionMinor type=\"Integer\" value=\"%d\"/>",
+                 rows[i].said_minor);
+        CHECK(strstr(answer, version) != NULL);
+        CHECK(strstr(answer, rows[i].reason) != NULL);
+    }
+}
+
 TEST(the_server_ends)
 {
     serving();
