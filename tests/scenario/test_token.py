@@ -320,7 +320,7 @@ def with_strict_a_drive_that_waits_for_the_token_holds_up_no_other():
         STRICT_HOST.write("WAI001", b"x", "--kl1", LABEL)
         helper = helper_of(server)
         os.kill(helper, signal.SIGSTOP)
-        waits = STRICT_HOST.begin("read", STRICT_HOST.tape("WAI001"), f"{STRICT_HOST.folder}/waits", stdin=subprocess.DEVNULL,
+        waits = STRICT_HOST.begin("read", "--timeout", "120", STRICT_HOST.tape("WAI001"), f"{STRICT_HOST.folder}/waits", stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until("it is under way", 10, lambda: int(server.status("Sessions")) > 0)
         time.sleep(0.4)
