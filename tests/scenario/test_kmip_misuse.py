@@ -275,12 +275,14 @@ def f11_a_resumed_session_is_who_made_it_and_is_nobody_once_he_is_deleted():
             server.register(name)
             get = encode(message((1, 4), [op("Get", UniqueIdentifier=uid)]))
             s_ask(server, name, get, *version, "-sess_out", saved)
+            wait_until("it is recorded", 5, lambda: any(print_of(name) in "\n".join(event) for event in server.audited("made the first request")))
+            before = len(server.audited("made the first request"))
             # With bob's certificate at hand: either no resumption, and it is bob, or the session's own client. Never both.
             said, answer = s_ask(server, "bob", get, *version, "-sess_in", saved)
             one = answer["BatchItem"]
             resumed = b"Reused, " in said
             expect((enum_name("ResultStatus", one["ResultStatus"]) == "Success") == resumed, f"{version}: {resumed} {one}")
-            contact = wait_until("it is recorded", 5, lambda: server.audited("made the first request"))[-1]
+            contact = wait_until("it is recorded", 5, lambda: server.audited("made the first request")[before:])[-1]
             expect(print_of(name if resumed else "bob") in "\n".join(contact), f"{version}: {contact}")
             # Another connection of his is open while he is deleted: it is nobody's from then on, and so is the session that was kept.
             with server.client(name) as still:

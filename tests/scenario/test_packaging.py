@@ -72,7 +72,9 @@ def the_sample_starts_unchanged_but_for_its_places_and_warns_of_inactive_profile
         tool("klmsrv", "--make-master", master)
         tool("klmsrv", "--confirm-escrow", master)
         for command in ("ID(TAPEKMS) ADDRING(KeyStore4758)",
-                        "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('s')) WITHLABEL('S') NISTECC SIZE(256) ROLE(SERVER) ALTNAME(DOMAIN('localhost'))",
+                        "CERTAUTH GENCERT SUBJECTSDN(CN('ca')) WITHLABEL('CA') NISTECC SIZE(256)",
+                        "ID(TAPEKMS) GENCERT SUBJECTSDN(CN('s')) WITHLABEL('S') NISTECC SIZE(256) ROLE(SERVER) ALTNAME(DOMAIN('localhost')) SIGNWITH(CERTAUTH LABEL('CA'))",
+                        "ID(TAPEKMS) CONNECT(CERTAUTH LABEL('CA') RING(KeyStore4758))",
                         "ID(TAPEKMS) CONNECT(LABEL('S') RING(KeyStore4758) DEFAULT)"):
             tool("racdcert", "-c", server.config, command)
         server.start()
