@@ -19,9 +19,25 @@ static bool broken; /* the device takes nothing */
 
 #define NEXT(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
 
+/* The store makes log files ahead, and has them written out, too. */
+static bool is_log(int fd)
+{
+    char path[64], name[4096];
+    ssize_t n;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    n = readlink(path, name, sizeof name - 1);
+    REQUIRE(n > 0);
+    name[n] = '\0';
+    return strstr(name, "/log.") != NULL;
+}
+
 /* In front of the C library's. */
 int sync_file_range(int fd, off64_t at, off64_t n, unsigned how)
 {
+    if (is_log(fd)) {
+        return NEXT(sync_file_range)(fd, at, n, how);
+    }
     if (broken) {
         errno = EIO;
         return -1;
@@ -74,7 +90,7 @@ static void start_large(const char *name)
     char key[32];
 
     start_house(&house, name, "");
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     for (unsigned i = 0; i < RECORDS; i++) {
         REQUIRE_OK(klm_random(record, sizeof record));
         snprintf(key, sizeof key, "large %03u", i);

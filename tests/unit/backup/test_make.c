@@ -240,7 +240,7 @@ TEST(a_token_that_does_not_open_is_told_and_left_out)
     close_house(&house);
     open_house(&house, true);
     listen_now();
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     REQUIRE_OK(st_put(change, ST_TOKEN, klm_slice_str("BROKEN"), klm_slice_str("no token")));
     REQUIRE_OK(st_change_commit(&change, NULL));
     made = make_backup(&house, backup_path("one"));

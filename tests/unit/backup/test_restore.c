@@ -93,7 +93,7 @@ static void add_object(const char *name, char uid[MD_UID_MAX])
     memcpy(uid, object.uid, MD_UID_MAX);
     md_attrs_init(&object.attrs, pool);
     REQUIRE_OK(md_attr_set_text(&object.attrs, KMIP_TAG_ObjectGroup, name));
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     REQUIRE_OK(md_object_add(change, &object));
     REQUIRE_OK(st_change_commit(&change, NULL));
     klm_pool_free(&pool);
@@ -215,7 +215,7 @@ static void give_key(const char *alias, const char *volser)
     struct md_key_use use;
 
     open_house(&house, true);
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     REQUIRE_OK(md_key_take(change, alias, volser, klm_clock(), &use));
     REQUIRE_OK(st_change_commit(&change, &diag));
     st_change_drop(&change);
@@ -367,7 +367,7 @@ static void put_material(const struct kr_material *material)
     open_house(&house, true);
     klm_buf_init(&token, ST_RECORD_MAX);
     REQUIRE_OK(kr_material_seal(km_master(house.server), MATERIAL, material, &token));
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     REQUIRE_OK(kr_token_put(change, MATERIAL, klm_buf_as_slice(&token), false));
     REQUIRE_OK(st_change_commit(&change, NULL));
     klm_buf_done(&token);

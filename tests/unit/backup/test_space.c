@@ -36,7 +36,7 @@ static void house_of(struct house *house, const char *name, size_t size, char pa
             if (change) {
                 REQUIRE_OK(st_change_commit(&change, NULL));
             }
-            REQUIRE_OK(st_change_open(km_store(house->server), &change));
+            change = change_begin(house);
         }
         snprintf(key, sizeof key, "row %05u", i);
         REQUIRE_OK(st_put(change, ST_CLIENT_PENDING, klm_slice_str(key), KLM_SLICE(record, size)));

@@ -64,7 +64,7 @@ static UNUSED void object_add(const struct house *house, const struct md_object 
 {
     struct st_change *change = NULL;
 
-    REQUIRE_OK(st_change_open(km_store(house->server), &change));
+    change = change_begin(house);
     REQUIRE_OK(md_object_add(change, object));
     REQUIRE_OK(st_change_commit(&change, NULL));
 }

@@ -1361,13 +1361,11 @@ static struct km_call *client_delete_ok(void)
 static void close_client(void)
 {
     struct dt_client client = {.closed = true};
-    struct st_change *change = NULL;
-    klm_rc rc = KLM_E_BUSY;
+    struct st_change *change;
 
     snprintf(client.name, sizeof client.name, "%s", "Purged");
     REQUIRE_OK(dt_group_own_new(client.group));
-    WAIT_FOR((rc = st_change_open(km_store(house.server), &change)) != KLM_E_BUSY, 10);
-    REQUIRE_OK(rc);
+    change = change_begin(&house);
     REQUIRE_OK(dt_client_change(change, NULL, &client));
     REQUIRE_OK(st_change_commit(&change, NULL));
 }

@@ -738,14 +738,7 @@ TEST(of_two_who_accept_at_once_one_does)
 
 static struct st_change *begin(void)
 {
-    struct st_change *change = NULL;
-    klm_rc rc = KLM_E_BUSY;
-
-    WAIT_FOR((rc = st_change_open(km_store(house.server), &change)) != KLM_E_BUSY, 10)
-    {
-    }
-    REQUIRE_OK(rc);
-    return change;
+    return change_begin(&house);
 }
 
 /* A key of a client, with its material, as the engine will make them. */

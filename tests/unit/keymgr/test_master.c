@@ -49,7 +49,7 @@ static void put(const char *label, const struct kr_material *material)
 
     klm_buf_init(&token, ST_RECORD_MAX);
     REQUIRE_OK(kr_material_seal(km_master(house.server), label, material, &token));
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     REQUIRE_OK(kr_token_put(change, label, klm_buf_as_slice(&token), false));
     REQUIRE_OK(st_change_commit(&change, NULL));
     klm_buf_done(&token);

@@ -355,7 +355,7 @@ static void try_planned(void)
 {
     struct st_change *change = NULL;
 
-    REQUIRE_OK(st_change_open(km_store(house.server), &change));
+    change = change_begin(&house);
     for (size_t i = 0; i < planned; i++) {
         REQUIRE_OK(md_object_add(change, &plans[i].object));
     }
