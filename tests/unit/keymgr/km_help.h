@@ -312,7 +312,6 @@ static UNUSED struct st_change *change_begin(const struct house *house)
     return change;
 }
 
-/* A house that serves, with the folder called name. */
 static klm_rc count_row(void *arg, struct klm_slice key, struct klm_slice record, bool damaged)
 {
     (void)key, (void)record, (void)damaged;
@@ -339,6 +338,7 @@ static UNUSED uint64_t quiet_number(const struct house *house)
     return number;
 }
 
+/* A house that serves, with the folder called name. */
 static UNUSED void start_house(struct house *house, const char *name, const char *more)
 {
     make_house(house, name, more);

@@ -52,14 +52,10 @@ static void check_read(const struct house *to, const char *text)
 
 static klm_rc give(const struct house *at, const char *volser, char alias[KLM_ALIAS_MAX + 1])
 {
-    struct st_change *change;
+    struct st_change *change = change_begin(at);
     uint64_t left;
     klm_rc rc;
 
-    do {
-        rc = st_change_open(km_store(at->server), &change);
-    } while (rc == KLM_E_BUSY); /* the writer has one, in a quiet moment */
-    REQUIRE_OK(rc);
     rc = md_group_next(change, "TAPES", volser, klm_clock(), alias, &left);
     if (rc == KLM_OK) {
         rc = st_change_commit(&change, NULL);
