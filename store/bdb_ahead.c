@@ -70,7 +70,16 @@ static bool path_of(const struct bdb_ahead *a, uint32_t number, char *out, size_
     return length > 0 && (size_t)length < n;
 }
 
-/* Zeros from the begin to the end, over whatever a crash left there. */
+/* A file whose begin is not of zeros holds records, whoever wrote them: Berkeley DB makes files in order, so none should stand where the next one comes, and none is written over. */
+static bool holds_records(int fd)
+{
+    uint8_t begin[4096];
+    const ssize_t n = pread(fd, begin, sizeof begin, 0);
+
+    return n < 0 || memcmp(begin, zeros, (size_t)n) != 0;
+}
+
+/* Zeros from the begin to the end, over the zeros that a crash left there. */
 static bool fill(int fd)
 {
     for (off_t at = 0; at < BDB_LOG_FILE; at += CHUNK) {
@@ -96,6 +105,10 @@ static bool make(const struct bdb_ahead *a, uint32_t number)
     }
     fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) {
+        return false;
+    }
+    if (holds_records(fd)) {
+        close(fd);
         return false;
     }
     made = fill(fd);

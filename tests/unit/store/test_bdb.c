@@ -681,6 +681,29 @@ TEST(a_log_file_made_ahead_that_a_kill_leaves_is_made_anew)
     }
 }
 
+/* None should be there: but a log file that somebody began is not the thread's to fill. Berkeley DB, when it comes to it, knows that its log has not got so far. */
+TEST(a_file_that_begins_with_records_is_not_filled_ahead)
+{
+    const char *home = test_path("foreign");
+    struct st_store *store = help_open(home);
+    unsigned number = 0;
+    int fd;
+
+    fd = open(in(home, "log.0000000003"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0 && write(fd, "records", 7) == 7);
+    close(fd);
+    commit_until(store, in(home, "log.0000000002"), &number);
+    usleep(300000); /* in which it would be filled many times */
+    CHECK(is_begun(in(home, "log.0000000003")));
+    CHECK_INT(size_of(in(home, "log.0000000003")), 7);
+    commit_until(store, in(home, "log.0000000004"), &number);
+    st_close(&store);
+    store = help_open(home);
+    all_long_records_are_there(store, number);
+    CHECK_RC(st_verify(store, NULL, NULL, NULL), KLM_OK);
+    st_close(&store);
+}
+
 static size_t freezer_files(const char *home)
 {
     DIR *dir = opendir(home);
