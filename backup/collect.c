@@ -1,8 +1,8 @@
 /* What a backup holds: the server's files as they are, and every table of a snapshot of its store but those that pass. */
 #include "backup/make.h"
 
+#include "backup/tokens.h"
 #include "base/digest.h"
-#include "keyring/rewrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +24,9 @@ struct collect {
     struct km_server *server;
     struct bk_sink *sink;
     struct bk_section *section;
-    struct kr_rewrap *rewrap; /* out of the server's master key and under the backup's own */
+    struct bk_tokens *tokens; /* out of the server's master key and under the backup's own */
     struct klm_hash *hash;
     struct klm_buf data;
-    struct klm_buf token; /* the one being added */
     enum st_table table;
     uint64_t before, weight; /* progress before this table, and how much the table counts */
     uint64_t records;
@@ -151,20 +150,6 @@ static klm_rc add_files(struct collect *c)
 
 /* ---- Tables */
 
-/* What cannot be opened is lost already, and is told. */
-static klm_rc rewrap(struct collect *c, struct klm_slice key, struct klm_slice token,
-                     struct klm_buf *out)
-{
-    char label[KR_TOKEN_LABEL_MAX + 1];
-
-    if (key.n > KR_TOKEN_LABEL_MAX) {
-        return KLM_E_CORRUPT;
-    }
-    memcpy(label, key.p, key.n);
-    label[key.n] = '\0';
-    return kr_rewrap_token(c->rewrap, label, token, out);
-}
-
 static void say_damaged(struct collect *c, struct klm_slice key, const char *why)
 {
     char hex[2 * ST_KEY_MAX + 1], text[ST_KEY_MAX + 1];
@@ -187,22 +172,18 @@ static klm_rc put_record(struct collect *c, const struct bk_record *record)
     return c->data.n >= ITEM ? flush(c) : KLM_OK;
 }
 
-static klm_rc add_token(struct collect *c, struct klm_slice key, struct klm_slice token)
+/* What cannot be opened is lost already, and is told. */
+static klm_rc put_token(void *arg, const struct bk_record *record, klm_rc how)
 {
-    klm_rc rc;
+    struct collect *c = arg;
 
-    if (kr_token_refers(token)) {
-        return put_record(c, &(struct bk_record){key, token, BK_REFERENCE});
-    }
-    klm_buf_clear(&c->token);
-    rc = rewrap(c, key, token, &c->token);
-    if (rc == KLM_E_CORRUPT || rc == KLM_E_WRONGKEY || rc == KLM_E_UNSUPPORTED ||
-        rc == KLM_E_INVALID || rc == KLM_E_LIMIT) {
-        say_damaged(c, key, klm_rc_text(rc));
+    if (how == KLM_E_CORRUPT || how == KLM_E_WRONGKEY || how == KLM_E_UNSUPPORTED ||
+        how == KLM_E_INVALID || how == KLM_E_LIMIT) {
+        say_damaged(c, record->key, klm_rc_text(how));
         return KLM_OK;
     }
-    KLM_TRY(rc);
-    return put_record(c, &(struct bk_record){key, klm_buf_as_slice(&c->token), BK_TOKEN});
+    KLM_TRY(how);
+    return put_record(c, record);
 }
 
 static void tell_progress(struct collect *c, size_t n)
@@ -227,7 +208,7 @@ static klm_rc add_record(void *arg, struct klm_slice key, struct klm_slice recor
         return KLM_OK;
     }
     if (c->table == ST_TOKEN) {
-        return add_token(c, key, record);
+        return bk_tokens_add(c->tokens, key, record);
     }
     return put_record(c, &(struct bk_record){key, record, BK_PLAIN});
 }
@@ -236,6 +217,7 @@ static klm_rc add_table(struct collect *c, struct st_view *view)
 {
     KLM_TRY(begin(c, BK_TABLE, st_table_name(c->table)));
     KLM_TRY(st_scan(view, c->table, &(struct st_range){.ahead = true}, add_record, c));
+    KLM_TRY(bk_tokens_flush(c->tokens));
     return end(c);
 }
 
@@ -285,7 +267,7 @@ static klm_rc add_all(struct collect *c)
     klm_rc rc;
 
     KLM_TRY(klm_hash_new(&c->hash));
-    KLM_TRY(kr_rewrap_new(km_master(c->server), c->sink->tokens, &c->rewrap));
+    KLM_TRY(bk_tokens_new(km_master(c->server), c->sink->tokens, put_token, c, &c->tokens));
     KLM_TRY(add_files(c));
     smf_journal_head(km_journal(c->server), &manifest->journal_last, manifest->journal_value);
     manifest->journal_id =
@@ -303,11 +285,9 @@ klm_rc bk_collect(struct km_server *server, struct bk_sink *sink)
     klm_rc rc;
 
     klm_buf_init_wiping(&c.data, BK_ITEM_MOST); /* the configuration may hold a password */
-    klm_buf_init(&c.token, ST_RECORD_MAX);
     rc = add_all(&c);
-    klm_buf_done(&c.token);
+    bk_tokens_free(&c.tokens);
     klm_buf_done(&c.data);
     klm_hash_free(&c.hash);
-    kr_rewrap_free(&c.rewrap);
     return rc;
 }
