@@ -18,6 +18,19 @@ struct bdb_io {
     struct st_space *space;
     atomic_int error; /* errno of the first write or sync that failed; no write goes out after it */
     struct bdb_ahead *ahead; /* NULL while filling, which has no log */
+    _Atomic uint64_t writes; /* counted before each and after it */
+};
+
+#define BDB_WINDOW_WAIT 64
+/* What a long scan reads in one call of pages that lie one behind the other, as they do when they were filled in order. A page that is written is in Berkeley DB's cache, and is read from
+ * its file again only when that write has ended; so a window is as good as the file until the next write. */
+struct bdb_window {
+    int fd;
+    off_t at, end; /* of the bytes; behind the page that was read last */
+    size_t n;
+    uint64_t writes; /* before it was read */
+    unsigned wait;   /* reads until another is tried, after one that was void too soon */
+    uint8_t bytes[64 << 10];
 };
 
 struct bdb {
@@ -38,6 +51,9 @@ void bdb_io_install(void);
 /* The store that this thread's calls belong to from now on; NULL: none. Each entry to Berkeley DB
  * sets it. */
 void bdb_io_enter(struct bdb_io *io);
+
+/* Until the scan of this thread is done: pages come by way of this window. NULL: that is over. */
+void bdb_window_enter(struct bdb_window *window);
 
 /* Log files made ahead of time (bdb_ahead.c): of a store whose files lie in home. KLM_E_NOMEM. */
 klm_rc bdb_ahead_new(const char *home, struct bdb_io *io, struct bdb_ahead **out) KLM_MUST_USE;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static _Thread_local struct bdb_io *current;
@@ -17,6 +18,14 @@ static _Thread_local struct bdb_io *current;
 void bdb_io_enter(struct bdb_io *io)
 {
     current = io;
+}
+
+/* The scan that this thread is in; NULL: none. */
+static _Thread_local struct bdb_window *window;
+
+void bdb_window_enter(struct bdb_window *w)
+{
+    window = w;
 }
 
 static bool broken(const struct bdb_io *io)
@@ -57,14 +66,85 @@ static ssize_t write_at(int fd, const void *p, size_t n, off_t at)
     }
 }
 
+/* Windows that were read before, or meanwhile, are void. Which of the two calls writes pages is Berkeley DB's affair. */
+static ssize_t counted(int fd, const void *p, size_t n, off_t at)
+{
+    struct bdb_io *io = current;
+    ssize_t done;
+
+    if (io) {
+        atomic_fetch_add(&io->writes, 1);
+    }
+    done = write_at(fd, p, n, at);
+    if (io) {
+        atomic_fetch_add(&io->writes, 1);
+    }
+    return done;
+}
+
 static ssize_t hook_write(int fd, const void *p, size_t n)
 {
-    return write_at(fd, p, n, -1);
+    return counted(fd, p, n, -1);
 }
 
 static ssize_t hook_pwrite(int fd, const void *p, size_t n, off_t at)
 {
-    return write_at(fd, p, n, at);
+    return counted(fd, p, n, at);
+}
+
+static bool in_window(const struct bdb_window *w, size_t n, off_t at)
+{
+    return at >= w->at && at + (off_t)n <= w->at + (off_t)w->n;
+}
+
+/* Where writes go on all the time, a window is hardly ever of use, and is tried now and then only. */
+static bool is_due(struct bdb_window *w)
+{
+    w->wait = w->n ? BDB_WINDOW_WAIT : w->wait; /* what it held is void */
+    w->n = 0;
+    if (w->wait > 0) {
+        w->wait--;
+    }
+    return w->wait == 0;
+}
+
+/* Bytes that the window has, or can be made to have since the ones before them were read last. False: it has not. */
+static bool from_window(struct bdb_io *io, struct bdb_window *w, int fd, void *p, size_t n,
+                        off_t at)
+{
+    const uint64_t writes = atomic_load(&io->writes);
+    const bool goes_on = w->fd == fd && w->end == at;
+    ssize_t got;
+
+    w->fd = fd;
+    w->end = at + (off_t)n;
+    if (goes_on && w->writes == writes && in_window(w, n, at)) {
+        memcpy(p, w->bytes + (at - w->at), n);
+        return true;
+    }
+    if (w->writes == writes) {
+        w->n = 0; /* it was used up, or the scan is elsewhere */
+    }
+    if (!goes_on || n > sizeof w->bytes || !is_due(w)) {
+        return false;
+    }
+    got = pread(fd, w->bytes, sizeof w->bytes, at);
+    if (got < (ssize_t)n) {
+        return false; /* the end, or a failure: whoever asked for just this is told */
+    }
+    memcpy(p, w->bytes, n);
+    w->at = at;
+    w->n = (size_t)got;
+    w->writes = writes;
+    return true;
+}
+
+static ssize_t hook_pread(int fd, void *p, size_t n, off_t at)
+{
+    if (window && current && from_window(current, window, fd, p, n, at)) {
+        return (ssize_t)n;
+    }
+    return pread(fd, p, n, at);
 }
 
 /* Berkeley DB syncs its files but not the folder with their names, so a power loss could take a
@@ -157,6 +237,7 @@ static void install(void)
 {
     (void)db_env_set_func_write(hook_write); /* these only store the pointer */
     (void)db_env_set_func_pwrite(hook_pwrite);
+    (void)db_env_set_func_pread(hook_pread);
     (void)db_env_set_func_fsync(hook_fsync);
     (void)db_env_set_func_open(hook_open);
     (void)db_env_set_func_rename(hook_rename);

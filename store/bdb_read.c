@@ -134,7 +134,8 @@ struct walk {
     struct bdb *b;
     DBC *cursor;
     DBT key, data;
-    uint8_t *bulk; /* NULL until the scan is a long one */
+    uint8_t *bulk; /* NULL until the scan is a long one, as the window */
+    struct bdb_window *window;
 };
 
 static int move(struct walk *w, uint32_t how)
@@ -213,12 +214,16 @@ static klm_rc walk_bulk(struct walk *w, const struct st_bounds *bounds, st_raw_f
     bool over = false;
     int ret = 0;
 
-    if (!w->bulk) {
+    w->window = calloc(1, sizeof *w->window);
+    if (!w->bulk || !w->window) {
         return KLM_E_NOMEM;
     }
+    w->window->fd = -1;
     while (!over) {
         bdb_io_enter(&w->b->io); /* the visitor may have worked on another store */
+        bdb_window_enter(w->window);
         ret = w->cursor->get(w->cursor, &w->key, &data, DB_NEXT | DB_MULTIPLE_KEY);
+        bdb_window_enter(NULL);
         if (ret != 0) {
             return ret == DB_NOTFOUND ? KLM_OK : bdb_rc(w->b, ret);
         }
@@ -260,5 +265,6 @@ klm_rc bdb_scan(struct st_snapshot *snapshot, enum st_table table, const struct 
     free(w.key.data);
     free(w.data.data);
     free(w.bulk);
+    free(w.window);
     return rc;
 }
