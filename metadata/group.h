@@ -65,6 +65,8 @@ struct md_key_use {
 };
 /* KLM_E_NOTFOUND: never given out. */
 klm_rc md_key_use(struct st_view *view, const char *alias, struct md_key_use *out) KLM_MUST_USE;
+/* The same of a record of ST_KEY_USE. KLM_E_CORRUPT. */
+klm_rc md_key_use_of(struct klm_slice record, struct md_key_use *out) KLM_MUST_USE;
 klm_rc md_key_use_forget(struct st_change *change, const char *alias) KLM_MUST_USE;
 /* A key was given out for a volume at another server: it is not given here for another one any more. When it was given here later, that volume's
  * name stays. */

@@ -10,7 +10,7 @@
 
 /* ---- Marks */
 
-static klm_rc decode(struct klm_slice record, struct md_key_use *out)
+klm_rc md_key_use_of(struct klm_slice record, struct md_key_use *out)
 {
     struct md_key_use use = {0};
     struct klm_slice volser = {0};
@@ -42,7 +42,7 @@ klm_rc md_key_use(struct st_view *view, const char *alias, struct md_key_use *ou
 
     KLM_TRY(klm_pool_new(POOL_MAX, &pool));
     KLM_TRY(st_get(view, ST_KEY_USE, klm_slice_str(alias), pool, &record));
-    return decode(record, out);
+    return md_key_use_of(record, out);
 }
 
 klm_rc md_key_use_forget(struct st_change *change, const char *alias)

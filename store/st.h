@@ -76,6 +76,9 @@ uint64_t st_view_number(const struct st_view *view);
 klm_rc st_get(struct st_view *view, enum st_table table, struct klm_slice key,
               struct klm_pool *pool, struct klm_slice *record) KLM_MUST_USE;
 
+/* Order of two keys, as memcmp with the shorter one first. */
+int st_key_compare(struct klm_slice a, struct klm_slice b);
+
 struct st_range {
     struct klm_slice prefix; /* only keys that begin so; empty: all */
     struct klm_slice after;  /* only keys beyond it in the direction of the scan; p NULL: all */
@@ -85,7 +88,7 @@ struct st_range {
         ahead; /* all of a long scan: another thread reads ahead, and checks MACs when this one is behind with visiting. The visitor leaves the view alone */
 };
 /* Called for each record in key order; damaged is true when its MAC is wrong (record is then
- * empty). Any outcome but KLM_OK ends the scan and is returned. */
+ * empty). Any outcome but KLM_OK ends the scan and is returned. A visitor commits nothing to the store that it visits, and waits for no one who does: a page may be held for it. */
 typedef klm_rc st_visit_fn(void *arg, struct klm_slice key, struct klm_slice record, bool damaged);
 klm_rc st_scan(struct st_view *view, enum st_table table, const struct st_range *range,
                st_visit_fn *visit, void *arg) KLM_MUST_USE;

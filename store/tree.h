@@ -13,9 +13,6 @@ struct st_node {
     struct klm_slice key; /* borrowed; must live as long as the node is in a tree */
 };
 
-/* Order of two keys, as memcmp with the shorter one first. */
-int st_key_compare(struct klm_slice a, struct klm_slice b);
-
 /* Fill a node; it is in no tree yet. */
 void st_node_init(struct st_node *node, enum st_table table, struct klm_slice key);
 /* Put a node into the tree; its key must not be there. */

@@ -271,6 +271,59 @@ TEST(a_stored_key_that_was_given_for_a_volume_since_the_backup_is_given_for_no_o
     check_given("des05", "VOL005");
 }
 
+static const char *nth_alias(unsigned n)
+{
+    static char alias[KLM_ALIAS_MAX + 1];
+
+    snprintf(alias, sizeof alias, "aes%018x", n);
+    return alias;
+}
+
+/* Keys of these numbers were given for a volume at that time. */
+static void use_keys(unsigned from, unsigned to, const char *volser, klm_time when)
+{
+    open_house(&house, true);
+    while (from < to) {
+        struct st_change *change = change_begin(&house);
+
+        for (unsigned i = 0; i < 1000 && from < to; i++, from++) {
+            REQUIRE_OK(md_key_used_there(change, nth_alias(from), volser, when));
+        }
+        REQUIRE_OK(st_change_commit(&change, NULL));
+    }
+    close_house(&house);
+}
+
+/* More than are held against the new store at a time; what is new is at the begin, at the end, and around where the next ones begin. */
+TEST(of_many_stored_keys_those_given_since_stay_given)
+{
+    static const unsigned again[] = {0, 1, 4094, 4095, 4096, 4097, 8191, 8192, 8999};
+    static const unsigned fresh[] = {9000, 9001};
+    struct klm_diag diag;
+    struct bk_restored done = {0};
+
+    start_house(&house, "manygiven", "");
+    close_house(&house);
+    use_keys(0, 9000, "VOL001", 1000);
+    open_house(&house, true);
+    snprintf(file, sizeof file, "%s/backup", house.dir);
+    make_backup(&house, file);
+    close_house(&house);
+    for (size_t i = 0; i < KLM_COUNT(again); i++) {
+        use_keys(again[i], again[i] + 1, "VOL002", 2000);
+    }
+    use_keys(fresh[0], fresh[1] + 1, "VOL003", 3000);
+    REQUIRE_OK(restore_into(&house, file, PASSWORD, BK_ACCEPT_OLDER, &diag, &done));
+    for (size_t i = 0; i < KLM_COUNT(again); i++) {
+        check_given(nth_alias(again[i]), "VOL002");
+    }
+    check_given(nth_alias(2), "VOL001");
+    check_given(nth_alias(4093), "VOL001");
+    check_given(nth_alias(fresh[0]), "VOL003");
+    check_given(nth_alias(fresh[1]), "VOL003");
+    check_given(nth_alias(9002), NULL);
+}
+
 TEST(what_a_restored_server_records_is_never_taken_for_what_it_recorded_before)
 {
     uint64_t before;
