@@ -22,8 +22,16 @@ struct con_context {
     void *ask_arg;
 };
 
+/* What a command came to. */
+enum con_status {
+    CON_DONE = 0,
+    CON_FAILED = 1,
+    CON_MISUSED = 2, /* the command was given wrongly */
+    CON_AMISS = 3    /* done: the answer is whole, and says that something is not as it should be */
+};
+
 /* Carry out one line: "F ISKLM,APPL='...'" (or MODIFY), "P ISKLM" (STOP), "D A,ISKLM" (DISPLAY), "D SMF", "I SMF" (SWITCH), "RACDCERT ...", "KEYXFER ...". Blocks: not on a loop. The answer (lines, each
- * ending with a newline) is appended to out; *status is 0 done, 1 failed, 2 the command was given wrongly. Never fails otherwise: what goes wrong is in the answer. */
+ * ending with a newline) is appended to out; *status is one of enum con_status. Never fails otherwise: what goes wrong is in the answer. */
 void con_execute(const struct con_context *context, const char *line, struct klm_buf *out,
                  int *status);
 

@@ -9,7 +9,7 @@ struct con_run {
     const struct con_context *context;
     struct klm_pool *pool;
     struct klm_buf *out; /* the answer */
-    int status;          /* 0, 1, 2 */
+    int status;          /* enum con_status */
 };
 
 /* ---- Answers (layout.c) */

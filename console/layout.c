@@ -43,7 +43,7 @@ void con_refuse(struct con_run *run, klm_rc rc, enum klm_msg_id msg, const char 
 
     con_line(run, klm_msg_format(msg, args, text, sizeof text));
     put_action(run, msg);
-    run->status = rc == KLM_E_USAGE ? 2 : 1;
+    run->status = rc == KLM_E_USAGE ? CON_MISUSED : CON_FAILED;
 }
 
 void con_refuse_diag(struct con_run *run, klm_rc rc, const struct klm_diag *diag)
@@ -54,7 +54,7 @@ void con_refuse_diag(struct con_run *run, klm_rc rc, const struct klm_diag *diag
         con_line(run, diag->text);
         put_action(run, diag->msg);
     }
-    run->status = rc == KLM_E_USAGE ? 2 : 1;
+    run->status = rc == KLM_E_USAGE ? CON_MISUSED : CON_FAILED;
 }
 
 /* Characters of a UTF-8 text, for column widths. */
@@ -136,10 +136,24 @@ void con_rows(struct con_run *run, const struct km_rows *rows)
     }
 }
 
+/* Why it failed, and how far it came. A change makes all or nothing, so what its steps noted before it failed is not so; and no heading
+ * and count, with which half a listing would look like a whole one. */
+static void answer_failed(struct con_run *run, const struct km_call *call)
+{
+    struct km_rows rows = call->rows;
+
+    con_refuse_diag(run, call->rc, &call->diag);
+    if (rows.n > 0 && !km_verb(call->id)->apply) {
+        rows.title = NULL;
+        con_line(run, "Before it failed:");
+        con_rows(run, &rows);
+    }
+}
+
 void con_answer(struct con_run *run, struct km_call *call)
 {
     if (call->rc != KLM_OK) {
-        con_refuse_diag(run, call->rc, &call->diag);
+        answer_failed(run, call);
         return;
     }
     if (call->text) {
@@ -150,5 +164,8 @@ void con_answer(struct con_run *run, struct km_call *call)
     }
     if (call->rows.column) {
         con_rows(run, &call->rows);
+    }
+    if (call->amiss) {
+        run->status = CON_AMISS;
     }
 }

@@ -4,6 +4,7 @@
 
 #include "keymgr/internal.h"
 
+#include "keymgr/textset.h"
 #include "keyring/verifier.h"
 
 /* What prepare found, and what becomes of the client: publish makes the snapshot of it. */
@@ -17,6 +18,15 @@ struct km_client_work {
     bool had, has; /* before, after are there */
     bool reload;   /* what could not be read is gone: the snapshot may have it still */
     bool purge;    /* it is closed, and its objects go */
+};
+/* clients_sync.c: what a partner sent (call->work of its verbs), and what became of it. */
+struct km_clients_taken {
+    struct dt_device_group *group;
+    struct dt_client *client;
+    uint32_t groups, clients;
+    struct km_textset named_groups, names,
+        fingerprints; /* of these; the two of clients when what is missing is to go */
+    size_t added, changed, removed, left; /* left: as they are here */
 };
 #define KM_FINGERPRINT_LEAST                                                                       \
     16 /* hexadecimal digits that nobody finds a second certificate for in passing */

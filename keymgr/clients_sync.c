@@ -92,13 +92,6 @@ klm_rc km_sync_clients_give_prepare(struct km_call *call)
 
 /* ---- Read */
 
-struct taken {
-    struct dt_device_group *group;
-    struct dt_client *client;
-    uint32_t groups, clients;
-    size_t added, changed, removed, left; /* what became of them; left: as they are here */
-};
-
 static void read_group(struct klm_cur *cur, struct dt_device_group *out)
 {
     uint8_t flags;
@@ -114,18 +107,13 @@ static void read_group(struct klm_cur *cur, struct dt_device_group *out)
     }
 }
 
-static bool has_group(const struct taken *taken, const char *name)
+static bool has_group(struct km_clients_taken *taken, const char *name)
 {
-    for (uint32_t i = 0; i < taken->groups; i++) {
-        if (strcmp(taken->group[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return dt_group_own(name);
+    return km_textset_has(&taken->named_groups, name) || dt_group_own(name);
 }
 
 /* Fingerprint and dates are those of the certificate, whatever the partner knows. */
-static void read_client(struct km_call *call, struct klm_cur *cur, const struct taken *taken,
+static void read_client(struct km_call *call, struct klm_cur *cur, struct km_clients_taken *taken,
                         struct dt_client *out)
 {
     struct klm_slice cert;
@@ -157,7 +145,7 @@ static klm_rc count_of(struct klm_cur *cur, size_t most, uint32_t *out)
                                                                                   : KLM_E_INVALID;
 }
 
-static klm_rc read_all(struct km_call *call, struct klm_cur *cur, struct taken *taken)
+static klm_rc read_all(struct km_call *call, struct klm_cur *cur, struct km_clients_taken *taken)
 {
     uint8_t version;
 
@@ -167,8 +155,10 @@ static klm_rc read_all(struct km_call *call, struct klm_cur *cur, struct taken *
     }
     KLM_TRY(count_of(cur, DT_DEVICE_GROUPS_MAX, &taken->groups));
     taken->group = klm_pool_alloc(call->pool, (taken->groups + 1) * sizeof *taken->group);
+    KLM_TRY(km_textset_init(&taken->named_groups, call->pool, taken->groups));
     for (uint32_t i = 0; taken->group && i < taken->groups; i++) {
         read_group(cur, &taken->group[i]);
+        km_textset_put(&taken->named_groups, taken->group[i].name);
     }
     KLM_TRY(count_of(cur, DT_CLIENTS_MAX, &taken->clients));
     if (taken->clients > klm_cur_left(cur) / CLIENT_LEAST) {
@@ -189,7 +179,7 @@ static klm_rc read_all(struct km_call *call, struct klm_cur *cur, struct taken *
 klm_rc km_sync_clients_take_prepare(struct km_call *call)
 {
     const struct km_file_req *req = call->req;
-    struct taken *taken = klm_pool_alloc(call->pool, sizeof *taken);
+    struct km_clients_taken *taken = klm_pool_alloc(call->pool, sizeof *taken);
     struct klm_cur cur;
     klm_rc rc;
 
@@ -214,8 +204,8 @@ static klm_rc tell(struct km_call *call, const char *name, const char *old, cons
     return km_more(call, &news);
 }
 
-static klm_rc take_group(struct km_call *call, struct st_change *change, struct taken *taken,
-                         const struct dt_device_group *group)
+static klm_rc take_group(struct km_call *call, struct st_change *change,
+                         struct km_clients_taken *taken, const struct dt_device_group *group)
 {
     struct dt_device_group there = {0};
     klm_rc rc = dt_device_group_get(st_change_view(change), group->name, &there);
@@ -314,8 +304,8 @@ static klm_rc put(struct km_call *call, struct st_change *change, const struct d
                 after ? km_client_text(call, after) : NULL);
 }
 
-static klm_rc take_client(struct km_call *call, struct st_change *change, struct taken *taken,
-                          const struct dt_client *from)
+static klm_rc take_client(struct km_call *call, struct st_change *change,
+                          struct km_clients_taken *taken, const struct dt_client *from)
 {
     const struct km_file_req *req = call->req;
     struct dt_client there = {0}, after;
@@ -347,22 +337,27 @@ static klm_rc take_client(struct km_call *call, struct st_change *change, struct
 /* ---- Taken away: what the partner has not, unless it has objects, which takes a backup and two people */
 
 struct sweeping {
-    struct km_call *call;
-    const struct taken *taken;
+    struct km_clients_taken *taken;
     char (*name)[DT_CLIENT_NAME_MAX + 1];
     size_t n, cap;
 };
 
-static bool is_taken(const struct taken *taken, const struct dt_client *client)
+/* What came, by name and by fingerprint, so that each client that is here is looked up in it at the same cost. */
+static klm_rc index_taken(struct km_call *call, struct km_clients_taken *taken)
 {
+    KLM_TRY(km_textset_init(&taken->names, call->pool, taken->clients));
+    KLM_TRY(km_textset_init(&taken->fingerprints, call->pool, taken->clients));
     for (uint32_t i = 0; i < taken->clients; i++) {
-        if (strcmp(taken->client[i].name, client->name) == 0 ||
-            (client->fingerprint[0] &&
-             strcmp(taken->client[i].fingerprint, client->fingerprint) == 0)) {
-            return true;
-        }
+        km_textset_put(&taken->names, taken->client[i].name);
+        km_textset_put(&taken->fingerprints, taken->client[i].fingerprint);
     }
-    return false;
+    return KLM_OK;
+}
+
+static bool is_taken(struct km_clients_taken *taken, const struct dt_client *client)
+{
+    return km_textset_has(&taken->names, client->name) ||
+           km_textset_has(&taken->fingerprints, client->fingerprint);
 }
 
 static klm_rc note_missing(void *arg, const struct dt_client *client)
@@ -375,8 +370,8 @@ static klm_rc note_missing(void *arg, const struct dt_client *client)
     return KLM_OK;
 }
 
-static klm_rc remove_client(struct km_call *call, struct st_change *change, struct taken *taken,
-                            const char *name)
+static klm_rc remove_client(struct km_call *call, struct st_change *change,
+                            struct km_clients_taken *taken, const char *name)
 {
     struct dt_client client;
     bool objects = false;
@@ -392,11 +387,11 @@ static klm_rc remove_client(struct km_call *call, struct st_change *change, stru
     return put(call, change, &client, NULL);
 }
 
-static klm_rc sweep(struct km_call *call, struct st_change *change, struct taken *taken)
+static klm_rc sweep(struct km_call *call, struct st_change *change, struct km_clients_taken *taken)
 {
-    struct sweeping sweeping = {
-        .call = call, .taken = taken, .cap = dt_clients_count(call->server->clients)};
+    struct sweeping sweeping = {.taken = taken, .cap = dt_clients_count(call->server->clients)};
 
+    KLM_TRY(index_taken(call, taken));
     sweeping.name = klm_pool_alloc(call->pool, (sweeping.cap + 1) * sizeof *sweeping.name);
     if (!sweeping.name) {
         return KLM_E_NOMEM;
@@ -408,7 +403,7 @@ static klm_rc sweep(struct km_call *call, struct st_change *change, struct taken
     return KLM_OK;
 }
 
-static klm_rc check_room(struct km_call *call, const struct taken *taken)
+static klm_rc check_room(struct km_call *call, const struct km_clients_taken *taken)
 {
     const struct dt_clients *clients = call->server->clients;
 
@@ -422,7 +417,7 @@ static klm_rc check_room(struct km_call *call, const struct taken *taken)
 klm_rc km_sync_clients_take_apply(struct km_call *call, struct st_change *change)
 {
     const struct km_file_req *req = call->req;
-    struct taken *taken = call->work;
+    struct km_clients_taken *taken = call->work;
 
     KLM_TRY(check_room(call, taken));
     taken->added = taken->changed = taken->removed = taken->left = 0;

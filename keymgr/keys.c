@@ -54,6 +54,10 @@ static klm_rc check_request(struct km_call *call, const struct km_keys_req *req,
     uint64_t count;
 
     KLM_TRY(km_alias_run(call, req->range, run));
+    /* A plain alias may have a hyphen, and those that exist are served. Who types one here means a range: "des01-" is not to become a key of that name. */
+    if (!klm_alias_sequential(run->first) && strchr(run->first, '-')) {
+        return KM_REFUSE(call, KLM_E_USAGE, 0, KLM_MSG_KEYS_RANGE, req->range);
+    }
     count = klm_alias_run_count(run);
     if (count > KEYS_MAX) {
         return KM_REFUSE(call, KLM_E_LIMIT, 0, KLM_MSG_KEYS_MANY, req->range, KLM_NUM(KEYS_MAX));

@@ -428,6 +428,7 @@ struct km_call {
     struct km_rows rows;    /* listings */
     struct klm_slice bytes; /* exports */
     const char *text;       /* one line for the operator, or NULL */
+    bool amiss; /* done, and what it looked for is not as it should be: a command ends with 1 */
 
     /* Between the steps */
     struct st_view *view;  /* the store as km_view shows it: of the call */

@@ -1,9 +1,9 @@
 /* Connections by address. */
 #include "klmsrv/kmip_peers.h"
 
+#include "base/network.h"
 #include "base/secret.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,23 +35,6 @@ void srv_peers_free(struct srv_peers **peers)
     *peers = NULL;
 }
 
-/* IPv4 as IPv6 writes it; of IPv6 the upper half; anything else is one peer. */
-static void key_of(const struct sockaddr_storage *address, uint8_t key[16])
-{
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-
-    memset(key, 0, 16);
-    if (address->ss_family == AF_INET) {
-        memcpy(&in, address, sizeof in);
-        key[10] = key[11] = 0xFF;
-        memcpy(key + 12, &in.sin_addr, 4);
-    } else if (address->ss_family == AF_INET6) {
-        memcpy(&in6, address, sizeof in6);
-        memcpy(key, &in6.sin6_addr, IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) ? 16 : 8);
-    }
-}
-
 static uint64_t mixed(uint64_t v)
 {
     v ^= v >> 32;
@@ -72,10 +55,10 @@ static size_t chain_of(const struct srv_peers *peers, const uint8_t key[16])
 struct srv_peer *srv_peers_get(struct srv_peers *peers, const struct sockaddr_storage *address)
 {
     struct srv_peer *peer;
-    uint8_t key[16];
+    uint8_t key[KLM_NETWORK];
     size_t chain;
 
-    key_of(address, key);
+    klm_network_of(address, key);
     chain = chain_of(peers, key);
     for (peer = peers->chain[chain]; peer; peer = peer->next) {
         if (memcmp(peer->key, key, sizeof key) == 0) {

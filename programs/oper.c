@@ -97,9 +97,10 @@ static int command(struct console *console, const char *line)
     }
     if (rc == KLM_OK) {
         fwrite(answer.p ? answer.p : (const uint8_t *)"", 1, answer.n,
-               status == 0 ? stdout : stderr);
+               status == CON_DONE || status == CON_AMISS ? stdout : stderr);
         fflush(stdout);
         copy_text(console, (const char *)answer.p, answer.n);
+        status = status == CON_AMISS ? EXIT_FAILED : status;
     } else {
         status = program_failed(&diag, rc);
         console->lost = true;

@@ -597,10 +597,14 @@ static klm_rc answer(struct drill *drill)
                         (unsigned long long)(drill->volumes - drill->exposed - drill->unknown),
                         (unsigned long long)drill->volumes);
     call->event.field[SMF_F_NEW] = call->text;
-    (void)klm_fail(&call->diag, KLM_OK,
-                   drill->exposed + drill->unknown ? KLM_MSG_DRILL_EXPOSED : KLM_MSG_DRILL_GOOD,
+    call->amiss = drill->exposed + drill->unknown > 0;
+    (void)klm_fail(&call->diag, KLM_OK, call->amiss ? KLM_MSG_DRILL_EXPOSED : KLM_MSG_DRILL_GOOD,
                    KLM_NUM(drill->exposed), KLM_NUM(drill->unknown), partner,
                    repl_report_path(drill->report));
+    if (call->amiss) {
+        klm_say_diag(
+            &call->diag); /* also for those who watch the console: who drilled may be a job */
+    }
     return KLM_OK;
 }
 

@@ -33,13 +33,17 @@ static void tell_end(struct repl_session *session, klm_rc why)
     const char *words = klm_stream_why(session->stream);
     struct klm_diag diag = {0};
 
-    words = words[0] ? words : failed ? klm_rc_text(why) : "it was closed";
+    failed = failed || session->replaced;
+    words = session->replaced ? "a limit was reached, and it had waited longest"
+            : words[0]        ? words
+            : failed          ? klm_rc_text(why)
+                              : "it was closed";
     if (session->phase == REPL_ADMITTED) {
         (void)klm_fail(&diag, why, KLM_MSG_PARTNER_ENDED, session->name, words);
         record(session, KM_HAP_PARTNER_END, failed, &diag);
     } else if (!session->told &&
-               !(session->phase == REPL_IN_TLS &&
-                 why == KLM_E_CLOSED)) { /* that is a look whether the port is open */
+               !(session->phase == REPL_IN_TLS && why == KLM_E_CLOSED &&
+                 !session->replaced)) { /* that is a look whether the port is open */
         (void)klm_fail(&diag, why, KLM_MSG_PARTNER_CONNECT, session->address, words);
         record(session, KM_HAP_PARTNER_REFUSED, true, &diag);
     }
@@ -164,6 +168,9 @@ static void contact_done(struct km_call *call)
         snprintf(session->name, sizeof session->name, "%s", call->actor.name);
         snprintf(session->fingerprint, sizeof session->fingerprint, "%s", call->actor.fingerprint);
         session->phase = REPL_ADMITTED;
+        if (!session->gone) {
+            klm_stream_idle(session->stream, session->idle_ms);
+        }
         welcome(session, call);
         repl_session_answer(session);
     } else {
@@ -181,6 +188,10 @@ static klm_rc contact(struct repl_session *session)
     struct km_call *call;
     klm_rc rc;
 
+    if (!repl_sessions_have_room(session->set)) {
+        fail(session, KLM_MSG_PARTNER_SESSIONS, "as many of partners as there may be");
+        return KLM_OK;
+    }
     KLM_TRY(km_call_new(session->set->server, KM_PARTNER_CONTACT, &actor, &call));
     req = call->req;
     rc = klm_tls_peer_cert(klm_stream_ssl(session->stream), call->pool, &req->cert);
@@ -275,8 +286,8 @@ static void on_secured(void *arg, struct klm_stream *stream)
 {
     struct repl_session *session = arg;
 
-    session->phase = REPL_AWAIT_HELLO;
-    klm_stream_message_begun(stream); /* the hello is waited for, but not for ever */
+    (void)stream;
+    session->phase = REPL_AWAIT_HELLO; /* until the idle deadline of a caller who is not admitted */
     process(session);
 }
 

@@ -6,10 +6,14 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SESSIONS_MAX 8 /* partners are few */
+#define PARTNERS_MAX 8        /* sessions of partners, who are few */
+#define WAITING_MAX 16        /* connections of callers who are not admitted, */
+#define WAITING_OF_NETWORK 4  /* and of one address */
+#define REPLACED_AFTER_MS 500 /* one that has waited for so long may give way to another */
 #define SAY_WINDOW_MS 10000
 #define SAY_IN_WINDOW 10
 #define MAX_OUTPUT 65536
@@ -40,21 +44,22 @@ bool repl_sessions_may_say(struct repl_sessions *set)
     return ++set->said <= SAY_IN_WINDOW;
 }
 
+/* Until it is admitted a caller has the time of a handshake to say the next thing; after that, that of partners. */
 static struct klm_stream_config limits(struct repl_sessions *set)
 {
     struct km_state *state = km_state_get(set->server);
     int64_t minutes = parm_num(state->config, PARM_Admin_ssl_timeout);
     uint32_t idle = (uint32_t)(minutes ? minutes : NEVER_MINUTES) * 60000;
-    struct klm_stream_config cfg = {
-        .loop = set->loop,
-        .workers = km_workers(set->server),
-        .max_input = REPL_HEADER + REPL_BODY_MAX,
-        .max_output = MAX_OUTPUT,
-        .handshake_ms =
-            (uint32_t)parm_num(state->config, PARM_TransportListener_handshake_timeout) * 1000,
-        .idle_ms = idle,
-        .message_ms = idle,
-        .write_ms = idle};
+    uint32_t handshake =
+        (uint32_t)parm_num(state->config, PARM_TransportListener_handshake_timeout) * 1000;
+    struct klm_stream_config cfg = {.loop = set->loop,
+                                    .workers = km_workers(set->server),
+                                    .max_input = REPL_HEADER + REPL_BODY_MAX,
+                                    .max_output = MAX_OUTPUT,
+                                    .handshake_ms = handshake,
+                                    .idle_ms = handshake,
+                                    .message_ms = idle,
+                                    .write_ms = idle};
 
     km_state_put(&state);
     return cfg;
@@ -96,22 +101,97 @@ static void refuse(struct repl_sessions *set, int take_fd)
     km_happened_to_stranger(set->server, &news);
 }
 
+/* ---- Who is let in. A caller who sits there and says nothing must not keep a partner out: at a limit the one that has waited longest gives way. */
+
+/* Not admitted, and not on its way out. */
+static bool is_waiting(const struct repl_session *session)
+{
+    return session->phase != REPL_ADMITTED && !session->gone && !session->replaced;
+}
+
+/* network NULL: of all. */
+static bool is_of(const struct repl_session *session, const uint8_t *network)
+{
+    return !network || memcmp(session->network, network, KLM_NETWORK) == 0;
+}
+
+static size_t count_waiting(const struct repl_sessions *set, const uint8_t *network)
+{
+    size_t n = 0;
+
+    for (const struct repl_session *s = set->head; s; s = s->next) {
+        n += is_waiting(s) && is_of(s, network);
+    }
+    return n;
+}
+
+/* Close the oldest that had its time and for which nothing is under way here. */
+static bool replace_oldest(struct repl_sessions *set, const uint8_t *network)
+{
+    const uint64_t now = klm_clock_mono_ms();
+    struct repl_session *oldest = NULL;
+
+    for (struct repl_session *s = set->head; s; s = s->next) { /* the newest comes first */
+        if (is_waiting(s) && is_of(s, network) && !s->busy && klm_stream_waits(s->stream) &&
+            now - s->since >= REPLACED_AFTER_MS) {
+            oldest = s;
+        }
+    }
+    if (oldest) {
+        oldest->replaced = true;
+        repl_session_end(oldest);
+    }
+    return oldest != NULL;
+}
+
+static bool admits(struct repl_sessions *set, const uint8_t network[KLM_NETWORK])
+{
+    if (count_waiting(set, network) >= WAITING_OF_NETWORK) {
+        return replace_oldest(set, network);
+    }
+    return count_waiting(set, NULL) < WAITING_MAX || replace_oldest(set, NULL);
+}
+
+bool repl_sessions_have_room(const struct repl_sessions *set)
+{
+    size_t n = 0;
+
+    for (const struct repl_session *s = set->head; s; s = s->next) {
+        n += !s->gone && (s->phase == REPL_ADMITTED || s->busy);
+    }
+    return n <= PARTNERS_MAX; /* who asks is one of them */
+}
+
+static void network_of(int fd, uint8_t out[KLM_NETWORK])
+{
+    struct sockaddr_storage address = {0};
+    socklen_t n = sizeof address;
+
+    (void)getpeername(fd, (struct sockaddr *)&address, &n); /* who is gone already has none */
+    klm_network_of(&address, out);
+}
+
 void repl_sessions_accept(struct repl_sessions *sessions, int take_fd)
 {
     struct klm_stream_config cfg = limits(sessions);
     struct klm_stream_owner owner = repl_session_owner;
     struct repl_session *session;
+    uint8_t network[KLM_NETWORK];
 
-    session = sessions->draining || sessions->n >= SESSIONS_MAX ? NULL : calloc(1, sizeof *session);
-    if (!session && sessions->draining) {
+    if (sessions->draining) {
         close(take_fd);
         return;
     }
+    network_of(take_fd, network);
+    session = admits(sessions, network) ? calloc(1, sizeof *session) : NULL;
     if (!session) {
         refuse(sessions, take_fd);
         return;
     }
     session->set = sessions;
+    session->since = klm_clock_mono_ms();
+    session->idle_ms = cfg.message_ms;
+    memcpy(session->network, network, sizeof session->network);
     km_session_number(sessions->server, session->number);
     owner.arg = session;
     if (klm_stream_new(take_fd, &cfg, &owner, &session->stream) != KLM_OK) {

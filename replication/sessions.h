@@ -2,6 +2,7 @@
 #ifndef REPLICATION_SESSIONS_H
 #define REPLICATION_SESSIONS_H
 
+#include "base/network.h"
 #include "base/stream.h"
 #include "replication/repl.h"
 
@@ -12,10 +13,14 @@ struct repl_session {
     struct repl_session *prev, *next;
     struct klm_stream *stream;
     enum repl_phase phase;
-    bool busy;    /* a request is under way; its message stays in the input until it is answered */
-    bool closing; /* no more requests */
-    bool gone;    /* the stream has ended; it is freed when the request under way has */
-    bool told;    /* its end is on record */
+    bool busy;     /* a request is under way; its message stays in the input until it is answered */
+    bool closing;  /* no more requests */
+    bool gone;     /* the stream has ended; it is freed when the request under way has */
+    bool told;     /* its end is on record */
+    bool replaced; /* it gave way to another caller */
+    uint8_t network[KLM_NETWORK];
+    uint64_t since;   /* it was accepted, klm_clock_mono_ms */
+    uint32_t idle_ms; /* it may be silent, once admitted */
     char number[KM_SESSION_MAX], address[80];
     char name[65], fingerprint[65]; /* of the partner, once admitted */
     struct klm_slice cert;          /* what it showed; looked at again after a refresh */
@@ -53,6 +58,8 @@ extern const struct klm_stream_owner repl_session_owner;
 /* ---- sessions.c */
 /* Out of the set, and freed. */
 void repl_session_forget(struct repl_session *session);
+/* Is there room for one more session of a partner, for the one whose admission is under way? */
+bool repl_sessions_have_room(const struct repl_sessions *set);
 /* May one more caller who was not admitted be told of? */
 bool repl_sessions_may_say(struct repl_sessions *set);
 

@@ -320,7 +320,7 @@ static klm_rc tell_left(struct km_call *sync, struct repl_link *link, bool some,
     const struct km_sync_req *req = sync->req;
     const klm_rc rc = req->all && some ? KLM_OK : KLM_E_UNSUPPORTED;
     struct klm_diag why = {0};
-    const char *all; /* what became of each part: a failure has no rows */
+    const char *all; /* what became of each part: a sync by the clock shows no rows */
 
     (void)klm_fail(&why, rc, KLM_MSG_SYNC_UNKNOWN, repl_link_partner(link), left);
     if (rc == KLM_OK) {

@@ -93,7 +93,7 @@ step "A drill before the key labels were moved: a volume of the primary would be
 # shellcheck disable=SC1091
 (. "$primary/env" && echo "EKM PRIMARY=127.0.0.1:$KLM_TCP_PORT") >"$work/IECIOS01"
 echo "written before" | KLM_IECIOS=$work/IECIOS01 KLM_DRIVE=$primary/drive "$KLM_BIN/iosdrive" write -v DRL001 --kl1 "$LABEL1" --kl2 "$LABEL2" "$work/DRL001.aws" - || die "write"
-at "$primary" oper "F ISKLM,APPL='drill -partner 127.0.0.1:$admin_two'" | tee "$work/drill" || die "drill"
+at "$primary" oper "F ISKLM,APPL='drill -partner 127.0.0.1:$admin_two'" | tee "$work/drill" && die "the drill did not end with 1"
 grep -q 'KLM1323W 1 volumes are EXPOSED' "$work/drill" || die "the drill did not find the volume exposed"
 
 step "The process of establishing a backup key server: only files made by EXPORT and KEYXFER move"

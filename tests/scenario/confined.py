@@ -1,22 +1,26 @@
 """The confinement of the systemd unit, where systemd itself does not run: read from the unit, and laid on a program by this one.
    confined.py FOLDER... -- PROGRAM [ARGUMENT...]      run the program; all is read-only but the folders
-What it lays on: ProtectSystem=strict, no capabilities, NoNewPrivileges, SystemCallFilter, MemoryDenyWriteExecute, RestrictAddressFamilies, UMask. It wants root, as systemd does."""
+What it lays on: ProtectSystem=strict, PrivateDevices, ProcSubset and ProtectProc, limits, no capabilities, NoNewPrivileges, SystemCallFilter, MemoryDenyWriteExecute,
+RestrictAddressFamilies, and what RestrictSUIDSGID and RestrictNamespaces take away whole, UMask. It wants root, as systemd does."""
 import ctypes
 import errno
 import os
 import platform
 import re
+import resource
 import struct
 import subprocess
 import sys
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "s390x": 0x80000016}
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 CLONE_NEWNS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 0x20000, 22, 24, 38
 LOAD, EQUAL, SET, AND, RETURN = 0x20, 0x15, 0x45, 0x54, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 PROT_WRITE, PROT_EXEC = 2, 4
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
 
 
@@ -85,6 +89,13 @@ def program():
     if values("MemoryDenyWriteExecute") == ["yes"]:
         special("mprotect", (LOAD, argument(2)), (SET, PROT_EXEC, 0, 1), refuse, allow)
         special("mmap", (LOAD, argument(2)), (AND, PROT_WRITE | PROT_EXEC), (EQUAL, PROT_WRITE | PROT_EXEC, 0, 1), refuse, allow)
+    # What a filter cannot look into, systemd says the kernel has not; the C library and we have other ways.
+    if values("RestrictSUIDSGID") == ["yes"]:
+        special("openat2", (RETURN, REFUSE | errno.ENOSYS))
+    if values("RestrictNamespaces") == ["yes"]:
+        special("clone3", (RETURN, REFUSE | errno.ENOSYS))
+        special("unshare", refuse)
+        special("setns", refuse)
     families = [FAMILIES[name] for name in values("RestrictAddressFamilies")[0].split()]
     special("socket", (LOAD, argument(0)), *[step for family in families for step in ((EQUAL, family, 0, 1), allow)],
             (RETURN, REFUSE | errno.EAFNOSUPPORT))
@@ -103,8 +114,8 @@ def must(done, what):
         raise OSError(ctypes.get_errno(), what)
 
 
-def mount(source, target, flags):
-    must(LIBC.mount(source and source.encode(), target.encode(), None, ctypes.c_ulong(flags), None), f"mount {target}")
+def mount(source, target, flags, kind=None, options=None):
+    must(LIBC.mount(source and source.encode(), target.encode(), kind and kind.encode(), ctypes.c_ulong(flags), options and options.encode()), f"mount {target}")
 
 
 def read_only_but(folders):
@@ -119,10 +130,44 @@ def read_only_but(folders):
             mount(None, place, MS_REMOUNT | MS_BIND | MS_RDONLY)
 
 
+def private_devices():
+    """A /dev with what systemd leaves there, and the place of the log if there is one."""
+    kept = {name: os.open(f"/dev/{name}", os.O_PATH) for name in (*DEVICES, *(["log"] if os.path.exists("/dev/log") else []))}
+    mount("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "tmpfs", "mode=755,size=64k")
+    os.makedirs("/dev/shm")
+    for name, fd in kept.items():
+        os.close(os.open(f"/dev/{name}", os.O_CREAT | os.O_WRONLY, 0o644))
+        mount(f"/proc/self/fd/{fd}", f"/dev/{name}", MS_BIND)
+        os.close(fd)
+    mount(None, "/dev", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC)
+
+
+def own_proc():
+    try:
+        mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "proc", "subset=%s,hidepid=%s" % (values("ProcSubset")[0], values("ProtectProc")[0]))
+    except OSError as error:  # a container that covers parts of its own gives no other one
+        if error.errno != errno.EPERM:
+            raise
+
+
+def limits():
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    for key, value in unit():
+        if key.startswith("Limit"):
+            what, most = getattr(resource, f"RLIMIT_{key[len('Limit'):]}"), int(value.rstrip("KMG")) * units.get(value[-1], 1)
+            there = resource.getrlimit(what)[1]
+            most = most if there == resource.RLIM_INFINITY else min(most, there)  # a container's own may be less
+            resource.setrlimit(what, (most, most))
+
+
 def main(argv):
     at = argv.index("--")
     code, n = program()
     read_only_but([os.path.realpath(folder) for folder in argv[:at]])
+    if values("PrivateDevices") == ["yes"]:
+        private_devices()
+    own_proc()
+    limits()
     os.umask(int(values("UMask")[0], 8))
     for capability in range(64):
         LIBC.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0)  # those that the kernel has not are refused

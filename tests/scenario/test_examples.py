@@ -56,11 +56,18 @@ def a_storage_system_changes_its_key():
 
 
 @test
+def a_disk_array_is_unlocked_by_either_key_server_and_by_its_recovery_key():
+    said = example("06")
+    expect(len(re.findall("KLM1811I .* primary", said)) == 1 and len(re.findall("KLM1811I .* secondary", said)) == 1, said)
+    expect("KLM1814W" in said and "KLM1822E" in said and "KLM1853E" in said and "UNLOCKED BY the recovery key" in said, said)
+
+
+@test
 def every_example_is_in_the_readme_and_tested():
     with open(f"{SOURCE}/examples/README.md", encoding="utf-8") as file:
         readme = file.read()
     expect([os.path.basename(path) for path in EXAMPLES] == re.findall(r"^\| `([\w-]+\.sh)`", readme, re.M), readme)
-    expect(len(EXAMPLES) == 5, "a new example needs a test here")
+    expect(len(EXAMPLES) == 6, "a new example needs a test here")
 
 
 if __name__ == "__main__":

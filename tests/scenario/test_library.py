@@ -126,7 +126,7 @@ def a_drill_tells_which_cartridges_of_a_library_the_partner_could_not_read():
             one.start(), two.start()
             with one.client("library") as client:
                 uid, _ = Library(client).write(SHORT, "DRL001L7")
-            said = one.oper(f"drill -partner {address(two)}")
+            said = one.oper(f"drill -partner {address(two)}", status=1)
             expect(re.search(rf"volume +DRL001 +managed object {uid}: MISSING there", said), said)
             expect("KLM1323W 1 volumes are EXPOSED" in said, said)
             # A copy of the first server is the second one: its key is proved.

@@ -125,7 +125,7 @@ def the_secondary_reads_with_a_key_that_was_moved_there_and_only_then():
 @test
 def properties_and_commands_keep_their_rules():
     with Lto("zOSCompatibility=true") as server:
-        expect("KLM1721E" in server.oper("createkeys -range A-B", status=1), "a label of z/OS")
+        expect("KLM1721E" in server.oper("createkeys -range A_B", status=1), "a label of z/OS")
         server.oper("modconfig -set -property requireHardwareProtectionForSymmetricKeys -value true")
         expect("KLM1716E" in HOST.refused("HARD01", "EE31"), "hardware")
         expect("KLM1716E" in server.oper("createkeys -range HARD1", status=1), "hardware")

@@ -2,6 +2,7 @@
 """Partners: copies from server to server over mutual TLS, what is taken, changed and refused, and what happens when the other side fails."""
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -10,7 +11,7 @@ import tempfile
 import threading
 
 from keyserver import SERIAL, SLOW, WWN, free_port, wait_until
-from partners import BYE, HEADER, HELLO, SYNC, SYNCED, WELCOME, Link, Pair, address, frame, hello, key_pair, refusal
+from partners import BYE, HEADER, HELLO, SYNC, SYNCED, WELCOME, Link, Pair, address, frame, hello, key_pair, refusal, trust
 from scenario import expect, main, test
 
 PAIR = Pair()
@@ -147,6 +148,84 @@ def a_partner_that_dies_hangs_or_babbles_is_told_apart():
         waiting.join(30 * SLOW)
         expect(not waiting.is_alive(), "the partner died in the middle")
         expect(one.audited("Data synchronization event", "sync", "result=unsuccessful", "KLM1308E"), "on record")
+
+
+def sit(server, n, source="127.0.0.1"):
+    """Callers who say nothing, from an address of this machine."""
+    return [socket.create_connection(("127.0.0.1", int(server.value("Admin.ssl.port"))), 10 * SLOW, source_address=(source, 0)) for _ in range(n)]
+
+
+def closed(callers):
+    """How many of them the server has closed."""
+    n = 0
+    for one in callers:
+        one.setblocking(False)
+        try:
+            n += one.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            pass
+        except OSError:
+            n += 1
+    return n
+
+
+@test
+def silent_callers_keep_no_partner_out():
+    with PAIR.server("One") as one, PAIR.server("Two", "TransportListener.handshake.timeout=3600", "Audit.refusals.burst=1000") as two:
+        one.start(), two.start()
+        one.oper(f"adddrive -drivename {SERIAL}")
+        sync = f"sync -drivetab -ipaddr {address(two)}"
+        # Of another address four stay, however many come, and the others' places are there for him.
+        silent = sit(two, 12, "127.0.0.2")
+        wait_until("all but four are closed", 10, lambda: closed(silent) == 8)
+        expect("is done" in one.oper(sync), "beside those of one address")
+        for source in ("127.0.0.3", "127.0.0.4", "127.0.0.5"):
+            silent += sit(two, 4, source)
+        wait_until("the partner gets in where the port is full", 10, lambda: "is done" in one.oper(sync, status=None))
+        silent += sit(two, 12)
+        wait_until("the partner gets in beside callers of his own address", 10, lambda: "is done" in one.oper(sync, status=None))
+        expect(two.audited("result=unsuccessful", "a limit was reached, and it had waited longest"), "on record")
+        expect(two.audited("action=connection-refused", "KLM1313W"), "those that found no place, too")
+        for caller in silent:
+            caller.close()
+
+
+@test
+def who_has_a_certificate_and_says_nothing_is_no_partner_yet_and_eight_partners_are_enough():
+    folder = tempfile.mkdtemp()
+    key_pair(folder, ["py"])
+    with PAIR.server("One") as one, PAIR.server("Two", "TransportListener.handshake.timeout=3600") as two:
+        trust(two, folder)
+        one.start(), two.start()
+        one.oper(f"adddrive -drivename {SERIAL}")
+        sync = f"sync -drivetab -ipaddr {address(two)}"
+        mute = [Link(two, folder, "py") for _ in range(4)]
+        wait_until("the partner gets in", 10, lambda: "is done" in one.oper(sync, status=None))
+        expect(mute[0].receive() is None, "the oldest gave way")
+        for link in mute:
+            link.socket.close()
+        links = []
+        for _ in range(8):
+            links.append(Link(two, folder, "py"))
+            expect(links[-1].ask(HELLO, hello())[0] == WELCOME, len(links))
+        with Link(two, folder, "py") as ninth:
+            expect(refusal(ninth.ask(HELLO, hello())) == "KLM1313W", "the ninth")
+        links.pop().socket.close()
+        wait_until("a place is free again", 10, lambda: "is done" in one.oper(sync, status=None))
+        for link in links:
+            link.socket.close()
+        # Silent for the time of a handshake, it is let go.
+        two.set("TransportListener.handshake.timeout=1").oper("refresh")
+        with Link(two, folder, "py") as link:
+            expect(link.receive() is None, "before its hello")
+        with Link(two, folder, "py") as link:
+            expect(link.ask(HELLO, hello())[0] == WELCOME, "admitted")
+            link.socket.settimeout(2)
+            try:
+                expect(link.receive() is not None, "a partner may be silent for longer")
+            except TimeoutError:
+                pass
+    shutil.rmtree(folder)
 
 
 @test

@@ -3,13 +3,14 @@
 import os
 import re
 import struct
+import subprocess
 import sys
 import tempfile
 
-from keyserver import LABEL, LABEL2
+from keyserver import BIN, LABEL, LABEL2
 from partners import DRILL, HELLO, PROVEN, WELCOME, Link, Pair, address, hello, key_pair, refusal
 from peer import Host
-from scenario import expect, main, test
+from scenario import expect, main, patience, test
 
 PAIR = Pair()
 HOST = Host(f"{PAIR.site.folder}/host").make(PAIR.site.master)
@@ -34,9 +35,10 @@ def a_drill_says_by_volume_what_the_partner_could_not_read_and_after_the_transfe
         HOST.attach(one)
         for volser in ("DRL001", "DRL002"):
             HOST.write(volser, b"data")
-        before = one.oper(f"drill -partner {address(two)}")
+        before = one.oper(f"drill -partner {address(two)}", status=1)
         expect("0 of 2 key labels can be opened there, 0 of 2 volumes could be read" in before, before)
         expect("KLM1323W 2 volumes are EXPOSED" in before, before)
+        one.says("KLM1323W 2 volumes are EXPOSED, 0 unknown: partner Partner Two could not read them")
         expect(re.search(r"volume +DRL001 +.*MISSING there", before), before)
         expect(re.search(r"master key +can open it", before), before)
         text = report_of(one, before)
@@ -50,13 +52,39 @@ def a_drill_says_by_volume_what_the_partner_could_not_read_and_after_the_transfe
         one.label("New_Label", token="NEW.LABEL")
         one.oper("refreshks")
         HOST.write("DRL003", b"data", "--kl1", "New_Label", "--kl2", "New_Label")
-        since = one.oper(f"drill -partner {address(two)}")
+        since = one.oper(f"drill -partner {address(two)}", status=1)
         expect("2 of 3 volumes could be read" in since and re.search(r"volume +DRL003 +New_Label: MISSING there *$", since, re.M), since)
         expect(re.search(r"label +New_Label +MISSING there +1 *$", since, re.M), f"one volume, which has the label twice: {since}")
         expect(one.audited("Data synchronization event", "drill", "Partner Two", "result=successful"), "here")
         expect(two.audited("Data synchronization event", "drill-prove", "Partner One", "result=successful"), "and there")
         said = two.console() + one.console()
         expect("KLM1320E" not in said, said)
+
+
+@test
+def a_job_tells_from_exit_status_and_streams_whether_a_volume_is_exposed_or_the_drill_did_not_take_place():
+    with PAIR.server("One") as one, PAIR.server("Two") as two:
+        two.racf(f"ID(TAPEKMS) REMOVE(LABEL('{LABEL}') RING(KeyStore4758))")
+        two.racf(f"ID(TAPEKMS) REMOVE(LABEL('{LABEL2}') RING(KeyStore4758))")
+        one.start(), two.start()
+        drill = [f"{BIN}/oper", "--socket", one.socket, "drill", "-partner", address(two)]
+
+        def job(command, **named):
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=60 * patience(), **named)
+            return done.returncode, done.stdout, done.stderr
+
+        status, said, failed = job(drill)
+        expect(status == 0 and "KLM1322I" in said and "KLM1323W" not in one.console(), "labels that no volume has are no harm")
+        one.oper(ADD)
+        HOST.attach(one)
+        HOST.write("JOB001", b"data")
+        status, said, failed = job(drill)
+        expect(status == 1 and "KLM1323W 1 volumes are EXPOSED" in said and "volume" in said and not failed, (status, said, failed))
+        status, said, failed = job(drill[:3], input=f"{' '.join(drill[3:])}\nversion\n")
+        expect(status == 1 and "klmsrv" in said and not failed, "the next command does not hide it")
+        two.kill()
+        status, said, failed = job(drill)
+        expect(status == 1 and not said and "KLM1309E" in failed, (status, said, failed))
 
 
 LTO = Host(f"{PAIR.site.folder}/lto", serial="000000000017", wwn="5005076300C00017").make(PAIR.site.master, kind="LTO")
@@ -71,7 +99,7 @@ def stored_keys_and_key_groups_are_proved_one_by_one():
         one.oper("createkeys -range des01-03 -groupID TAPES")
         LTO.attach(one)
         LTO.write("LTO001", b"one"), LTO.write("LTO002", b"two")
-        before = one.oper(f"drill -partner {address(two)}")
+        before = one.oper(f"drill -partner {address(two)}", status=1)
         expect(re.search(r"key group +TAPES +NOT 3 of 3 keys, first des000000000000000001: MISSING there", before), before)
         expect(re.search(r"volume +LTO002 +stored key des000000000000000002: MISSING there", before), before)
         expect("KLM1323W 2 volumes are EXPOSED" in before, before)
@@ -81,7 +109,7 @@ def stored_keys_and_key_groups_are_proved_one_by_one():
         said = two.console()
         expect("sent key usage of 2 volumes whose stored keys are not here, first des000000000000000001 of volume LTO001" in said, said[-800:])
         expect("1 entry" in two.oper("query -volser LTO002"), "the event is there")
-        theirs = two.oper(f"drill -partner {address(one)}")
+        theirs = two.oper(f"drill -partner {address(one)}", status=1)
         expect(re.search(r"volume +LTO002 +stored key des000000000000000002: NOT HERE", theirs) and "KLM1323W 2 volumes are EXPOSED" in theirs, theirs)
         expect(re.search(r"(?m)^LTO001 +EXPOSED", report_of(two, theirs)), "their report")
         expect("; " not in re.search(r"usage +taken +(.*)", one.oper(f"sync -usage -ipaddr {address(two)}"))[1], "nothing new, nothing said")
@@ -90,7 +118,7 @@ def stored_keys_and_key_groups_are_proved_one_by_one():
         with open(f"{one.files}/STORED/K1", "rb") as source, open(f"{two.files}/STORED/K1", "wb") as target:
             target.write(source.read())
         two.xfer("READ,des000000000000000001,STORED(K1)")
-        after = one.oper(f"drill -partner {address(two)}")
+        after = one.oper(f"drill -partner {address(two)}", status=1)
         expect("1 of 2 volumes could be read" in after and "NOT 2 of 3 keys, first des000000000000000002" in after, after)
         expect(re.search(r"(?m)^LTO001 +readable", report_of(one, after)), "the report")
 

@@ -57,6 +57,7 @@ def a_part_that_was_asked_for_by_its_name_and_is_not_known_there_is_a_failure():
             said = one.oper(f"sync -drivetab -clients -ipaddr {partner.address}", status=1)
             expect("KLM1308E" in said and partner.parts == [[DRIVETAB]], "the other one went")
             expect("clients: not sent, not known to that release; drivetab: taken over" in said, said)
+            expect(re.search(r"(?m)^drivetab +taken +", said) and re.search(r"(?m)^clients +NOT SENT +not known", said), f"what it came to until then: {said}")
         with earlier(one) as partner:
             said = one.oper(f"sync -all -ipaddr {partner.address}", status=1)
             expect("KLM1308E" in said and "clients, keygroups, config, drivetab" in said, "nothing is known there")

@@ -11,10 +11,12 @@ import sys
 import time
 
 from confined import confined
-from keyserver import LABEL2, SLOW, Site, read, wait_until, write
+from keyserver import LABEL2, SIGNED, SLOW, Site, read, tool, wait_until, write
 from kx import Drive, Session
 from otheruser import opened, raw_oper
-from scenario import expect, main, test
+from peer import Host
+from scenario import Folder, expect, main, test
+from softhsm import Token, helper_of
 
 SITE = Site()
 DRIVE = Drive(f"{SITE.folder}/drive").make().signed_by(SITE.master)
@@ -22,6 +24,13 @@ PASSWORD = "correct horse battery"
 NOBODY = pwd.getpwnam("nobody").pw_uid
 OTHER, STRANGER = NOBODY, 4712
 OLD, NEW = "000000000001", "000000000002"
+
+
+def in_token(server):
+    """Its master key is made in the token that its configuration names."""
+    os.remove(server.value("config.masterkey.file"))
+    tool("klmsrv", "--make-master", "pkcs11:token=KLM;object=klm.master", server.config)
+    tool("klmsrv", "--confirm-escrow", server.value("config.masterkey.file"))
 
 
 def prepared(server, **named):
@@ -89,6 +98,47 @@ def in_the_confinement_of_its_unit_the_task_backs_up_restores_and_starts_again()
         server.oper("modconfig -set -property Audit.handler.file.size -value 20000")
         server.oper(f"adddrive -drivename {NEW}")
         server.stop()
+
+
+def limits_of(pid):
+    with open(f"/proc/{pid}/limits", encoding="utf-8") as file:
+        return {name.strip(): soft for name, soft in re.findall(r"(?m)^(Max [a-z ]+?) {2,}(\S+)", file.read())}
+
+
+@test
+def in_the_confinement_of_its_unit_a_task_with_its_master_key_in_a_token_serves_backs_up_restores_and_starts_again():
+    with Folder() as folder:
+        token = Token(f"{folder}/hsm")
+        site = Site(*token.properties(), "pkcs11.masterkey=strict", master=in_token)
+        host = Host(f"{site.folder}/host").make(site.master)
+        with site.server() as server:
+            prepared(server, wrap=confined(server.home, token.tokens))
+            since, helper = len(server.console()), wait_until("a helper", 10, lambda: helper_of(server))
+            with open(f"/proc/{helper}/status", encoding="utf-8") as file:
+                status = dict(re.findall(r"(?m)^(\w+):\s+(\S+)", file.read()))
+            expect(status["Seccomp"] == "2" and int(status["Seccomp_filters"]) == 2 and int(status["CapEff"], 16) == 0, f"the unit's and its own: {status}")
+            expect(limits_of(helper)["Max core file size"] == "0", limits_of(helper))
+            expect("strict" in server.status("Master key place"), "place")
+            host.attach(server)
+            server.oper(f"adddrive -drivename {host.serial} -cert DRIVE.{host.serial}.CERT")
+            host.write("CNF001", b"before"), expect(host.read("CNF001") == b"before", "served")
+            server.racf(f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('Made_here')) WITHLABEL('Made_here') PCICC(MADE.HERE) SIZE(2048) HARDWARE {SIGNED}")  # writes into the token
+            ask(server, "-accept older")
+            agree(server)
+            said = again(server, since)
+            expect("KLM1257I" in said and "KLM1227I" in said and drives(server) == [OLD], said)
+            expect("strict" in server.status("Master key place") and helper_of(server) not in (None, helper), "another helper of the new life")
+            server.oper(f"adddrive -drivename {host.serial} -cert DRIVE.{host.serial}.CERT")
+            host.write("CNF002", b"after"), expect(host.read("CNF001") == b"before" and host.read("CNF002") == b"after", "served again")
+            helper = helper_of(server)
+            os.kill(helper, signal.SIGKILL)  # the spawner, too, is confined
+            expect(host.read("CNF002") == b"after" and helper_of(server) not in (None, helper), "by the next helper")
+            server.stop()
+            server.start(wrap=confined(server.home))  # a token that may only be read: it serves, and no key is made in it
+            expect(host.read("CNF002") == b"after", "read-only")
+            said = server.racf(f"ID(TAPEKMS) GENCERT SUBJECTSDN(CN('Other')) WITHLABEL('Other') PCICC(OTHER.KEY) SIZE(2048) HARDWARE {SIGNED}", status=1)
+            expect("KLM1411E" in said, said)
+            server.stop()
 
 
 @test

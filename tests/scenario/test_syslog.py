@@ -13,6 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "smf"))
 import readjournal  # pylint: disable=wrong-import-position
 import readsyslog  # pylint: disable=wrong-import-position
+from confined import confined  # pylint: disable=wrong-import-position
 from keyserver import BIN, SIGNED, SLOW, Site, read, wait_until, write  # pylint: disable=wrong-import-position
 from scenario import BUILD, SOURCE, expect, main, run, test  # pylint: disable=wrong-import-position
 from syslogng import SyslogNg  # pylint: disable=wrong-import-position
@@ -344,16 +345,31 @@ def a_plug_in_that_is_missing_stops_the_start_with_a_message():
         expect("KLM0773E" in said and "/nowhere/evtlog.so" in said, said)
 
 
+PLUGGED = ("Audit.syslog.transport=evtlog", f"Audit.syslog.plugin={BUILD}/plugins/evtlog.so", "Audit.syslog.timeout.seconds=1")
+
+
+def with_log_at(server, receiver):
+    """Words that run a program in a name space of its own, where /dev/log is the receiver's socket; nobody else sees that."""
+    script = ('set -e; d=$1; s=$2; shift 2; mkdir -p "$d"; mount -t tmpfs none "$d"; for f in null zero full random urandom tty; do '
+              ': >"$d/$f"; mount --bind "/dev/$f" "$d/$f"; done; ln -s "$s" "$d/log"; mount --rbind "$d" /dev; exec "$@"')
+    return ("unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c", script, "sh", f"{server.home}/dev", receiver.socket)
+
+
+@test
+def in_the_confinement_of_the_unit_the_plug_in_is_loaded_and_its_events_arrive():
+    with SITE.server(*PLUGGED) as server, SyslogNg(f"{server.home}/ng", "bsd") as receiver:
+        server.start(wrap=(*with_log_at(server, receiver), *confined(server.home)))
+        expect(re.search(r"(?m)^Seccomp:\s+2$", read(f"/proc/{server.pid}/status")), "confined")
+        make_events(server)
+        server.stop()
+        end = last_number(server)
+        wait_until("the last event at the receiver", 15, lambda: f"sequence='{end}'," in read(receiver.out))
+
+
 @test
 def through_the_eventlog_library_every_event_arrives_with_its_tags():
-    plugin = f"{BUILD}/plugins/evtlog.so"
-    with SITE.server("Audit.syslog.transport=evtlog", f"Audit.syslog.plugin={plugin}", "Audit.syslog.timeout.seconds=1") as server, \
-            SyslogNg(f"{server.home}/ng", "bsd") as receiver:
-        # In a name space of its own /dev/log is the receiver's socket; nobody else sees that.
-        script = ('set -e; d=$1; s=$2; shift 2; mkdir -p "$d"; mount -t tmpfs none "$d"; for f in null zero full random urandom; do '
-                  ': >"$d/$f"; mount --bind "/dev/$f" "$d/$f"; done; ln -s "$s" "$d/log"; mount --rbind "$d" /dev; exec "$@"')
-        server.start(wrap=("unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c", script, "sh",
-                           f"{server.home}/dev", receiver.socket))
+    with SITE.server(*PLUGGED) as server, SyslogNg(f"{server.home}/ng", "bsd") as receiver:
+        server.start(wrap=with_log_at(server, receiver))
         make_events(server)
         # syslog(3) blocks while nobody reads: that holds up nobody else
         receiver.process.send_signal(signal.SIGSTOP)

@@ -1,25 +1,30 @@
-/* A backup that was made on x86-64 restores on any machine:
- * tests/golden/backup/house.backup, password "correct horse battery". With
- * KLM_GOLDEN_MAKE set it is made anew. */
+/* Backups that were made on x86-64 and on s390x, which is big-endian, restore on any machine: tests/golden/backup, password "correct horse battery". With
+ * KLM_GOLDEN_MAKE set that of this architecture is made anew (README there). */
 #include "backup/bk_help.h"
 
-#define GOLDEN "tests/golden/backup/house.backup"
+#define LITTLE "tests/golden/backup/house.backup"
+#define BIG "tests/golden/backup/house-s390x.backup"
 
 static struct house house;
 
-TEST(the_golden_backup_restores_here_with_its_keys_drives_and_usage)
+static void make_golden(void)
+{
+    const char *path = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? BIG : LITTLE;
+
+    start_house(&house, "maker", "");
+    DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL, "rec1", "L1");
+    (void)unlink(path);
+    make_backup(&house, path);
+    close_house(&house);
+}
+
+/* Into a house with a master key of its own, and nothing else. */
+static void check_golden(const char *name, const char *path)
 {
     struct km_state *state;
 
-    if (getenv("KLM_GOLDEN_MAKE")) {
-        start_house(&house, "maker", "");
-        DO(&house, KM_DRIVE_ADD, &admin, "drivename", SERIAL, "rec1", "L1");
-        (void)unlink(GOLDEN);
-        make_backup(&house, GOLDEN);
-        close_house(&house);
-    }
-    make_house(&house, "golden", ""); /* a master key of its own, and nothing else */
-    RESTORED(&house, GOLDEN, 0);
+    make_house(&house, name, "");
+    RESTORED(&house, path, 0);
     open_house(&house, false);
     CHECK(has_label(&house, "L1"));
     CHECK(has_label(&house, "L2"));
@@ -32,4 +37,17 @@ TEST(the_golden_backup_restores_here_with_its_keys_drives_and_usage)
     CHECK(strstr(text_of(house.table), SERIAL) != NULL);
     CHECK_INT(events(&house, "restore", SMF_SUCCESS, NULL, NULL), 1);
     close_house(&house);
+}
+
+TEST(a_backup_of_a_little_endian_machine_restores_here_with_its_keys_drives_and_usage)
+{
+    if (getenv("KLM_GOLDEN_MAKE")) {
+        make_golden();
+    }
+    check_golden("golden", LITTLE);
+}
+
+TEST(a_backup_of_a_big_endian_machine_restores_here_with_its_keys_drives_and_usage)
+{
+    check_golden("golden-big", BIG);
 }

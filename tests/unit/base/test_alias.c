@@ -21,6 +21,8 @@ TEST(an_alias_is_up_to_12_characters_or_21_in_sequential_form)
     CHECK_STR(out, "KMA0238ab34");
     REQUIRE_OK(parse("KMB0000034ACD2345678a", out));
     CHECK_STR(out, "KMB0000034acd2345678a");
+    REQUIRE_OK(parse("KEY-1", out)); /* one that is there from elsewhere */
+    REQUIRE_OK(parse("KMB0000034ACD2345678a", out));
     CHECK_RC(parse("", out), KLM_E_INVALID);
     CHECK_RC(parse("a b", out), KLM_E_INVALID);
     CHECK_RC(parse("a,b", out), KLM_E_INVALID);

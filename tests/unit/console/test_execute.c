@@ -356,6 +356,69 @@ TEST(passwords_are_stars_wherever_a_command_is_shown)
     shown("", "");
 }
 
+/* ---- Failures that came some way */
+
+static struct km_call *failed(enum km_verb_id verb)
+{
+    static const char *const columns[] = {"Part", "Outcome", NULL};
+    struct km_call *call;
+
+    CHECK_RC(km_call_new(house.server, verb, &both, &call), KLM_OK);
+    CHECK_RC(km_rows_begin(call, "Heading", columns), KLM_OK);
+    CHECK_RC(km_rows_add(call, (const char *[]){"drivetab", "taken"}), KLM_OK);
+    call->rc = klm_fail(&call->diag, KLM_E_IO, KLM_MSG_SYNC_FAILED, "copies", "two", "it is gone");
+    return call;
+}
+
+static const char *answer_of(struct km_call *call, int *status)
+{
+    static char text[2048];
+    struct klm_buf out;
+    struct con_run run = {.out = &out};
+
+    klm_buf_init(&out, CON_ANSWER_MAX);
+    CHECK_RC(klm_pool_new(1 << 20, &run.pool), KLM_OK);
+    con_answer(&run, call);
+    *status = run.status;
+    snprintf(text, sizeof text, "%.*s", (int)out.n, (const char *)out.p);
+    klm_buf_done(&out);
+    klm_pool_free(&run.pool);
+    km_call_free(&call);
+    return text;
+}
+
+TEST(what_a_failed_verb_had_done_is_shown_and_rows_of_a_change_that_failed_are_not)
+{
+    const char *text;
+    int status;
+
+    serving();
+    text = answer_of(failed(KM_SYNC), &status);
+    CHECK_INT(status, CON_FAILED);
+    CHECK(strncmp(text, "KLM1308E", 8) == 0);
+    CHECK(strstr(text, "Before it failed:\nPart      Outcome\ndrivetab  taken\n") != NULL);
+    CHECK(!strstr(text, "Heading"));
+    CHECK(!strstr(text, "1 entry"));
+    text = answer_of(failed(KM_DRIVE_ADD), &status); /* all or nothing: nothing */
+    CHECK_INT(status, CON_FAILED);
+    CHECK(!strstr(text, "drivetab"));
+}
+
+TEST(what_is_done_and_amiss_has_a_status_of_its_own)
+{
+    struct km_call *call;
+    const char *text;
+    int status;
+
+    serving();
+    call = failed(KM_DRILL);
+    call->rc = KLM_OK;
+    call->amiss = true;
+    text = answer_of(call, &status);
+    CHECK_INT(status, CON_AMISS);
+    CHECK(strstr(text, "1 entry") != NULL);
+}
+
 TEST(zz_close)
 {
     serving();

@@ -215,6 +215,23 @@ TEST(a_key_that_a_volume_needs_is_deleted_by_force_only_and_its_alias_never_made
     DO(&house, KM_KEYS_DELETE, &admin, "alias", "nev1-2");
 }
 
+TEST(what_looks_like_a_range_and_is_none_makes_no_key_of_that_name)
+{
+    static const char *const slips[] = {"abc01-",     "abc-", "abc01-zz", "abc01-1f-2f", "abc-ff",
+                                        "des01-des0", "-01",  "ab-01",    "abc01--1f",   "A-B"};
+    struct km_call *call;
+
+    serving();
+    for (size_t i = 0; i < KLM_COUNT(slips); i++) {
+        REFUSED(KLM_E_USAGE, KLM_MSG_KEYS_RANGE, &house, KM_KEYS_CREATE, &admin, "range", slips[i]);
+    }
+    call = run_call(&house, KM_KEYSTORE_LIST, &admin, "keysym", "true", NULL);
+    for (size_t r = 0; r < call->rows.n; r++) {
+        CHECK(strchr(call->rows.row[r][0], '-') == NULL);
+    }
+    km_call_free(&call);
+}
+
 TEST(two_keys_never_have_one_name_or_one_identifier)
 {
     serving();
@@ -295,7 +312,7 @@ TEST(properties_of_hardware_and_zos_keep_their_promise)
     DO(&house, KM_CONFIG_SET, &admin, "property", "requireHardwareProtectionForSymmetricKeys",
        "value", "false");
     DO(&house, KM_CONFIG_SET, &admin, "property", "zOSCompatibility", "value", "true");
-    REFUSED(KLM_E_INVALID, KLM_MSG_KEY_CKDS, &house, KM_KEYS_CREATE, &admin, "range", "A-B");
+    REFUSED(KLM_E_INVALID, KLM_MSG_KEY_CKDS, &house, KM_KEYS_CREATE, &admin, "range", "A_B");
     REFUSED(KLM_E_INVALID, KLM_MSG_KEY_CKDS, &house, KM_KEYS_CREATE, &admin, "range", "1AB");
     REFUSED(KLM_E_EXISTS, KLM_MSG_KEY_CKDS, &house, KM_KEYS_CREATE, &admin, "range", "Plain");
     REFUSED(KLM_E_EXISTS, KLM_MSG_KEY_CKDS, &house, KM_KEYS_CREATE, &admin, "range", "SET03-04");
