@@ -3,6 +3,7 @@
 
 #include "backup/walk.h"
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,17 +152,6 @@ static void *read_behind(void *arg)
 
 /* ---- Who writes */
 
-static void init(struct bk_back *b)
-{
-    pthread_condattr_t attr;
-
-    pthread_mutex_init(&b->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->turned, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 klm_rc bk_back_new(const char *path, const struct kr_backup *key, struct klm_diag *diag,
                    struct bk_back **out)
 {
@@ -170,16 +160,15 @@ klm_rc bk_back_new(const char *path, const struct kr_backup *key, struct klm_dia
     if (!made) {
         return KLM_E_NOMEM;
     }
-    init(made);
+    pthread_mutex_init(&made->lock, NULL);
+    klm_cond_init(&made->turned);
     made->path = path;
     made->key = key;
     made->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (made->fd < 0) {
         return klm_fail(diag, klm_rc_errno(errno), KLM_MSG_FILE_OPEN, path, strerror(errno));
     }
-    if (pthread_create(&made->thread, NULL, read_behind, made) != 0) {
-        return KLM_E_LIMIT;
-    }
+    KLM_TRY(klm_thread_start(&made->thread, "backup back", read_behind, made));
     made->running = true;
     *out = made;
     made = NULL;
@@ -194,21 +183,10 @@ void bk_back_written(struct bk_back *back, uint64_t bytes)
     pthread_mutex_unlock(&back->lock);
 }
 
-static struct timespec soon(void)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at); /* cannot fail */
-    at.tv_nsec += PULSE_MS * 1000000L;
-    at.tv_sec += at.tv_nsec / 1000000000L;
-    at.tv_nsec %= 1000000000L;
-    return at;
-}
-
 /* Wait a moment; has it ended? */
 static bool ended_soon(struct bk_back *back)
 {
-    const struct timespec until = soon();
+    const struct timespec until = klm_from_now(PULSE_MS);
     bool ended;
 
     pthread_mutex_lock(&back->lock);

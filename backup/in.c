@@ -4,6 +4,7 @@
 
 #include "base/lane.h"
 #include "base/secret.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -334,7 +335,7 @@ static void *decompress_ahead(void *arg)
 {
     struct bk_in *in = arg;
     pthread_t opener;
-    klm_rc rc = pthread_create(&opener, NULL, open_ahead, in) == 0 ? KLM_OK : KLM_E_LIMIT;
+    klm_rc rc = klm_thread_start(&opener, "backup open", open_ahead, in);
     const bool opening = rc == KLM_OK;
     struct item *item;
 
@@ -359,8 +360,8 @@ klm_rc bk_in_item(struct bk_in *in, enum bk_kind *kind, struct klm_slice *payloa
     klm_rc rc = KLM_OK;
 
     KLM_TRY(in->pulse.go_on(in->pulse.arg, in->bytes));
-    if (!in->running && pthread_create(&in->thread, NULL, decompress_ahead, in) != 0) {
-        return KLM_E_LIMIT;
+    if (!in->running) {
+        KLM_TRY(klm_thread_start(&in->thread, "backup unpack", decompress_ahead, in));
     }
     in->running = true;
     item = klm_lane_take(in->lane, &rc);

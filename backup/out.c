@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/lane.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -194,8 +195,8 @@ static klm_rc outcome(struct bk_out *out, struct klm_diag *diag)
 static klm_rc begin(struct bk_out *out)
 {
     KLM_TRY(out->rc); /* it has failed before */
-    if (!out->running && pthread_create(&out->thread, NULL, write_behind, out) != 0) {
-        return KLM_E_LIMIT;
+    if (!out->running) {
+        KLM_TRY(klm_thread_start(&out->thread, "backup write", write_behind, out));
     }
     out->running = true;
     return KLM_OK;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/loop.h"
 #include "base/secret.h"
+#include "base/thread.h"
 #include "smf/journal.h"
 
 #include <stdio.h>
@@ -333,7 +334,7 @@ static void *service_main(void *arg)
             break;
         } else {
             bk_switchover_expire(service);
-            smf_cond_wait_ms(&service->wake, &service->lock, LOOK_MS);
+            klm_cond_wait_ms(&service->wake, &service->lock, LOOK_MS);
         }
     }
     pthread_mutex_unlock(&service->lock);
@@ -354,7 +355,7 @@ static klm_rc start_thread(struct bk_service *service)
         bk_folder_sweep(folder);
     }
     km_state_put(&state);
-    KLM_TRY(smf_thread_start(&service->thread, "backup", service_main, service));
+    KLM_TRY(klm_thread_start(&service->thread, "backup", service_main, service));
     service->running = true;
     return KLM_OK;
 }
@@ -363,7 +364,7 @@ klm_rc bk_open(struct km_server *server, const struct bk_options *options, struc
                struct bk_service **out)
 {
     struct bk_service *service = calloc(1, sizeof *service);
-    klm_rc rc;
+    klm_rc rc = KLM_OK;
 
     if (!service) {
         return KLM_E_NOMEM;
@@ -371,8 +372,8 @@ klm_rc bk_open(struct km_server *server, const struct bk_options *options, struc
     service->server = server;
     service->options = *options;
     pthread_mutex_init(&service->lock, NULL);
-    rc = smf_cond_init(&service->wake);
-    if (rc == KLM_OK && !options->here) {
+    klm_cond_init(&service->wake);
+    if (!options->here) {
         rc = start_thread(service);
     }
     if (rc != KLM_OK) {

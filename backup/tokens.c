@@ -1,6 +1,8 @@
 /* Batches of tokens go round a ring. Whoever is free takes the oldest that nobody has begun: the thread at once, the caller when it needs one of them. */
 #include "backup/tokens.h"
 
+#include "base/thread.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,9 +176,7 @@ klm_rc bk_tokens_new(const struct kr_master *from, const struct kr_master *to, b
     }
     KLM_TRY(kr_rewrap_new(from, to, &made->mine));
     KLM_TRY(kr_rewrap_new(from, to, &made->its));
-    if (pthread_create(&made->thread, NULL, work_beside, made) != 0) {
-        return KLM_E_LIMIT;
-    }
+    KLM_TRY(klm_thread_start(&made->thread, "backup tokens", work_beside, made));
     made->running = true;
     *out = made;
     made = NULL;

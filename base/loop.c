@@ -3,6 +3,7 @@
  * and never read: each write is an edge, and its counter cannot fill in any life of a process. */
 #include "base/loop.h"
 
+#include "base/thread.h"
 #include "base/turn.h"
 
 #include <event2/event.h>

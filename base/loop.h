@@ -79,12 +79,6 @@ klm_rc klm_workers_new(unsigned n, size_t max, struct klm_workers **out) KLM_MUS
 klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job) KLM_MUST_USE;
 /* Finish what waits, then end the threads. */
 void klm_workers_free(struct klm_workers **workers);
-/* The calling thread computes for long or has time: a loop that wakes up for a small request gets the processor before it. Workers are
- * so by themselves. */
-void klm_thread_background(void);
-/* The calling thread works in short steps that somebody waits for: it asks the scheduler for a short slice, which gets it the processor
- * sooner (Linux 6.12 and later; before, nothing changes). A loop asks for it by itself. */
-void klm_thread_prompt(void);
 unsigned klm_workers_count(const struct klm_workers *workers);
 
 #endif

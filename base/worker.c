@@ -1,13 +1,9 @@
 /* Workers: threads that take jobs from one bounded queue, first come first served. */
 #include "base/loop.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include "base/thread.h"
+
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 struct klm_workers {
     pthread_mutex_t lock; /* guards what follows */
@@ -65,37 +61,6 @@ static struct klm_job *next_job(struct klm_workers *w)
     return job;
 }
 
-/* Weight 36 beside the loop's 1024 (sched(7)). A loop that used more than its share of a processor since it slept does not get that at once
- * when it wakes, but at the next tick, milliseconds later. At nice 5 (weight 335) two workers beside it made its share so small that this was
- * the usual thing while keys are read. */
-#define BACKGROUND_NICE 15
-
-void klm_thread_background(void)
-{
-    /* For this thread alone (Linux); when it is refused, small requests just wait longer. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
-}
-
-/* The first version of the kernel's structure (sched_setattr(2)), which no header of Debian 12's C library has. */
-struct scheduling {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-};
-#define SLICE_NS 100000 /* the shortest that the kernel gives */
-
-void klm_thread_prompt(void)
-{
-    const struct scheduling wanted = {.size = sizeof wanted,
-                                      .policy = SCHED_OTHER,
-                                      .nice = getpriority(PRIO_PROCESS, 0),
-                                      .runtime = SLICE_NS};
-
-    (void)syscall(SYS_sched_setattr, 0, &wanted, 0); /* refused: as before */
-}
-
 static void *worker(void *arg)
 {
     struct klm_job *job;
@@ -107,17 +72,11 @@ static void *worker(void *arg)
     return NULL;
 }
 
-/* Signals are for the main thread: workers start with all of them blocked. */
 static void start(struct klm_workers *w, unsigned n)
 {
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (w->n < n && pthread_create(&w->thread[w->n], NULL, worker, w) == 0) {
+    while (w->n < n && klm_thread_start(&w->thread[w->n], "worker", worker, w) == KLM_OK) {
         w->n++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 klm_rc klm_workers_new(unsigned n, size_t max, struct klm_workers **out)

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/secret.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -434,7 +435,7 @@ static bool start_conn(struct con_socket *socket, struct operator_conn *conn, in
     klm_buf_init(&conn->messages, MESSAGES_MAX);
     pthread_mutex_init(&conn->lock, NULL);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &conn->peer, &n) != 0 ||
-        pthread_create(&conn->thread, NULL, conn_main, conn) != 0) {
+        klm_thread_start(&conn->thread, "operator", conn_main, conn) != KLM_OK) {
         close(conn->wake);
         pthread_mutex_destroy(&conn->lock);
         return false;
@@ -545,7 +546,8 @@ static klm_rc open_all(struct con_socket *socket, const char *path, struct klm_d
     KLM_TRY(find_files(socket, diag));
     KLM_TRY(bind_path(socket, path, diag));
     socket->wake = eventfd(0, EFD_CLOEXEC);
-    if (socket->wake < 0 || pthread_create(&socket->thread, NULL, accept_main, socket) != 0) {
+    if (socket->wake < 0 ||
+        klm_thread_start(&socket->thread, "operators", accept_main, socket) != KLM_OK) {
         return klm_fail(diag, KLM_E_LIMIT, KLM_MSG_SOCKET_OPEN, path, "no thread");
     }
     socket->running = true;

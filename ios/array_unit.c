@@ -3,6 +3,7 @@
 #include "ios/array_unit.h"
 
 #include "base/secret.h"
+#include "base/thread.h"
 #include "ios/array_link.h"
 
 #include <errno.h>
@@ -171,7 +172,7 @@ static klm_rc start_unlocking(struct unit *unit, struct klm_diag *diag)
         return recover(unit, diag);
     }
     KLM_TRY(ios_hosts_new(unit->power->hosts, diag, &unit->hosts));
-    if (pthread_create(&unit->unlocker, NULL, run_unlocker, unit) != 0) {
+    if (klm_thread_start(&unit->unlocker, "unlock", run_unlocker, unit) != KLM_OK) {
         return klm_fail(diag, KLM_E_NOMEM, KLM_MSG_NO_MEMORY, "a thread");
     }
     unit->unlocking = true;
@@ -302,7 +303,7 @@ static void start_visit(struct unit *unit, struct visit *visit)
 
         KLM_IGNORE(ios_link_reply(visit->fd, &busy));
         visit_end(visit);
-    } else if (pthread_create(&thread, NULL, run_visit, visit) == 0) {
+    } else if (klm_thread_start(&thread, "visit", run_visit, visit) == KLM_OK) {
         (void)pthread_detach(thread); /* counted in requests, which the end waits for */
     } else {
         visit_end(visit);

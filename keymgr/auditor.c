@@ -3,6 +3,8 @@
  * lets the answers go. It also tells, after audit could not be written, when that was and how many events are missing. */
 #include "keymgr/internal.h"
 
+#include "base/thread.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,14 +207,8 @@ static void move_held(struct km_server *server)
 /* Held events call it only when it sleeps; while they come it looks for them every few milliseconds. */
 static void wait_tick(struct km_auditor *auditor, unsigned ms)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     auditor->idle = true;
-    pthread_cond_timedwait(&auditor->wake, &auditor->lock, &until);
+    klm_cond_wait_ms(&auditor->wake, &auditor->lock, ms);
     auditor->idle = false;
 }
 
@@ -337,35 +333,21 @@ klm_rc km_auditor_put(struct km_server *server, struct km_queued *queued)
 
 void km_auditor_init(struct km_auditor *auditor)
 {
-    pthread_condattr_t attr;
-
     auditor->tail = &auditor->head;
     pthread_mutex_init(&auditor->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&auditor->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    klm_cond_init(&auditor->wake);
 }
 
 klm_rc km_auditor_start(struct km_server *server)
 {
     struct km_auditor *auditor = &server->auditor;
-    sigset_t all, before;
-    int err;
 
     auditor->round = calloc(1, sizeof *auditor->round);
     if (!auditor->round) {
         return KLM_E_NOMEM;
     }
     klm_buf_init(&auditor->round->text, (size_t)ROUND * SMF_EVENT_MAX);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the main thread */
-    err = pthread_create(&auditor->thread, NULL, auditor_main, server);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (err) {
-        return KLM_E_LIMIT;
-    }
-    (void)pthread_setname_np(auditor->thread, "audit"); /* for people who look */
+    KLM_TRY(klm_thread_start(&auditor->thread, "audit", auditor_main, server));
     pthread_mutex_lock(&auditor->lock);
     auditor->running = true;
     pthread_mutex_unlock(&auditor->lock);

@@ -2,6 +2,8 @@
  * a start that knows another master key, for tokens that were on their way when the change ended. */
 #include "keymgr/master.h"
 
+#include "base/thread.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -14,11 +16,9 @@
 /* True: go on. */
 static bool pause_ms(struct km_pass *pass, unsigned ms)
 {
-    struct timespec until;
+    const struct timespec until = klm_from_now(ms);
     bool stop;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
     pthread_mutex_lock(&pass->lock);
     while (!pass->stop && pthread_cond_timedwait(&pass->wake, &pass->lock, &until) != ETIMEDOUT) {
     }
@@ -124,13 +124,8 @@ static void *pass_main(void *arg)
 
 void km_pass_init(struct km_pass *pass)
 {
-    pthread_condattr_t attr;
-
     pthread_mutex_init(&pass->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pass->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    klm_cond_init(&pass->wake);
 }
 
 klm_rc km_pass_start(struct km_server *server)
@@ -145,10 +140,9 @@ klm_rc km_pass_start(struct km_server *server)
     }
     if (pass->running || pass->stop || server->options.offline) {
         rc = KLM_E_STATE;
-    } else if (pthread_create(&pass->thread, NULL, pass_main, server) != 0) {
-        rc = KLM_E_LIMIT;
     } else {
-        pass->running = true;
+        rc = klm_thread_start(&pass->thread, "rewrap", pass_main, server);
+        pass->running = rc == KLM_OK;
     }
     pthread_mutex_unlock(&pass->lock);
     return rc;

@@ -3,6 +3,7 @@
 #include "keymgr/internal.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -408,20 +409,6 @@ static void write_views(struct km_server *server, struct due *due, bool force)
     st_view_close(&view);
 }
 
-static void wait_ms(struct km_views *views, uint64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    pthread_cond_timedwait(&views->wake, &views->lock, &until);
-}
-
 /* What changes all the time, contact dates and the turns of key groups, is shown now and then. */
 static bool slow_due(const struct km_views *views, bool changed, uint64_t written)
 {
@@ -459,7 +446,7 @@ static void *views_main(void *arg)
         if (!views->stop) {
             bool full = views->cachecount > 0 && views->usage >= views->cachecount;
 
-            wait_ms(views, full ? SOON_MS : LATE_MS);
+            klm_cond_wait_ms(&views->wake, &views->lock, full ? SOON_MS : LATE_MS);
         }
         stop = views->stop;
         due = take_due(views);
@@ -507,15 +494,8 @@ static klm_rc open_xml(struct km_server *server, struct klm_diag *diag)
 static klm_rc start_thread(struct km_server *server)
 {
     struct km_views *views = server->views;
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&views->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    if (pthread_create(&views->thread, NULL, views_main, server) != 0) {
-        return KLM_E_LIMIT;
-    }
+    klm_cond_init(&views->wake);
+    KLM_TRY(klm_thread_start(&views->thread, "views", views_main, server));
     views->running = true;
     return KLM_OK;
 }

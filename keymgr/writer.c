@@ -1,5 +1,6 @@
 /* The writer: the only thread that changes the store. It drains the queue into one synchronous transaction a batch; a call whose step fails is undone alone.
  * When there is nothing to do it indexes key usage, flushes contacts and deletes outbox rows. */
+#include "base/thread.h"
 #include "keymgr/internal.h"
 #include "keymgr/served.h"
 
@@ -284,18 +285,13 @@ static void flush_served(struct km_server *server)
 /* Up to KM_BATCH calls, waiting for the first. False: nothing came for a while, or the end. */
 static bool take(struct km_writer *writer, struct km_call **list)
 {
-    struct timespec until;
+    const struct timespec until = klm_from_now(writer->index_left    ? 1
+                                               : writer->served_left ? SERVED_IDLE_MS
+                                                                     : IDLE_MS);
     struct km_call **end = list;
     size_t n = 0;
 
     *list = NULL;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (writer->index_left    ? 1
-                      : writer->served_left ? SERVED_IDLE_MS
-                                            : IDLE_MS) *
-                     1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&writer->lock);
     while (!writer->head && !writer->stop &&
            pthread_cond_timedwait(&writer->wake, &writer->lock, &until) != ETIMEDOUT) {
@@ -366,21 +362,15 @@ klm_rc km_writer_submit(struct km_server *server, struct km_call *call)
 klm_rc km_writer_start(struct km_server *server)
 {
     struct km_writer *writer = &server->writer;
-    pthread_condattr_t attr;
 
     writer->tail = &writer->head;
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    klm_cond_init(&writer->wake);
     if (server->options.offline) {
         return KLM_OK;
     }
     KLM_TRY(st_keep(server->store, CHECKPOINT_COMMITS, CHECKPOINT_SECONDS));
-    if (pthread_create(&writer->thread, NULL, writer_main, server) != 0) {
-        return KLM_E_LIMIT;
-    }
+    KLM_TRY(klm_thread_start(&writer->thread, "writer", writer_main, server));
     writer->running = true;
     return KLM_OK;
 }

@@ -3,6 +3,7 @@
 #include "replication/repl.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -95,12 +96,7 @@ static uint64_t work(struct km_server *server)
 
 static void nap(struct repl_schedule *schedule)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LOOK_MS / 1000;
-    (void)pthread_cond_timedwait(&schedule->wake, &schedule->lock,
-                                 &until); /* both are a reason to look */
+    klm_cond_wait_ms(&schedule->wake, &schedule->lock, LOOK_MS);
 }
 
 static void *run(void *arg)
@@ -126,6 +122,7 @@ static void *run(void *arg)
 klm_rc repl_schedule_new(struct km_server *server, struct repl_schedule **out)
 {
     struct repl_schedule *schedule = calloc(1, sizeof *schedule);
+    klm_rc rc;
 
     if (!schedule) {
         return KLM_E_NOMEM;
@@ -134,12 +131,13 @@ klm_rc repl_schedule_new(struct km_server *server, struct repl_schedule **out)
     schedule->due = klm_clock_mono_ms() + FIRST_MS;
     settings(server, schedule->set, sizeof schedule->set);
     pthread_mutex_init(&schedule->lock, NULL);
-    pthread_cond_init(&schedule->wake, NULL);
-    if (pthread_create(&schedule->thread, NULL, run, schedule) != 0) {
+    klm_cond_init(&schedule->wake);
+    rc = klm_thread_start(&schedule->thread, "sync", run, schedule);
+    if (rc != KLM_OK) {
         pthread_mutex_destroy(&schedule->lock);
         pthread_cond_destroy(&schedule->wake);
         free(schedule);
-        return KLM_E_LIMIT;
+        return rc;
     }
     *out = schedule;
     return KLM_OK;

@@ -2,6 +2,7 @@
 #include "smf/journal.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "smf/recover.h"
 #include "smf/segments.h"
 
@@ -90,11 +91,10 @@ static klm_rc journal_new(struct smf_journal **out)
     made->filter = smf_filter_of(NULL, NULL);
     klm_buf_init(&made->syncing_bytes, SMF_UNSYNCED_MAX + SMF_APPEND_MAX);
     klm_buf_init(&made->unsynced_bytes, SMF_UNSYNCED_MAX + SMF_APPEND_MAX);
-    if (pthread_mutex_init(&made->lock, NULL) || pthread_mutex_init(&made->sync_lock, NULL) ||
-        smf_cond_init(&made->wake) != KLM_OK || smf_cond_init(&made->sync_done) != KLM_OK) {
-        free(made); /* plain memory on Linux: nothing else to give back */
-        return KLM_E_NOMEM;
-    }
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_mutex_init(&made->sync_lock, NULL);
+    klm_cond_init(&made->wake);
+    klm_cond_init(&made->sync_done);
     journal = made;
     KLM_TRY(smf_hash_new(&journal->sha));
     *out = journal;
@@ -114,7 +114,7 @@ klm_rc smf_journal_open(const struct smf_journal_options *options, struct klm_di
     KLM_TRY(take_lock(journal, diag));
     KLM_TRY(smf_recover(journal->folder, diag, &found));
     KLM_TRY(take_up(journal, &found, diag));
-    KLM_TRY(smf_thread_start(&journal->thread, "audit-sync", smf_sync_main, journal));
+    KLM_TRY(klm_thread_start(&journal->thread, "audit-sync", smf_sync_main, journal));
     journal->running = true;
     *out = journal;
     journal = NULL;

@@ -97,11 +97,4 @@ void smf_tell_followers(const struct smf_journal *journal);
 /* Hear of syncs from now on, or no more (on return no call is under way). */
 void smf_follow(struct smf_journal *journal, struct smf_follower *follower);
 void smf_unfollow(struct smf_journal *journal, struct smf_follower *follower);
-/* Start a thread of ours, its signals left to others. */
-klm_rc smf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
-    KLM_MUST_USE;
-/* A condition whose timed waits use the monotonic clock, and such a wait of ms milliseconds. */
-klm_rc smf_cond_init(pthread_cond_t *cond) KLM_MUST_USE;
-void smf_cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms);
-
 #endif

@@ -2,6 +2,7 @@
 #include "smf/sink.h"
 
 #include "base/loop.h"
+#include "base/thread.h"
 #include "smf/journal.h"
 #include "smf/reader.h"
 
@@ -225,7 +226,7 @@ static void work(struct smf_sink *sink)
     }
     pthread_cond_broadcast(&sink->done);
     if (rc != KLM_OK && !sink->stop && !sink->kick && !sink->requests) {
-        smf_cond_wait_ms(&sink->wake, &sink->lock, sink->retry_ms);
+        klm_cond_wait_ms(&sink->wake, &sink->lock, sink->retry_ms);
     }
 }
 
@@ -236,7 +237,7 @@ static void rest(struct smf_sink *sink)
 
     if (age < sink->every_ms) {
         sink->asleep = true;
-        smf_cond_wait_ms(&sink->wake, &sink->lock, (unsigned)(sink->every_ms - age));
+        klm_cond_wait_ms(&sink->wake, &sink->lock, (unsigned)(sink->every_ms - age));
         sink->asleep = false;
     }
     if (klm_clock_mono_ms() - sink->tick_ms < sink->every_ms) {
@@ -281,11 +282,9 @@ static klm_rc sink_new(struct smf_sink **out)
         return KLM_E_NOMEM;
     }
     sink->requests_tail = &sink->requests;
-    if (pthread_mutex_init(&sink->lock, NULL) || smf_cond_init(&sink->wake) != KLM_OK ||
-        smf_cond_init(&sink->done) != KLM_OK) {
-        free(sink); /* plain memory on Linux: nothing else to give back */
-        return KLM_E_NOMEM;
-    }
+    pthread_mutex_init(&sink->lock, NULL);
+    klm_cond_init(&sink->wake);
+    klm_cond_init(&sink->done);
     *out = sink;
     return KLM_OK;
 }
@@ -309,7 +308,7 @@ klm_rc smf_sink_start(struct smf_journal *journal, const struct smf_sink_driver 
     smf_follow(journal, &sink->follower);
     *out = sink; /* before its thread: a driver may speak of its sink from then on */
     snprintf(name, sizeof name, "audit-%s", driver->name);
-    if (smf_thread_start(&sink->thread, name, sink_main, sink) != KLM_OK) {
+    if (klm_thread_start(&sink->thread, name, sink_main, sink) != KLM_OK) {
         *out = NULL;
         return KLM_E_NOMEM;
     }
@@ -332,7 +331,7 @@ static bool wait_done(struct smf_sink *sink, struct deadline deadline)
     if (!deadline.set) {
         pthread_cond_wait(&sink->done, &sink->lock);
     } else if (now < deadline.at_ms) {
-        smf_cond_wait_ms(&sink->done, &sink->lock, (unsigned)(deadline.at_ms - now));
+        klm_cond_wait_ms(&sink->done, &sink->lock, (unsigned)(deadline.at_ms - now));
     } else {
         return false;
     }

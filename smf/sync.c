@@ -2,6 +2,7 @@
 #include "smf/journal.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "smf/segments.h"
 
 #include <stdlib.h>
@@ -155,7 +156,7 @@ void *smf_sync_main(void *arg)
             journal->idle = false;
             continue;
         }
-        smf_cond_wait_ms(&journal->wake, &journal->lock, wait);
+        klm_cond_wait_ms(&journal->wake, &journal->lock, wait);
         if (!journal->stop) {
             uint64_t last = journal->last;
 

@@ -2,6 +2,7 @@
 #include "store/ahead.h"
 
 #include "base/lane.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -146,9 +147,7 @@ klm_rc st_scan_ahead(struct st_snapshot *snapshot, struct st_mac *mac, enum st_t
 
     KLM_TRY(klm_lane_new(BATCHES, sizeof(struct batch), &lane));
     a.lane = lane;
-    if (pthread_create(&thread, NULL, read_all, &a) != 0) {
-        return KLM_E_LIMIT;
-    }
+    KLM_TRY(klm_thread_start(&thread, "scan", read_all, &a));
     while (rc == KLM_OK && (batch = klm_lane_take(lane, &why))) {
         rc = visit_batch(batch, visit, arg);
     }

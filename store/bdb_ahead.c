@@ -4,6 +4,7 @@
 #include "store/bdb.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -123,7 +124,6 @@ static void *ahead_main(void *arg)
 {
     struct bdb_ahead *a = arg;
 
-    (void)pthread_setname_np(pthread_self(), "log ahead"); /* for people who look */
     pthread_mutex_lock(&a->lock);
     while (!a->stop) {
         if (a->stage != WANTED) {
@@ -153,7 +153,7 @@ void bdb_ahead_open(struct bdb_ahead *a)
 /* Under the lock. Without a thread nothing is made ahead, that is all. */
 static void want(struct bdb_ahead *a, uint32_t number)
 {
-    if (!a->running && pthread_create(&a->thread, NULL, ahead_main, a) == 0) {
+    if (!a->running && klm_thread_start(&a->thread, "log ahead", ahead_main, a) == KLM_OK) {
         a->running = true;
     }
     a->number = number;

@@ -2,11 +2,12 @@
 #include "store/core.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-#define LOOK_S 1 /* between two looks whether one is due */
+#define LOOK_MS 1000 /* between two looks whether one is due */
 
 struct st_keeper {
     struct st_store *store;
@@ -19,11 +20,9 @@ struct st_keeper {
 
 static bool wait_for_stop(struct st_keeper *keeper)
 {
-    struct timespec until;
+    const struct timespec until = klm_from_now(LOOK_MS);
     bool stop;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LOOK_S;
     pthread_mutex_lock(&keeper->lock);
     while (!keeper->stop && pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until) == 0) {
     }
@@ -36,7 +35,6 @@ static void *keeper_main(void *arg)
 {
     struct st_keeper *keeper = arg;
 
-    (void)pthread_setname_np(pthread_self(), "checkpoint"); /* for people who look */
     while (!wait_for_stop(keeper)) {
         KLM_IGNORE(st_checkpoint(keeper->store, keeper->commits,
                                  keeper->seconds)); /* the store says what fails, st_failed */
@@ -54,7 +52,7 @@ static void keeper_free(struct st_keeper *keeper)
 klm_rc st_keep(struct st_store *store, unsigned commits, unsigned seconds)
 {
     struct st_keeper *keeper;
-    pthread_condattr_t attr;
+    klm_rc rc;
 
     if (store->keeper) {
         return KLM_E_STATE;
@@ -67,13 +65,11 @@ klm_rc st_keep(struct st_store *store, unsigned commits, unsigned seconds)
     keeper->commits = commits;
     keeper->seconds = seconds;
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    if (pthread_create(&keeper->thread, NULL, keeper_main, keeper) != 0) {
+    klm_cond_init(&keeper->wake);
+    rc = klm_thread_start(&keeper->thread, "checkpoint", keeper_main, keeper);
+    if (rc != KLM_OK) {
         keeper_free(keeper);
-        return KLM_E_LIMIT;
+        return rc;
     }
     store->keeper = keeper;
     return KLM_OK;

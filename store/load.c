@@ -3,6 +3,7 @@
 #include "store/core.h"
 
 #include "base/lane.h"
+#include "base/thread.h"
 
 #include "store/space.h"
 #include "store/tree.h"
@@ -173,8 +174,8 @@ static klm_rc check_order(struct st_load *load, enum st_table table, struct klm_
 /* A batch to add to; the outcome of the thread when it has failed. */
 static klm_rc next_batch(struct st_load *load)
 {
-    if (!load->running && pthread_create(&load->thread, NULL, commit_all, load) != 0) {
-        return KLM_E_LIMIT;
+    if (!load->running) {
+        KLM_TRY(klm_thread_start(&load->thread, "load", commit_all, load));
     }
     load->running = true;
     load->batch = klm_lane_slot(load->lane);

@@ -2,6 +2,7 @@
 #include "keyring/p11/client.h"
 
 #include "base/secret.h"
+#include "base/thread.h"
 #include "keyring/p11/pin.h"
 
 #include <errno.h>
@@ -83,13 +84,8 @@ static klm_rc make_buffers(struct p11 *p11)
 
 static void init_lock(struct p11 *p11)
 {
-    pthread_condattr_t attr;
-
     pthread_mutex_init(&p11->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p11->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    klm_cond_init(&p11->wake);
 }
 
 static klm_rc begin(struct p11 *p11, const struct p11_options *options, struct klm_diag *diag)
