@@ -130,7 +130,7 @@ class Server:
 
     def prepare(self, *properties):
         env = dict(os.environ, KLM_BIN=BIN, KLM_PORTS=" ".join(map(str, free_ports(4))))
-        run(f"{SOURCE}/tools/testserver", "prepare", self.home, *properties, env=env)
+        run(f"{SOURCE}/tools/testserver", "prepare", self.home, "store.cache.megabytes=16", *properties, env=env)
         return self
 
     def copy_to(self, home):
