@@ -19,10 +19,10 @@ from scenario import expect, main, test
 SITE = Site()
 DRIVE = Drive(f"{SITE.folder}/drive").make().signed_by(SITE.master)
 PASSWORD = "correct horse battery"
-KILLS = max(2, int(os.environ.get("RESTORE_KILLS", "5")))
+KILLS = max(2, int(os.environ.get("RESTORE_KILLS", "4")))
 NOBODY = pwd.getpwnam("nobody").pw_uid
 OTHER, STRANGER = NOBODY, 4712
-# When a restore is killed, in parts of the time that a whole one takes: five of them, or as many as RESTORE_KILLS says. Each costs two derivations from the password.
+# When a restore is killed, in parts of the time that a whole one takes: four of them, or as many as RESTORE_KILLS says. Each costs two derivations from the password.
 PARTS = [i / (KILLS - 1) for i in range(KILLS)]
 OLD, NEW = "000000000001", "000000000002"
 
