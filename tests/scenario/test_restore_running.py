@@ -170,9 +170,11 @@ def killed_at_any_point_the_next_start_has_one_state_or_the_other():
     with SITE.server() as server:
         prepared(server)
         server.stop()
-        shutil.copytree(server.home, f"{server.home}.kept")
+        shutil.copytree(server.home, f"{server.home}.kept", ignore=shutil.ignore_patterns("RESERVE"))
         seen, whole = set(), None
-        for part in (None, *PARTS):
+        for number, part in enumerate((None, *PARTS, 0, 0, 0)):
+            if number > len(PARTS) and len(seen) == 2:
+                break  # the last ones are for a machine that stood still when it should have killed at once
             server.start()
             opened(server)
             ask(server, "-accept older")
