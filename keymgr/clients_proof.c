@@ -52,20 +52,32 @@ static bool has_once(const struct dt_proof *proof, const uint8_t hash[KR_ONCE], 
     return found;
 }
 
+static size_t lines_of(struct klm_slice text)
+{
+    struct klm_slice line;
+    size_t n = 0;
+
+    while (next_line(&text, &line)) {
+        n++;
+    }
+    return n;
+}
+
 static klm_rc read_once(struct km_call *call, struct klm_slice text, struct dt_proof *proof)
 {
     struct klm_slice line;
     uint8_t hash[KR_ONCE];
     size_t at;
 
+    if (lines_of(text) > DT_ONCE_MAX) { /* before seconds go into hashes of the others */
+        return refuse_once(call, "there are too many");
+    }
     KLM_TRY(kr_once_head(proof->once_head));
     while (next_line(&text, &line)) {
-        klm_rc rc =
-            proof->n < DT_ONCE_MAX ? kr_once_hash(proof->once_head, line, hash) : KLM_E_LIMIT;
+        klm_rc rc = kr_once_hash(proof->once_head, line, hash);
 
         if (rc == KLM_E_LIMIT) {
-            return refuse_once(call, proof->n < DT_ONCE_MAX ? "one is too short or too long"
-                                                            : "there are too many");
+            return refuse_once(call, "one is too short or too long");
         }
         KLM_TRY(rc);
         if (has_once(proof, hash, &at)) {

@@ -32,6 +32,16 @@ static klm_rc open_master(struct km_server *server, const struct parm_config *co
 #define CACHE_ONCE                                                                                 \
     ((size_t)4                                                                                     \
      << 20) /* a scan sees each page once, and pages that fit a processor's own cache cost least */
+/* Berkeley DB makes a latch for each page and transaction that it might need when it opens: for a running server's cache that was a third of what a short command took. */
+#define CACHE_OFFLINE ((size_t)16 << 20)
+
+static size_t cache_of(const struct km_options *options, const struct parm_config *config)
+{
+    const size_t set = (size_t)parm_num(config, PARM_store_cache_megabytes) << 20;
+    const size_t most = options->once ? CACHE_ONCE : options->offline ? CACHE_OFFLINE : SIZE_MAX;
+
+    return set < most ? set : most;
+}
 
 static klm_rc open_store(struct km_server *server, const struct parm_config *config,
                          struct klm_diag *diag)
@@ -41,10 +51,7 @@ static klm_rc open_store(struct km_server *server, const struct parm_config *con
     klm_rc rc;
 
     KLM_TRY(parm_store_dir(config, path, sizeof path));
-    options.cache_bytes = (size_t)parm_num(config, PARM_store_cache_megabytes) << 20;
-    if (server->options.once && options.cache_bytes > CACHE_ONCE) {
-        options.cache_bytes = CACHE_ONCE;
-    }
+    options.cache_bytes = cache_of(&server->options, config);
     KLM_TRY(km_store_key(server, path, options.mac_key, diag));
     rc = st_open_bdb(&options, diag, &server->store);
     klm_wipe(options.mac_key, sizeof options.mac_key);

@@ -13,14 +13,16 @@ text log and SMF data sets from their descriptions alone.
 
 As a command it is the verify command of tests/power/replay.py: KLM_POWER_DIR is a copy of the server's folder, KLM_POWER_MARKS the list;
 KLM_JUDGE_HOME the folder that the configuration names, KLM_CHECKSTORE the program, KLM_JUDGE_READS=1 when reads are on disk before their
-answer (Audit.sync=always).
+answer (Audit.sync=always). With --serve it judges one state after the other (replay.py --serve).
 """
 import collections
 import glob
+import json
 import os
 import re
 import subprocess
 import sys
+import traceback
 import xml.etree.ElementTree as xml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "smf"))
@@ -328,15 +330,33 @@ def rewrite(path, text):
         file.write(text)
 
 
-def main():
-    home = os.environ["KLM_POWER_DIR"]
-    with open(os.environ["KLM_POWER_MARKS"], encoding="utf-8") as file:
+def judge(env):
+    """Problems of one state, as texts."""
+    home = env["KLM_POWER_DIR"]
+    with open(env["KLM_POWER_MARKS"], encoding="utf-8") as file:
         told = Told(file)
-    relocate(home, os.environ["KLM_JUDGE_HOME"])
-    keep_inode(home, os.environ["KLM_POWER_INODES"])
-    known = set(os.environ.get("KLM_JUDGE_KNOWN", "").split())
-    problems, _ = open_and_judge(home, told, os.environ["KLM_CHECKSTORE"], os.environ.get("KLM_JUDGE_READS") == "1", known)
-    print("\n".join(problems[:SHOWN]))
+    relocate(home, env["KLM_JUDGE_HOME"])
+    keep_inode(home, env["KLM_POWER_INODES"])
+    known = set(env.get("KLM_JUDGE_KNOWN", "").split())
+    return open_and_judge(home, told, env["KLM_CHECKSTORE"], env.get("KLM_JUDGE_READS") == "1", known)[0][:SHOWN]
+
+
+def serve():
+    """One state after the other: a line names its variables, a line answers. Most of the time of a judge of one state is its start."""
+    for line in sys.stdin:
+        try:
+            problems = judge({**os.environ, **json.loads(line)})
+        except Exception:  # of this state; the next one may be better
+            problems = traceback.format_exc().splitlines()
+        print(json.dumps([1 if problems else 0, "\n".join(problems)]), flush=True)
+
+
+def main():
+    if sys.argv[1:] == ["--serve"]:
+        serve()
+        return 0
+    problems = judge(os.environ)
+    print("\n".join(problems))
     return 1 if problems else 0
 
 

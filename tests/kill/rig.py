@@ -16,7 +16,7 @@ SLOW = float(os.environ.get("KLM_TEST_SLOW", "1"))
 PR_SET_CHILD_SUBREAPER = 36
 # Files roll over every moment, so that it happens under the eyes of the test.
 SMALL = ["Audit.handler.file.size=64", "Audit.metadata.file.size=64", "Audit.metadata.file.cachecount=100", "Audit.smf.dataset.size=64",
-         "Audit.checkpoint.records=100"]
+         "Audit.checkpoint.records=100", "store.cache.megabytes=16"]
 
 
 def adopt():

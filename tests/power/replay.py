@@ -13,6 +13,7 @@ facts acknowledged before the crash, one a line, KLM_POWER_INODES one with the i
 """
 import argparse
 import concurrent.futures
+import json
 import os
 import random
 import shutil
@@ -20,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -101,6 +103,7 @@ class Verifier:
 
     def __init__(self, options):
         self.options, self.seen, self.tried = options, set(), 0
+        self.own, self.servers = threading.local(), []
         self.tmp = tempfile.mkdtemp(prefix="power-", dir=options.scratch)
 
     def start(self, pool, point, state, model, tree):
@@ -119,8 +122,14 @@ class Verifier:
         return pool.submit(self.verify, point, state, folder)
 
     def verify(self, point, state, folder):
-        env = dict(os.environ, KLM_POWER_DIR=os.path.join(folder, "state"), KLM_POWER_MARKS=os.path.join(folder, "marks"),
-                   KLM_POWER_INODES=os.path.join(folder, "inodes"))
+        names = {"KLM_POWER_DIR": os.path.join(folder, "state"), "KLM_POWER_MARKS": os.path.join(folder, "marks"),
+                 "KLM_POWER_INODES": os.path.join(folder, "inodes")}
+        status, output = self.asked(names) if self.options.serve else self.run(dict(os.environ, **names))
+        if not (status and self.options.keep):
+            shutil.rmtree(folder, ignore_errors=True)
+        return point, state, status, output, folder
+
+    def run(self, env):
         process = subprocess.Popen(self.options.verify, shell=True, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -129,9 +138,32 @@ class Verifier:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, status = process.communicate()[0], "no end in time"
-        if not (status and self.options.keep):
-            shutil.rmtree(folder, ignore_errors=True)
-        return point, state, status, output.decode(errors="replace"), folder
+        return status, output.decode(errors="replace")
+
+    def asked(self, names):
+        """Of a verify command that goes on running: one for each thread, a new one where one ended."""
+        server = getattr(self.own, "server", None)
+        if server is None or server.poll() is not None:
+            server = self.own.server = subprocess.Popen(self.options.verify, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+            self.servers.append(server)
+        watch = threading.Timer(self.options.limit, os.killpg, (server.pid, signal.SIGKILL))
+        watch.start()
+        try:
+            server.stdin.write(json.dumps(names).encode() + b"\n")
+            server.stdin.flush()
+            answer = server.stdout.readline()
+        except OSError:
+            answer = b""
+        watch.cancel()
+        if not answer:
+            server.wait()
+            return "ended without an answer", ""
+        return json.loads(answer)
+
+    def end(self):
+        for server in self.servers:
+            server.stdin.close()
+            server.wait()
 
 
 def states(options):
@@ -162,6 +194,7 @@ def crash(options):
             if not in_time or len(failures) >= options.failures:
                 break
         collect(waiting, failures, records, 0)
+    verifier.end()
     if not options.keep:
         shutil.rmtree(verifier.tmp, ignore_errors=True)
     for problem in dict.fromkeys(model.unseen):
@@ -227,6 +260,8 @@ def options_of():
             verb.add_argument("--seed", default="1")
         if name == "crash":
             verb.add_argument("--verify", required=True, help="shell command")
+            verb.add_argument("--serve", action="store_true", help="the verify command goes on: it reads a line of JSON with the variables of a state and answers with one "
+                              "of its status and what it has to say")
             verb.add_argument("--points", type=int, default=0, help="sample so many crash points; 0: all")
             verb.add_argument("--begin", type=int, default=0, help="only crash points behind this record")
             verb.add_argument("--seconds", type=float, default=0, help="stop after so many seconds; 0: never")

@@ -3,6 +3,9 @@
 Site() makes one set of rings and certificates in a script; every test takes a copy of it, so that tests do not see each other.
 """
 import atexit
+import fcntl
+import hashlib
+import importlib.machinery
 import os
 import re
 import resource
@@ -12,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import types
 
 from scenario import BUILD, SLOW, SOURCE, expect, patience, run
 
@@ -22,12 +26,19 @@ LABEL = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_20"   # RSA-2048
 LABEL2 = "Tape_Sol_Tst_Shr_Pvt_2048_Lbl_21"  # P-256, which is quicker to make
 SERIAL, WWN = "000007888422", "500507630240FBCC"
 SIGNED = "SIGNWITH(CERTAUTH LABEL('MyLocalRACFCA'))"
+PORTS = types.ModuleType("ports")  # a process less for each port
+importlib.machinery.SourceFileLoader("ports", os.path.join(SOURCE, "tools", "free-port")).exec_module(PORTS)
 _RUNNING = []
 
 
+def free_ports(count):
+    """Ports that no other test of the run is told."""
+    counter = os.environ.get("KLM_TEST_PORTS")
+    return PORTS.next_ports(counter, count) if counter else PORTS.any_ports(count)
+
+
 def free_port():
-    """A port that no other test of the run is told."""
-    return int(subprocess.check_output([os.path.join(SOURCE, "tools", "free-port")]))
+    return free_ports(1)[0]
 
 
 def wait_until(what, seconds, true):
@@ -118,13 +129,13 @@ class Server:
     # ---- Set-up
 
     def prepare(self, *properties):
-        env = dict(os.environ, KLM_BIN=BIN)
-        run(f"{SOURCE}/tools/testserver", "prepare", self.home, *properties, env=env)
+        env = dict(os.environ, KLM_BIN=BIN, KLM_PORTS=" ".join(map(str, free_ports(4))))
+        run(f"{SOURCE}/tools/testserver", "prepare", self.home, "store.cache.megabytes=16", *properties, env=env)
         return self
 
     def copy_to(self, home):
         """The same server in another folder, on ports of its own."""
-        shutil.copytree(self.home, home)
+        shutil.copytree(self.home, home, ignore=shutil.ignore_patterns("RESERVE"))  # it is made anew, which is quicker than to copy it
         other = Server(home)
         write(other.config, read(other.config).replace(self.home, home))
         other.set("TransportListener.tcp.port=%d" % free_port(), "TransportListener.ssl.port=%d" % free_port())
@@ -301,23 +312,52 @@ class Server:
                           lambda: [record for record in self.audit() if all(text in "\n".join(record) for text in texts)])
 
 
+def made_once(name, home, make):
+    """A server's folder as make(server) makes it, in home. Scripts of one run that ask for the same name share it: the first makes it, each has a copy."""
+    shared = os.environ.get("KLM_TEST_SHARED")
+    if not shared:
+        return make(Server(home))
+    kept = Server(os.path.join(shared, name))
+    with open(f"{kept.home}.lock", "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f"{kept.home}.made"):
+            shutil.rmtree(kept.home, ignore_errors=True)  # of a script that was ended meanwhile
+            os.mkdir(kept.home)
+            make(kept)
+            write(f"{kept.home}.made", "")
+    return kept.copy_to(home)
+
+
 class Site:
     """Rings, authority and labels made once; a copy for each test."""
 
-    def __init__(self, *properties, labels=True, master=None):
-        """master: makes another master key, before there are keys under it."""
+    def __init__(self, *properties, labels=True, master=None, also=()):
+        """master: makes another master key, before there are keys under it. also: what else is made, as (function, word ...), called with the server and the words; what
+        one test changes it must change in its copy."""
         self.folder = tempfile.mkdtemp(prefix="k-")
         atexit.register(shutil.rmtree, self.folder, True)
         self.count = 0
-        self.master = Server(f"{self.folder}/0").prepare(*properties)
-        self.master.unset("config.keygroup.xml.file")
-        if master:
-            master(self.master)
-        self.master.authority()
-        if labels:
-            self.master.label(LABEL, "SIZE(2048)", "ITOPS.KLM20.CERT")
-            self.master.label(LABEL2, token="ITOPS.KLM21.CERT")
-            self.master.set(f"drive.default.alias1={LABEL}", f"drive.default.alias2={LABEL2}")
+
+        def make(server):
+            server.prepare(*properties)
+            server.unset("config.keygroup.xml.file")
+            if master:
+                master(server)
+            server.authority()
+            if labels:
+                server.label(LABEL, "SIZE(2048)", "ITOPS.KLM20.CERT")
+                server.label(LABEL2, token="ITOPS.KLM21.CERT")
+                server.set(f"drive.default.alias1={LABEL}", f"drive.default.alias2={LABEL2}")
+            for function, *words in also:
+                function(server, *words)
+            return server
+
+        home = f"{self.folder}/0"
+        if properties or master:
+            self.master = make(Server(home))
+        else:
+            name = repr((labels, [(function.__qualname__, *words) for function, *words in also]))
+            self.master = made_once(hashlib.sha256(name.encode()).hexdigest()[:16], home, make)
 
     def server(self, *properties):
         """with site.server(...) as server: a copy that is gone afterwards."""

@@ -78,14 +78,16 @@ class KmipServer(Server):
         return KmipServer(other.home).ports()
 
 
+def of_client(server, name):
+    KmipServer(server.home).certificate(name)
+
+
 class KmipSite(Site):
     """Rings and an authority; every server is a copy with ports of its own."""
 
     def __init__(self, *properties, clients=("alice", "bob")):
-        super().__init__(*properties, labels=False)
+        super().__init__(*properties, labels=False, also=[(of_client, name) for name in clients])
         self.master, self.shared = KmipServer(self.master.home), None
-        for name in clients:
-            self.master.certificate(name)
         atexit.register(self.stop)
 
     def stop(self):

@@ -19,20 +19,24 @@ def certificate(server, label, ring, role="PARTNER"):
     server.racf(f"ID(TAPEKMS) CONNECT(LABEL('{label}') RING({ring}) DEFAULT)")
 
 
+def rings(server):
+    """What the partners show, and whom they let in."""
+    server.set("partner.role=none")
+    server.racf("ID(TAPEKMS) ADDRING(Partners)")
+    server.racf("ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(Partners))")
+    for name in ("One", "Two"):
+        certificate(server, f"Partner {name}", f"Partner{name}")
+        server.racf(f"ID(TAPEKMS) CONNECT(LABEL('Partner {name}') RING(Partners) USAGE(PERSONAL))")
+    certificate(server, "Partner Three", "PartnerThree")           # has the role, is not connected
+    certificate(server, "No Partner", "NoPartner", role="CLIENT")  # is connected, has not the role
+    server.racf("ID(TAPEKMS) CONNECT(LABEL('No Partner') RING(Partners) USAGE(PERSONAL))")
+
+
 class Pair:
     """Rings for two partners. one() and two() are properties of the servers that have them."""
 
     def __init__(self, *properties, **named):
-        self.site = Site("partner.role=none", *properties, **named)
-        master = self.site.master
-        master.racf("ID(TAPEKMS) ADDRING(Partners)")
-        master.racf("ID(TAPEKMS) CONNECT(CERTAUTH LABEL('MyLocalRACFCA') RING(Partners))")
-        for name in ("One", "Two"):
-            certificate(master, f"Partner {name}", f"Partner{name}")
-            master.racf(f"ID(TAPEKMS) CONNECT(LABEL('Partner {name}') RING(Partners) USAGE(PERSONAL))")
-        certificate(master, "Partner Three", "PartnerThree")           # has the role, is not connected
-        certificate(master, "No Partner", "NoPartner", role="CLIENT")  # is connected, has not the role
-        master.racf("ID(TAPEKMS) CONNECT(LABEL('No Partner') RING(Partners) USAGE(PERSONAL))")
+        self.site = Site(*properties, also=[(rings,)], **named)
 
     def server(self, name, *properties):
         return self.site.server(f"Admin.ssl.keystore.name=safkeyring://TAPEKMS/Partner{name}",

@@ -1,5 +1,6 @@
 """What scenario scripts in Python share: @test registers a function, main() runs all of them and prints "ok NAME" or
 "not ok NAME", as tests/run wants it. A test fails by an exception, as from expect() or assert."""
+import gc
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ BUILD = os.path.abspath(os.environ.get("KLM_BUILD", "build"))
 SLOW = float(os.environ.get("KLM_TEST_SLOW", "1"))  # how much longer than usual things may take
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _TESTS = []
+gc.set_threshold(50000, 20, 50)  # messages of thousands of items are no cycles, and looking for some took a tenth of the time
 
 
 def patience():

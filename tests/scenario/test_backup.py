@@ -161,7 +161,7 @@ def a_restore_that_is_killed_is_undone_or_finished_by_the_next_start():
         klmsrv(server, "--backup=one")
         server.oper("adddrive -drivename 000000000001")
         server.stop()
-        shutil.copytree(server.home, f"{server.home}.kept")
+        shutil.copytree(server.home, f"{server.home}.kept", ignore=shutil.ignore_patterns("RESERVE"))
         for wait in (0.05, 0.2, 0.5, 0.8, 1.1, 1.5):
             restore = subprocess.Popen([f"{BIN}/klmsrv", f"--restore={backup_of(server)}", "--accept=older", f"--password-file={password_file(server)}",
                                         server.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -2,7 +2,7 @@
 # time-limit: 240
 """kill -9 under load, again and again: what was acknowledged can be read, and usage, journal and text log hold it exactly once.
 
-KILLS (default 50; `make kill`: 1000) and KILL_SEED (default: the clock) choose how often and when.
+KILLS (default 20; `make kill`: 1000) and KILL_SEED (default: the clock) choose how often and when.
 """
 import os
 import random
@@ -16,7 +16,7 @@ import changes  # noqa: E402  (after its folder is in the path)
 import judge  # noqa: E402
 import rig  # noqa: E402
 
-KILLS = int(os.environ.get("KILLS", "50"))
+KILLS = int(os.environ.get("KILLS", "20"))
 SEED = int(os.environ.get("KILL_SEED", time.time_ns() // 1000 % 1000000))
 BUSY = KILLS * 4 // 5  # at least so many kills with requests in flight
 SESSIONS = 8

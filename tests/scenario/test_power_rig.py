@@ -23,7 +23,7 @@ def record(folder, how):
 
 
 def replay(trace, *more, status=None):
-    return run(REPLAY, "crash", "--trace", trace, "--verify", f"{sys.executable} {CHECK}", *more, status=status)
+    return run(REPLAY, "crash", "--trace", trace, "--verify", f"exec {sys.executable} -I -S {CHECK}", *more, status=status)
 
 
 def is_caught(how, words, *more):

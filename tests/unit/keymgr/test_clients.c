@@ -7,6 +7,7 @@
 #include "metadata/object.h"
 
 #include <ctype.h>
+#include <openssl/evp.h>
 
 #define SECOND 1000000LL
 #define MINUTE (60 * SECOND)
@@ -1136,6 +1137,17 @@ TEST(a_client_shows_the_credentials_it_was_registered_with)
     DO(&house, KM_CLIENT_DELETE, &oper, "name", "c");
 }
 
+/* A verifier as keyring/verifier.h describes it, of the least cost there may be: scrypt with N = 2^10, r = 8, p = 1 and a salt of zeros. */
+static void cheap_verifier(const char *password, uint8_t out[KR_VERIFIER])
+{
+    static const uint8_t head[20] = {1, 10, 8, 1};
+
+    memset(out, 0, KR_VERIFIER);
+    memcpy(out, head, sizeof head);
+    REQUIRE(EVP_PBE_scrypt(password, strlen(password), head + 4, 16, 1 << 10, 8, 1, 0,
+                           out + sizeof head, 32) == 1);
+}
+
 /* COSMIAN-2025-007: what fails must not end as "nobody asked for a password". */
 TEST(a_password_that_cannot_be_checked_is_not_taken)
 {
@@ -1150,6 +1162,9 @@ TEST(a_password_that_cannot_be_checked_is_not_taken)
     DO(&house, KM_CLIENT_MODIFY, &oper, "name", "u", "password", "correct horse");
     clients = km_clients(house.server);
     client = *dt_clients_find(clients, cert.fingerprint);
+    cheap_verifier("correct horse", client.verifier);
+    snprintf(client.fingerprint, sizeof client.fingerprint, "%064x", 0xabc);
+    CHECK(km_client_credential(house.server, &client, &shown, &diag) == KLM_OK);
     for (size_t i = 0; i < sizeof client.verifier; i++) {
         struct dt_client damaged = client;
 
@@ -1159,9 +1174,6 @@ TEST(a_password_that_cannot_be_checked_is_not_taken)
         damaged.verifier[i] ^= 0x40;
         snprintf(damaged.fingerprint, sizeof damaged.fingerprint, "%064zx", i); /* not tried yet */
         CHECK(km_client_credential(house.server, &damaged, &shown, &diag) != KLM_OK);
-        if (i > 24) {
-            i += 7; /* each try is a quarter of a second */
-        }
     }
     memset(client.verifier, 0, sizeof client.verifier);
     memset(client.fingerprint, 'f', sizeof client.fingerprint - 1);
