@@ -41,6 +41,7 @@ struct km_object_derive {
     const struct kmip_node *parameters; /* Cryptographic Parameters, or NULL: those of the key */
     struct klm_slice data, iv, salt;    /* p NULL: not given */
     int64_t rounds;                     /* Iteration Count */
+    size_t used; /* set by prepare: bytes that count for the usage limits of the bases */
 };
 
 struct km_object_get { /* KM_OBJECT_GET */
@@ -292,6 +293,16 @@ klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t typ
     KLM_MUST_USE;
 /* The object that a Link of the type points to; NULL: none. In the pool. */
 const char *km_link_find(const struct md_object *object, struct klm_pool *pool, uint32_t type);
+/* object_format.c: the Key Format Type that objects of a type, keys of an algorithm, have unless another one is asked for (KMIP 2.1, 4.26); 0: none is named. */
+uint32_t km_format_usual(uint32_t type, uint32_t algorithm);
+/* Bring material that was made here into the format that the attributes ask for, or the usual one of 2.x; *material is replaced. KLM_E_UNSUPPORTED with a message. */
+klm_rc km_format_made(struct km_call *call, int version, const struct md_attrs *attrs,
+                      struct kr_material **material) KLM_MUST_USE;
+/* The format that a version is given material in: it, or what the version knows instead. */
+uint32_t km_format_known(uint32_t format, int version);
+/* The Digest attribute of an object: over its material as it is, in 2.x in the usual format too. */
+klm_rc km_digests_set(struct km_call *call, int version, struct md_object *object,
+                      const struct kr_material *material) KLM_MUST_USE;
 /* For verbs that make objects. Object number place (0 or 1) is made of attributes (the server's own are added, by kmip/registry) and material (NULL: none): it gets its identifier,
  * which goes to the answer (struct km_object_make) too, and its material is sealed. On any thread but the writer's. */
 klm_rc km_made(struct km_call *call, uint32_t type, const struct md_attrs *attrs,

@@ -48,6 +48,16 @@ static klm_rc check_form(struct km_call *call, const struct km_object_get *req,
     return KLM_OK;
 }
 
+/* Certificates and opaque objects have one form (KMIP 2.1, table 81), whose number is none of their material; Raw asks for the same bytes. */
+static bool has_form(const struct md_object *object, uint32_t format)
+{
+    const bool opaque = object->type == KMIP_ObjectType_OpaqueObject;
+
+    return (opaque || object->type == KMIP_ObjectType_Certificate) &&
+           (format == 0 || format == km_format_usual(object->type, 0) ||
+            (!opaque && format == KMIP_KeyFormatType_Raw));
+}
+
 /* Another format, when one is asked for. *material is replaced. */
 static klm_rc convert(struct km_call *call, const struct km_object_get *req,
                       struct kr_material **material)
@@ -58,6 +68,9 @@ static klm_rc convert(struct km_call *call, const struct km_object_get *req,
     struct kr_material *other = NULL;
     klm_rc rc;
 
+    if (has_form(&req->object, req->format)) {
+        return KLM_OK;
+    }
     if (format == spec->format && !req->compression) {
         return KLM_OK;
     }
@@ -108,6 +121,16 @@ static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_ma
         return km_object_wrap(call, req, *material);
     }
     return km_keyblock(call, &req->object, *material, &req->item);
+}
+
+/* A version that does not know the format gets another one, unless it is wrapped in it. */
+static void in_version(struct km_object_get *req, const struct kr_material_spec *spec)
+{
+    const uint32_t known = km_format_known(spec->format, req->version);
+
+    if (!req->format && !spec->wrapped && known != spec->format) {
+        req->format = known;
+    }
 }
 
 /* 1.x: its attributes are the object (1.4, 2.2.6). */
@@ -176,6 +199,7 @@ klm_rc km_object_get_prepare(struct km_call *call)
         return give_description(call, req);
     }
     KLM_TRY(km_object_material(call, view, &req->object, &material));
+    in_version(req, kr_material_spec(material));
     rc = give(call, req, &material);
     kr_material_free(&material);
     KLM_TRY(rc);
