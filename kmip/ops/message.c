@@ -287,8 +287,7 @@ static klm_rc fill(void *arg, size_t i)
     }
     KLM_TRY(km_call_right(item->call)); /* before anything of the payload is looked at */
     if (item->critical) {
-        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
-                         "A critical Message Extension");
+        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_EXTENSION);
     }
     KLM_TRY(kmop_ids_resolve(item));
     return item->op->fill(item);
@@ -465,6 +464,19 @@ static klm_rc count_items(struct kmop_message *msg, const struct kmip_node *head
     return KLM_OK;
 }
 
+/* KMIP 1.4, 6.16; 2.1, 9.10: "the receiver SHALL reject the entire message", so no item of it is carried out. */
+static void refuse_all_if_critical(struct kmop_message *msg)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < msg->n; i++) {
+        any = any || msg->item[i].critical;
+    }
+    for (size_t i = 0; any && i < msg->n; i++) {
+        msg->item[i].critical = true;
+    }
+}
+
 static klm_rc read_items(struct kmop_message *msg, struct klm_diag *diag)
 {
     size_t i = 0;
@@ -479,6 +491,7 @@ static klm_rc read_items(struct kmop_message *msg, struct klm_diag *diag)
          in = kmip_next(in)) {
         KLM_TRY(read_item(msg, in, &msg->item[i++], diag));
     }
+    refuse_all_if_critical(msg);
     return KLM_OK;
 }
 
@@ -613,6 +626,16 @@ static void tell_secret(const struct kmop_message *msg, const struct kmip_node *
     }
 }
 
+/* What cannot be read may begin soundly: then the client hears of it in its own version. */
+static void answer_as_asked(struct kmop_message *msg)
+{
+    int version;
+
+    if (msg->req.encoding == KMOP_TTLV && kmip_ttlv_version(msg->req.message, &version) == KLM_OK) {
+        msg->version = spoken(version) ? version : spoken_before(version);
+    }
+}
+
 static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool *readable)
 {
     struct kmip_node *root = NULL;
@@ -622,7 +645,9 @@ static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool
     tell_secret(msg, rc == KLM_OK ? root : NULL);
 
     if (rc != KLM_OK) {
-        return klm_fail(diag, rc, KLM_MSG_KMIP_UNREADABLE, klm_rc_text(rc));
+        answer_as_asked(msg);
+        return klm_fail(diag, rc, rc == KLM_E_LIMIT ? KLM_MSG_KMIP_UNREADABLE : KLM_MSG_KMIP_CODEC,
+                        klm_rc_text(rc));
     }
     *readable = true;
     msg->root = root;

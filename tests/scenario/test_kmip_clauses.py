@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Clauses of the specifications that clients of one version meet with objects of another, and refusals that a version names in its own way (KMIP 1.4, 2.0, 2.1)."""
+import hashlib
+
+from kmip import TAGS, VERSIONS, Answer, Client, decode, encode, item, items, message, op, secret_data
+from kmipserver import KmipSite
+from scenario import expect, main, test
+
+SITE = KmipSite(clients=("alice",))
+
+
+def in_version(client, version):
+    return Client(version=version, port=client.port, cert=client.cert, key=client.key, ca=client.ca)
+
+
+def formats(client, uid):
+    return [(one.find("KeyFormatType").said(), one["DigestValue"]) for one in client.attribute(uid, "Digest")]
+
+
+def digest(material):
+    """KMIP 2.1, 4.21: of a structure, over its TTLV."""
+    return hashlib.sha256(material.value if material.kind != 1 else encode(material)).digest()
+
+
+@test
+def a_failure_has_a_reason_in_every_version():
+    """KMIP 1.4, 6.10: Result Reason is REQUIRED of a failure. Sensitive and Not Extractable came with 1.4, Encoding Option Error with 1.1."""
+    with SITE.started() as server:
+        client = server.client("alice")
+        wrapper = client.activate(client.register_key(bytes(32), mask="WrapKey"))
+        objects = {"Sensitive": client.create(Sensitive=True), "NotExtractable": client.create(Extractable=False)}
+        wrapping = item("KeyWrappingSpecification", [
+            item("WrappingMethod", "Encrypt"), item("EncryptionKeyInformation", [item("UniqueIdentifier", wrapper)]), item("AttributeName", "State"),
+            item("EncodingOption", "NoEncoding")])
+        for version in VERSIONS:
+            other = in_version(client, version)
+            for reason, uid in objects.items():
+                other.fails("Get", reason if version >= (1, 4) else "PermissionDenied", UniqueIdentifier=uid)
+            other.fails("Get", "EncodingOptionError" if version >= (1, 1) else "FeatureNotSupported", item("UniqueIdentifier", client.create()), wrapping)
+
+
+@test
+def an_attribute_whose_value_a_version_does_not_know_is_left_out_whole():
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        uid = client.create("ChaCha20", 256)
+        for version in [(1, 0), (1, 3)]:
+            payload = in_version(client, version).ok("GetAttributes", UniqueIdentifier=uid)
+            for one in payload.all("Attribute"):
+                expect("AttributeValue" in one, f"an attribute without a value: {one}")
+            listed = in_version(client, version).ok("GetAttributeList", UniqueIdentifier=uid)
+            expect("Cryptographic Algorithm" not in [one.value for one in listed.all("AttributeName")], str(listed))
+        expect(in_version(client, (1, 4)).attribute(uid, "CryptographicAlgorithm"), "1.4 knows it")
+
+
+@test
+def a_key_is_made_in_the_format_that_is_asked_for_or_not_at_all():
+    """KMIP 2.1, 4.26: "The server SHALL comply with the client's requested format or SHALL fail the request.\""""
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        uid = client.create(KeyFormatType="TransparentSymmetricKey")
+        block = client.get(uid).find("KeyBlock")
+        expect(block.find("KeyFormatType").said() == "TransparentSymmetricKey" and block.find("Key"), str(block.names()))
+        found = formats(client, uid)
+        expect([name for name, _ in found] == ["TransparentSymmetricKey", "Raw"], str(found))
+        expect(found[0][1] == digest(block.find("KeyMaterial")), "over the TTLV")
+        expect(found[1][1] == hashlib.sha256(block.find("Key").value).digest(), "over the bytes")
+        client.fails("Create", "InvalidAttributeValue", item("ObjectType", "SymmetricKey"), client.attributes(
+            CryptographicAlgorithm="AES", CryptographicLength=256, CryptographicUsageMask="Encrypt", KeyFormatType="PKCS_1"))
+        pair = client.ok("CreateKeyPair", client.attributes("Common", CryptographicAlgorithm="RSA", CryptographicLength=2048),
+                         client.attributes("PrivateKey", CryptographicUsageMask="Sign", KeyFormatType="PKCS_8"),
+                         client.attributes("PublicKey", CryptographicUsageMask="Verify", KeyFormatType="X_509"))
+        for uid, form in ((pair["PrivateKeyUniqueIdentifier"], "PKCS_8"), (pair["PublicKeyUniqueIdentifier"], "X_509")):
+            expect(client.get(uid).find("KeyFormatType").said() == form, form)
+            expect([name for name, _ in formats(client, uid)] == [form, "PKCS_1"], "both digests")
+        client.fails("Register", "InvalidAttributeValue", item("ObjectType", "SymmetricKey"), client.attributes(
+            CryptographicUsageMask="Encrypt", KeyFormatType="TransparentSymmetricKey"),
+            item("SymmetricKey", [item("KeyBlock", items(KeyFormatType="Raw", KeyValue=[item("KeyMaterial", bytes(16))], CryptographicAlgorithm="AES",
+                                                         CryptographicLength=128))]))
+
+
+@test
+def keys_of_elliptic_curves_have_the_usual_format_of_their_version():
+    """KMIP 2.1, 4.26, table 81; the format came with 1.3, and earlier versions are given another one."""
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        private, public = client.create_pair("ECDSA", 256)
+        expect(formats(client, private) == [("TransparentECPrivateKey", digest(client.get(private).find("KeyMaterial")))], "digest")
+        for version in VERSIONS:
+            new = version >= (1, 3)
+            for uid, form in ((private, "TransparentECPrivateKey" if new else "PKCS_8"), (public, "TransparentECPublicKey" if new else "X_509")):
+                got = in_version(client, version).get(uid).find("KeyFormatType").said()
+                expect(got == form, f"{version}: {got}")
+        old = in_version(client, (1, 4))
+        expect(old.get(old.create_pair("EC", 256)[0]).find("KeyFormatType").said() == "PKCS_8", "1.4 has no such table")
+
+
+@test
+def what_cannot_be_read_is_a_codec_error_in_the_version_of_the_request():
+    """KMIP 2.1, 11.46: Codec Error; 1.4, 11.1: Invalid Message."""
+    with SITE.started() as server:
+        client = server.client("alice")
+        for version in VERSIONS:
+            data = bytearray(encode(message(version, [op("Locate")])))
+            where = data.index(TAGS["Operation"].to_bytes(3, "big"))
+            data[where + 3] = 0x0F  # no item type
+            answer = Answer(decode(in_version(client, version).send(bytes(data))))
+            expect(answer.version == version, f"{answer.version}, not {version}")
+            expect(answer[0].reason == ("CodecError" if version >= (2, 0) else "InvalidMessage"), str(answer[0]))
+
+
+@test
+def a_critical_extension_refuses_all_of_the_message():
+    """KMIP 2.1, 9.10: "the receiver SHALL reject the entire message\""""
+    with SITE.started() as server:
+        client = server.client("alice")
+        extension = item("MessageExtension", [item("VendorIdentification", "x"), item("CriticalityIndicator", True), item("VendorExtension", [])])
+        for version in VERSIONS:
+            other = in_version(client, version)
+            name = f"critical-{version[0]}{version[1]}"
+            create = op("Create", item("ObjectType", "SymmetricKey"), other.attributes(
+                CryptographicAlgorithm="AES", CryptographicLength=128, CryptographicUsageMask="Encrypt", Name=name))
+            last = op("Query", QueryFunction=["QueryOperations"])
+            last.value.append(extension)
+            answer = other.request([create, last], ids=True, BatchErrorContinuationOption="Continue")
+            for one in answer.items:
+                expect(one.reason == ("UnknownMessageExtension" if version >= (2, 0) else "FeatureNotSupported"), str(one))
+            expect(not other.locate(Name=name), "nothing was made")
+
+
+@test
+def a_storage_that_is_not_here_is_named_by_the_key_it_is_for():
+    """KMIP 2.1, 6.1.9.1"""
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        common = client.attributes("Common", CryptographicAlgorithm="RSA", CryptographicLength=2048)
+        for which in ("Private", "Public"):
+            client.fails("CreateKeyPair", f"{which}ProtectionStorageUnavailable", common,
+                         client.attributes("PrivateKey", CryptographicUsageMask="Sign"), client.attributes("PublicKey", CryptographicUsageMask="Verify"),
+                         item(f"{which}ProtectionStorageMasks", [item("ProtectionStorageMask", "Hardware")]))
+
+
+@test
+def what_is_derived_counts_for_the_limits_wherever_its_data_come_from():
+    """KMIP 2.1, 4.59: bytes that are protected; here the derivation data, in the request or in a second object, or else what is made of the key."""
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        limits = items(UsageLimitsTotal=100, UsageLimitsUnit="Byte")
+        secret = client.activate(client.register("SecretData", secret_data(bytes(24), "Seed", "Raw"), CryptographicUsageMask="DeriveKey"))
+
+        def left(method, *bases, **parameters):
+            key = client.activate(client.register_key(bytes(32), mask="DeriveKey", UsageLimits=limits))
+            client.ok("DeriveKey", item("ObjectType", "SecretData"), item("UniqueIdentifier", key), *[item("UniqueIdentifier", one) for one in bases],
+                      item("DerivationMethod", method),
+                      item("DerivationParameters", [item("CryptographicParameters", items(HashingAlgorithm="SHA_256")), *items(**parameters)]),
+                      client.attributes(CryptographicLength=128, CryptographicUsageMask="Encrypt"))
+            return client.attribute(key, "UsageLimits")[0]["UsageLimitsCount"]
+
+        expect(left("HMAC", DerivationData=bytes(10)) == 90, "data of the request")
+        expect(left("HMAC", secret) == 76, "data of an object")
+        expect(left("HASH") == 84, "no data")
+
+
+if __name__ == "__main__":
+    main()
