@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Clauses of the specifications that clients of one version meet with objects of another, and refusals that a version names in its own way (KMIP 1.4, 2.0, 2.1)."""
 import hashlib
+import socket
+import ssl
 
 from kmip import TAGS, VERSIONS, Answer, Client, decode, encode, item, items, message, op, secret_data
 from kmipserver import KmipSite
@@ -138,6 +140,54 @@ def a_storage_that_is_not_here_is_named_by_the_key_it_is_for():
             client.fails("CreateKeyPair", f"{which}ProtectionStorageUnavailable", common,
                          client.attributes("PrivateKey", CryptographicUsageMask="Sign"), client.attributes("PublicKey", CryptographicUsageMask="Verify"),
                          item(f"{which}ProtectionStorageMasks", [item("ProtectionStorageMask", "Hardware")]))
+
+
+def half_closed(client, data):
+    """Bytes out, then the end of what is sent. What comes back."""
+    # Python's ssl closes both ways at once, so TLS is done in memory.
+    plain = socket.create_connection(("127.0.0.1", client.port), client.seconds)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client.context().wrap_bio(incoming, outgoing, server_side=False)
+
+    def pump(step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                if outgoing.pending:
+                    plain.sendall(outgoing.read())
+                more = plain.recv(65536)
+                incoming.write(more) if more else incoming.write_eof()
+
+    with plain:
+        pump(tls.do_handshake)
+        tls.write(data)
+        plain.sendall(outgoing.read())
+        plain.shutdown(socket.SHUT_WR)
+        answer = b""
+        while len(answer) < 8 or len(answer) < 8 + int.from_bytes(answer[4:8], "big"):
+            try:
+                more = pump(lambda: tls.read(65536))
+            except (ssl.SSLError, OSError):
+                break
+            if not more:
+                break
+            answer += more
+        return answer
+
+
+@test
+def a_client_that_sends_no_more_gets_its_answers():
+    with SITE.started() as server:
+        client = server.client("alice")
+        one = encode(message(client.version, [op("Query", QueryFunction=["QueryOperations"])]))
+        pair = encode(message(client.version, [op("CreateKeyPair", client.attributes("Common", CryptographicAlgorithm="RSA", CryptographicLength=2048),
+                                                  client.attributes("PrivateKey", CryptographicUsageMask="Sign"),
+                                                  client.attributes("PublicKey", CryptographicUsageMask="Verify"))]))
+        for data in (one, pair):  # answered on the loop, and by a worker while the end comes
+            answer = Answer(decode(half_closed(client, data)))
+            expect(answer[0].ok, str(answer[0]))
+        client.ok("Query", QueryFunction=["QueryOperations"])
 
 
 @test
