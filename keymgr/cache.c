@@ -260,7 +260,8 @@ bool km_cache_get(struct km_call *call, struct km_object_get *req)
         kmip_ttlv_decode(clear, NULL, call->pool, &item) != KLM_OK) {
         return false;
     }
-    if (!suits(item, req->version)) {
+    if (!suits(item, req->version) ||
+        !kmip_value_known(KMIP_E_ObjectType, known.object.type, req->version)) {
         return false;
     }
     req->object = known.object;

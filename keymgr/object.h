@@ -25,6 +25,7 @@ struct km_object_make {
     bool has_offset;
     struct klm_slice request; /* certificate request, or empty */
     uint32_t request_type;    /* KMIP_CertificateRequestType_... */
+    const char *request_uid;  /* a Certificate Request that is here; NULL: none */
     /* Answer: what was made; of a pair the private key is first */
     char made[2][MD_UID_MAX];
 };
@@ -295,6 +296,8 @@ klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t typ
 const char *km_link_find(const struct md_object *object, struct klm_pool *pool, uint32_t type);
 /* object_format.c: the Key Format Type that objects of a type, keys of an algorithm, have unless another one is asked for (KMIP 2.1, 4.26); 0: none is named. */
 uint32_t km_format_usual(uint32_t type, uint32_t algorithm);
+/* Have objects of the type no key block, and so the one form? */
+bool km_format_is_fixed(uint32_t type);
 /* Bring material that was made here into the format that the attributes ask for, or the usual one of 2.x; *material is replaced. KLM_E_UNSUPPORTED with a message. */
 klm_rc km_format_made(struct km_call *call, int version, const struct md_attrs *attrs,
                       struct kr_material **material) KLM_MUST_USE;

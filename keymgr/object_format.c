@@ -24,6 +24,12 @@ static const struct {
      KMIP_KeyFormatType_TransparentDSAPublicKey},
 };
 
+bool km_format_is_fixed(uint32_t type)
+{
+    return type == KMIP_ObjectType_Certificate || type == KMIP_ObjectType_CertificateRequest ||
+           type == KMIP_ObjectType_OpaqueObject;
+}
+
 uint32_t km_format_usual(uint32_t type, uint32_t algorithm)
 {
     switch (type) {
@@ -31,6 +37,9 @@ uint32_t km_format_usual(uint32_t type, uint32_t algorithm)
         return KMIP_KeyFormatType_X_509;
     case KMIP_ObjectType_OpaqueObject:
         return KMIP_KeyFormatType_Opaque;
+    case KMIP_ObjectType_CertificateRequest:
+        return KMIP_KeyFormatType_PKCS_10;
+    case KMIP_ObjectType_PGPKey:
     case KMIP_ObjectType_SecretData:
     case KMIP_ObjectType_SymmetricKey:
         return KMIP_KeyFormatType_Raw;
@@ -155,19 +164,13 @@ static klm_rc add(struct km_call *call, struct md_object *object,
     return md_attr_add(&object->attrs, digest);
 }
 
-static bool is_key(const struct md_object *object)
-{
-    return object->type != KMIP_ObjectType_Certificate &&
-           object->type != KMIP_ObjectType_OpaqueObject;
-}
-
 /* KMIP 2.1, 4.26: "the digest on the data in the assigned Key Format Type, as well as a digest in the default KMIP Key Format Type". 1.4, 3.17: one in the registered format. */
 klm_rc km_digests_set(struct km_call *call, int version, struct md_object *object,
                       const struct kr_material *material)
 {
     const struct kr_material_spec *spec = kr_material_spec(material);
     const uint32_t common = km_format_usual(object->type, spec->algorithm);
-    const uint32_t own = is_key(object) ? spec->format : common;
+    const uint32_t own = km_format_is_fixed(object->type) ? common : spec->format;
     struct kr_material *other = NULL;
     klm_rc rc;
 

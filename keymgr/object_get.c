@@ -48,14 +48,12 @@ static klm_rc check_form(struct km_call *call, const struct km_object_get *req,
     return KLM_OK;
 }
 
-/* Certificates and opaque objects have one form (KMIP 2.1, table 81), whose number is none of their material; Raw asks for the same bytes. */
+/* Certificates, requests of them and opaque objects have one form (KMIP 2.1, table 81), whose number is none of their material; of a certificate Raw asks for the same bytes. */
 static bool has_form(const struct md_object *object, uint32_t format)
 {
-    const bool opaque = object->type == KMIP_ObjectType_OpaqueObject;
-
-    return (opaque || object->type == KMIP_ObjectType_Certificate) &&
+    return km_format_is_fixed(object->type) &&
            (format == 0 || format == km_format_usual(object->type, 0) ||
-            (!opaque && format == KMIP_KeyFormatType_Raw));
+            (object->type == KMIP_ObjectType_Certificate && format == KMIP_KeyFormatType_Raw));
 }
 
 /* Another format, when one is asked for. *material is replaced. */
@@ -189,6 +187,10 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
+    if (!kmip_value_known(KMIP_E_ObjectType, req->object.type, req->version)) {
+        return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_OBJECT_TYPE,
+                         KLM_NUM(req->object.type));
+    }
     if (req->object.type == KMIP_ObjectType_Template) {
         call->no_apply = true;
         return give_template(req);

@@ -261,13 +261,6 @@ static klm_rc without_value(struct km_call *call)
     return KLM_OK;
 }
 
-static uint32_t format_of(uint32_t type, const struct kr_material_spec *spec)
-{
-    return type == KMIP_ObjectType_Certificate || type == KMIP_ObjectType_OpaqueObject
-               ? km_format_usual(type, 0)
-               : spec->format;
-}
-
 static klm_rc register_material(struct km_call *call, const struct md_attrs *extras,
                                 const struct kr_material *material)
 {
@@ -279,7 +272,9 @@ static klm_rc register_material(struct km_call *call, const struct md_attrs *ext
         KLM_TRY(agree_length(call, &req->attrs, spec));
     }
     if (spec) { /* KMIP 2.1, 4.26: set by the server, from what comes */
-        KLM_TRY(agree(call, &req->attrs, KMIP_TAG_KeyFormatType, format_of(req->type, spec)));
+        KLM_TRY(
+            agree(call, &req->attrs, KMIP_TAG_KeyFormatType,
+                  km_format_is_fixed(req->type) ? km_format_usual(req->type, 0) : spec->format));
     }
     KLM_TRY(spec ? KLM_OK : without_value(call));
     KLM_TRY(km_made(call, req->type, &req->attrs, material, 0));

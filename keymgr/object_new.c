@@ -41,9 +41,8 @@ static klm_rc of_material(struct km_call *call, struct md_object *object,
 {
     const struct kr_material_spec *spec = kr_material_spec(material);
     const struct km_object_make *req = call->req; /* that of all verbs that make objects */
-    const bool key =
-        object->type != KMIP_ObjectType_OpaqueObject && object->type != KMIP_ObjectType_Certificate;
-    const uint32_t format = key ? spec->format : km_format_usual(object->type, spec->algorithm);
+    const uint32_t format =
+        km_format_is_fixed(object->type) ? km_format_usual(object->type, 0) : spec->format;
 
     if (spec->algorithm) {
         KLM_TRY(set_default(object, KMIP_TAG_CryptographicAlgorithm, spec->algorithm));

@@ -116,7 +116,8 @@ klm_rc kmop_register_fill(struct kmop_item *item)
     KLM_TRY(one(item));
     item->call->slow = km_register_slow(req);
     tag = km_object_tag(req->type);
-    if (!tag || (req->type == KMIP_ObjectType_Template && item->msg->version >= KMIP_V(2, 0))) {
+    if (!tag || !kmip_value_known(KMIP_E_ObjectType, req->type, item->msg->version) ||
+        (req->type == KMIP_ObjectType_Template && item->msg->version >= KMIP_V(2, 0))) {
         return KLM_OK; /* the verb refuses it */
     }
     KLM_TRY(kmop_part(item, item->payload, tag, &in));
@@ -191,6 +192,8 @@ klm_rc kmop_recertify_fill(struct kmop_item *item)
 
     KLM_TRY(one(item));
     KLM_TRY(request(item));
+    KLM_TRY(kmop_text(item, item->payload, KMIP_TAG_CertificateRequestUniqueIdentifier,
+                      &req->request_uid));
     KLM_TRY(offset(item));
     return kmop_object(item, &req->uid);
 }

@@ -4,7 +4,7 @@ import hashlib
 import socket
 import ssl
 
-from kmip import TAGS, VERSIONS, Answer, Client, decode, encode, item, items, message, op, secret_data
+from kmip import STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
 from kmipserver import KmipSite
 from scenario import expect, main, test
 
@@ -188,6 +188,27 @@ def a_client_that_sends_no_more_gets_its_answers():
             answer = Answer(decode(half_closed(client, data)))
             expect(answer[0].ok, str(answer[0]))
         client.ok("Query", QueryFunction=["QueryOperations"])
+
+
+@test
+def objects_that_came_with_a_later_version_are_kept_for_those_that_know_them():
+    """KMIP 1.4, 2.2.9, PGP Key; 2.1, 2.2, Certificate Request."""
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        things = {"PGPKey": ((1, 2), item("PGPKey", [item("PGPKeyVersion", 4), key_block(b"-----BEGIN PGP", "Raw")]), {"CryptographicUsageMask": "Sign"}),
+                  "CertificateRequest": ((2, 0), Item("CertificateRequest", STRUCTURE, items(CertificateRequestType="PKCS_10", CertificateRequestValue=b"0\0")), {})}
+        for kind, (since, thing, named) in things.items():
+            uid = client.register(kind, thing, **named)
+            for version in VERSIONS:
+                other = in_version(client, version)
+                offered = [one.said() for one in other.ok("Query", QueryFunction=["QueryObjects"]).all("ObjectType")]
+                expect((kind in offered) == (version >= since), f"{version}: {offered}")
+                if version >= since:
+                    expect(encode(other.get(uid).find(kind)) == encode(thing), f"{version}: as it came")
+                    expect(uid in other.locate(ObjectType=kind), "found")
+                else:
+                    other.fails("Get", "InvalidField", UniqueIdentifier=uid)
+                    other.fails("Register", "InvalidField", item("ObjectType", kind), other.attributes(**named), thing)
 
 
 @test
