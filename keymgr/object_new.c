@@ -101,7 +101,24 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
     return md_attr_set_number(&object->attrs, KMIP_TAG_State, first_state(&object->attrs, now));
 }
 
-/* KMIP 1.4, 3.44: what made the key; only of keys that were made here. */
+/* KMIP 1.4, 3.44: "the server SHALL use a random number generator that matches", or "SHALL fail the request". What is left open matches. */
+static bool generator_fits(const struct md_object *object, const struct kmip_node *ours)
+{
+    const struct md_attr *asked = md_attr_find(&object->attrs, KMIP_TAG_RandomNumberGenerator);
+    const struct kmip_node *field = asked ? asked->value->first : NULL;
+
+    for (; field; field = field->next) {
+        if (field->tag == KMIP_TAG_RNGAlgorithm && field->number == KMIP_RNGAlgorithm_Unspecified) {
+            return true;
+        }
+        if (!kmip_equal(field, kmip_child(ours, field->tag))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What made the key; only of keys that were made here. */
 static klm_rc set_generator(struct km_call *call, struct md_object *object)
 {
     struct kmip_node *rng;
@@ -119,7 +136,9 @@ static klm_rc set_generator(struct km_call *call, struct md_object *object)
                          KMIP_DRBGAlgorithm_CTR)) {
         return KLM_E_NOMEM;
     }
-    return md_attr_set(&object->attrs, rng);
+    return generator_fits(object, rng) ? md_attr_set(&object->attrs, rng)
+                                       : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_ATTR_VALUE,
+                                                   kmip_attr(KMIP_TAG_RandomNumberGenerator)->name);
 }
 
 /* KMIP 2.1, 4.59: the count SHALL be ignored when an object is made; a new key begins with all of its total. */

@@ -6,7 +6,7 @@ import ssl
 
 from kmip import STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
 from kmipserver import KmipSite
-from scenario import expect, main, test
+from scenario import Folder, expect, main, run, test
 
 SITE = KmipSite(clients=("alice",))
 
@@ -209,6 +209,54 @@ def objects_that_came_with_a_later_version_are_kept_for_those_that_know_them():
                 else:
                     other.fails("Get", "InvalidField", UniqueIdentifier=uid)
                     other.fails("Register", "InvalidField", item("ObjectType", kind), other.attributes(**named), thing)
+
+
+@test
+def a_generator_that_is_asked_for_is_the_one_that_is_here_or_no_key_is_made():
+    """KMIP 1.4, 3.44; 2.1, 4.46"""
+    with SITE.started() as server:
+        for version in [(1, 3), (1, 4), (2, 0), (2, 1)]:
+            client = server.client("alice", version=version)
+            ours = client.attribute(client.create(), "RandomNumberGenerator")[0]
+            client.create(RandomNumberGenerator=ours.value)
+            client.create(RandomNumberGenerator=items(RNGAlgorithm="DRBG", DRBGAlgorithm="CTR"))
+            uid = client.create(RandomNumberGenerator=items(RNGAlgorithm="Unspecified"))
+            expect(encode(client.attribute(uid, "RandomNumberGenerator")[0]) == encode(ours), "it says which one it was")
+            client.fails("Create", "InvalidField" if version < (2, 0) else "InvalidAttributeValue", item("ObjectType", "SymmetricKey"), client.attributes(
+                CryptographicAlgorithm="AES", CryptographicLength=256, CryptographicUsageMask="Encrypt", RandomNumberGenerator=items(RNGAlgorithm="ANSIX9_31")))
+
+
+@test
+def a_name_is_given_once():
+    with SITE.started() as server:
+        for version, reason in {(1, 0): "InvalidField", (2, 1): "NonUniqueNameAttribute"}.items():
+            client = server.client("alice", version=version)
+            client.fails("Create", reason, item("ObjectType", "SymmetricKey"), client.attributes(
+                CryptographicAlgorithm="AES", CryptographicLength=256, CryptographicUsageMask="Encrypt", Name=["same", "same"]))
+
+
+@test
+def the_certificates_of_a_pkcs12_are_found_by_the_public_key():
+    """KMIP 2.1, 6.1.19: "using the private key's Public Key link to get the corresponding public key, ... that public key's PKCS#12 Certificate Link\""""
+    with SITE.started() as server, Folder() as folder:
+        client = server.client("alice", version=(2, 1))
+        private, public = client.create_pair()
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=root", "-keyout", f"{folder}/k", "-out", f"{folder}/c", "-outform", "DER")
+        with open(f"{folder}/k2", "wb") as file:
+            file.write(client.material(private, KeyFormatType="PKCS_8"))
+        run("openssl", "req", "-new", "-x509", "-key", f"{folder}/k2", "-keyform", "DER", "-subj", "/CN=base", "-out", f"{folder}/c2", "-outform", "DER")
+        certificates = []
+        for name in ("c2", "c"):
+            with open(f"{folder}/{name}", "rb") as file:
+                certificates.append(client.register("Certificate", item("Certificate", items(CertificateType="X_509", CertificateValue=file.read()))))
+        password = client.register("SecretData", secret_data(b"open sesame", "Password", "Opaque"), CryptographicUsageMask="Verify")
+        for uid, kind, to in ((private, "PKCS_12PasswordLink", password), (public, "PKCS_12CertificateLink", certificates[0]),
+                              (certificates[0], "PKCS_12CertificateLink", certificates[1])):
+            client.add_attribute(uid, "Link", items(LinkType=kind, LinkedObjectIdentifier=to))
+        with open(f"{folder}/p12", "wb") as file:
+            file.write(client.material(private, KeyFormatType="PKCS_12"))
+        out = run("openssl", "pkcs12", "-in", f"{folder}/p12", "-passin", "pass:open sesame", "-nodes")
+        expect("CN = base" in out and "CN = root" in out and "PRIVATE KEY" in out, out)
 
 
 @test
