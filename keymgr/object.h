@@ -342,6 +342,12 @@ klm_rc km_object_pkcs12(struct km_call *call, const struct md_object *key,
 /* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */
 klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
                       const struct kr_material *material) KLM_MUST_USE;
+/* What both ways have in common: how parameters (NULL: none) say that it is done; why a wrapping key that km_object_find refused is refused. */
+void km_wrap_how(const struct kmip_node *parameters, struct kr_wrap_how *out);
+klm_rc km_wrap_refuse_key(struct km_call *call, klm_rc rc, const char *uid) KLM_MUST_USE;
+/* object_unwrap.c: the material of an object that came wrapped, in the clear; *material is replaced, and the object has no Key Wrapping Data any more. On a worker. */
+klm_rc km_object_unwrap(struct km_call *call, struct md_object *object,
+                        struct kr_material **material) KLM_MUST_USE;
 /* The Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
 klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
 /* What was made last, as it will be asked for: the cache learns of it in km_made_published, when it is in the store. Not for objects that are changed between. */

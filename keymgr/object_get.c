@@ -41,7 +41,7 @@ static klm_rc check_form(struct km_call *call, const struct km_object_get *req,
         return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_KEY_FORMAT, req->object.uid,
                          name ? name : "of that number");
     }
-    if (spec->wrapped ? req->wrap_type == KMIP_KeyWrapType_NotWrapped || req->wrapping
+    if (spec->wrapped ? req->wrapping != NULL
                       : req->wrap_type == KMIP_KeyWrapType_AsRegistered && req->wrapping) {
         return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_WRAP_TYPE, req->object.uid);
     }
@@ -107,8 +107,22 @@ static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
                : KLM_E_NOMEM;
 }
 
+/* A version that does not know the format gets another one, unless it is wrapped in it. */
+static void in_version(struct km_object_get *req, const struct kr_material_spec *spec)
+{
+    const uint32_t known = km_format_known(spec->format, req->version);
+
+    if (!req->format && !spec->wrapped && known != spec->format) {
+        req->format = known;
+    }
+}
+
 static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_material **material)
 {
+    if (kr_material_spec(*material)->wrapped && req->wrap_type == KMIP_KeyWrapType_NotWrapped) {
+        KLM_TRY(km_object_unwrap(call, &req->object, material));
+    }
+    in_version(req, kr_material_spec(*material));
     KLM_TRY(check_form(call, req, kr_material_spec(*material)));
     if (req->format == KMIP_KeyFormatType_PKCS_12 && !req->wrapping &&
         req->object.type == KMIP_ObjectType_PrivateKey) {
@@ -119,16 +133,6 @@ static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_ma
         return km_object_wrap(call, req, *material);
     }
     return km_keyblock(call, &req->object, *material, &req->item);
-}
-
-/* A version that does not know the format gets another one, unless it is wrapped in it. */
-static void in_version(struct km_object_get *req, const struct kr_material_spec *spec)
-{
-    const uint32_t known = km_format_known(spec->format, req->version);
-
-    if (!req->format && !spec->wrapped && known != spec->format) {
-        req->format = known;
-    }
 }
 
 /* 1.x: its attributes are the object (1.4, 2.2.6). */
@@ -149,12 +153,13 @@ static klm_rc give_description(struct km_call *call, struct km_object_get *req)
 }
 
 /* The password of a container is hashed hundreds of thousands of times, and an RSA key may have come without its primes, which another format needs. Of these formats alone there is nothing to
- * make. */
+ * make. Unwrapping may take a private key. */
 bool km_get_slow(const struct km_object_get *req)
 {
-    return req->format && req->format != KMIP_KeyFormatType_Raw &&
-           req->format != KMIP_KeyFormatType_Opaque &&
-           req->format != KMIP_KeyFormatType_TransparentSymmetricKey;
+    return req->wrap_type == KMIP_KeyWrapType_NotWrapped ||
+           (req->format && req->format != KMIP_KeyFormatType_Raw &&
+            req->format != KMIP_KeyFormatType_Opaque &&
+            req->format != KMIP_KeyFormatType_TransparentSymmetricKey);
 }
 
 /* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
@@ -201,7 +206,6 @@ klm_rc km_object_get_prepare(struct km_call *call)
         return give_description(call, req);
     }
     KLM_TRY(km_object_material(call, view, &req->object, &material));
-    in_version(req, kr_material_spec(material));
     rc = give(call, req, &material);
     kr_material_free(&material);
     KLM_TRY(rc);

@@ -58,7 +58,7 @@ static bool parameters_fit(const struct md_object *key, const struct kmip_node *
 }
 
 /* KMIP 2.1, 11.46, has reasons of their own for a wrapping key. */
-static klm_rc refuse_key(struct km_call *call, klm_rc rc, const char *uid)
+klm_rc km_wrap_refuse_key(struct km_call *call, klm_rc rc, const char *uid)
 {
     if (rc == KLM_E_NOTFOUND) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_WRAP_KEY, uid);
@@ -85,7 +85,7 @@ static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmi
     }
     rc = km_object_find(call, view, uid, with);
     if (rc != KLM_OK) {
-        return refuse_key(call, rc, uid);
+        return km_wrap_refuse_key(call, rc, uid);
     }
     if (with->type != KMIP_ObjectType_SymmetricKey && with->type != KMIP_ObjectType_PublicKey) {
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_WRAP_NO_KEY, uid);
@@ -104,6 +104,16 @@ static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmi
     return km_object_material(call, view, with, &wrap->with);
 }
 
+void km_wrap_how(const struct kmip_node *parameters, struct kr_wrap_how *out)
+{
+    *out = (struct kr_wrap_how){.mode = number_in(parameters, KMIP_TAG_BlockCipherMode),
+                                .padding = number_in(parameters, KMIP_TAG_PaddingMethod),
+                                .hash = number_in(parameters, KMIP_TAG_HashingAlgorithm),
+                                .mask_hash =
+                                    number_in(parameters, KMIP_TAG_MaskGeneratorHashingAlgorithm),
+                                .p_source = bytes_in(parameters, KMIP_TAG_PSource)};
+}
+
 /* The parameters: those asked for, else the key's first ones. */
 static klm_rc read_parameters(struct wrap *wrap, const struct kmip_node *info)
 {
@@ -117,12 +127,7 @@ static klm_rc read_parameters(struct wrap *wrap, const struct kmip_node *info)
                          wrap->with_object.uid);
     }
     wrap->parameters = in;
-    wrap->how =
-        (struct kr_wrap_how){.mode = number_in(in, KMIP_TAG_BlockCipherMode),
-                             .padding = number_in(in, KMIP_TAG_PaddingMethod),
-                             .hash = number_in(in, KMIP_TAG_HashingAlgorithm),
-                             .mask_hash = number_in(in, KMIP_TAG_MaskGeneratorHashingAlgorithm),
-                             .p_source = bytes_in(in, KMIP_TAG_PSource)};
+    km_wrap_how(in, &wrap->how);
     return KLM_OK;
 }
 

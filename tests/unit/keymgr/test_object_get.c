@@ -303,7 +303,7 @@ TEST(what_came_wrapped_leaves_so)
     km_call_free(&call);
     call = get(uid);
     ((struct km_object_get *)call->req)->wrap_type = KMIP_KeyWrapType_NotWrapped;
-    ENDS(call, KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
+    ENDS(call, KLM_E_NOTFOUND, KLM_MSG_WRAP_KEY); /* only they have it */
     ENDS(get_wrapped(uid, registered(KEK, IN_USE), ""), KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
     ENDS(get_as(uid, KMIP_KeyFormatType_TransparentSymmetricKey), KLM_E_UNSUPPORTED,
          KLM_MSG_KEY_FORMAT);
