@@ -67,7 +67,7 @@ static klm_rc version_part(struct klm_cur *cur, uint32_t tag, int *out)
     return KLM_OK;
 }
 
-/* KMIP 1.4, 7.2; 2.1, 9.14: Protocol Version is the first field of the header, which begins the message. */
+/* KMIP 1.4, 7.1; 2.1, 8.2: Protocol Version is the first field of the header, which begins the message. */
 klm_rc kmip_ttlv_version(struct klm_slice begin, int *version)
 {
     static const uint32_t around[] = {KMIP_TAG_RequestMessage, KMIP_TAG_RequestHeader,

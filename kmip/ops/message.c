@@ -290,6 +290,7 @@ static klm_rc fill(void *arg, size_t i)
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_EXTENSION);
     }
     KLM_TRY(kmop_ids_resolve(item));
+    KLM_TRY(kmop_data_resolve(item));
     return item->op->fill(item);
 }
 
@@ -425,6 +426,7 @@ static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
 {
     const struct kmip_node *operation = kmip_child(in, KMIP_TAG_Operation);
     const struct kmip_node *id = kmip_child(in, KMIP_TAG_UniqueBatchItemID);
+    const struct kmip_node *ephemeral = kmip_child(in, KMIP_TAG_Ephemeral);
 
     item->msg = msg;
     item->payload = kmip_child(in, KMIP_TAG_RequestPayload);
@@ -437,7 +439,11 @@ static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
     if (id && id->type != KMIP_BYTES) {
         return bad(diag, "a Unique Batch Item ID is no byte string");
     }
+    if (ephemeral && ephemeral->type != KMIP_BOOLEAN) {
+        return bad(diag, "Ephemeral is no Boolean");
+    }
     item->operation = (uint32_t)operation->number;
+    item->ephemeral = ephemeral && ephemeral->number && msg->version >= KMIP_V(2, 0);
     item->critical = critical(in);
     item->op = kmop_op(item->operation, msg->version);
     item->id = id ? KLM_SLICE(id->bytes.p ? id->bytes.p : (const uint8_t *)"", id->bytes.n)
@@ -464,7 +470,7 @@ static klm_rc count_items(struct kmop_message *msg, const struct kmip_node *head
     return KLM_OK;
 }
 
-/* KMIP 1.4, 6.16; 2.1, 9.10: "the receiver SHALL reject the entire message", so no item of it is carried out. */
+/* KMIP 1.4, 6.16; 2.1, 9.13: "the receiver SHALL reject the entire message", so no item of it is carried out. */
 static void refuse_all_if_critical(struct kmop_message *msg)
 {
     bool any = false;

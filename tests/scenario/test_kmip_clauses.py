@@ -4,7 +4,7 @@ import hashlib
 import socket
 import ssl
 
-from kmip import STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
+from kmip import ENUM, ENUMS, INTEGER, STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
 from kmipserver import KmipSite
 from scenario import Folder, expect, main, run, test
 
@@ -113,7 +113,7 @@ def what_cannot_be_read_is_a_codec_error_in_the_version_of_the_request():
 
 @test
 def a_critical_extension_refuses_all_of_the_message():
-    """KMIP 2.1, 9.10: "the receiver SHALL reject the entire message\""""
+    """KMIP 2.1, 9.13: "the receiver SHALL reject the entire message\""""
     with SITE.started() as server:
         client = server.client("alice")
         extension = item("MessageExtension", [item("VendorIdentification", "x"), item("CriticalityIndicator", True), item("VendorExtension", [])])
@@ -257,6 +257,39 @@ def the_certificates_of_a_pkcs12_are_found_by_the_public_key():
             file.write(client.material(private, KeyFormatType="PKCS_12"))
         out = run("openssl", "pkcs12", "-in", f"{folder}/p12", "-passin", "pass:open sesame", "-nodes")
         expect("CN = base" in out and "CN = root" in out and "PRIVATE KEY" in out, out)
+
+
+@test
+def data_of_an_item_is_what_an_earlier_one_made():
+    """KMIP 2.x: 2.1, 7.9, Data as an enumeration or a number; 8.3, Ephemeral: "the Data output of the operation should not be returned\""""
+    with SITE.started() as server:
+        for version in [(2, 0), (2, 1)]:
+            client = server.client("alice", version=version)
+            key = client.activate(client.create(CryptographicParameters=items(BlockCipherMode="ECB", PaddingMethod="PKCS5")))
+            number, sha = (lambda n: Item("Data", INTEGER, n)), item("CryptographicParameters", items(HashingAlgorithm="SHA_256"))
+
+            def named(word):
+                return Item("Data", ENUM, ENUMS["Data"][word])
+
+            secret = op("RNGRetrieve", DataLength=24)
+            secret.value.insert(1, item("Ephemeral", True))
+            batch = [secret, op("Encrypt", item("UniqueIdentifier", key), named("RNGRetrieve")), op("Decrypt", item("UniqueIdentifier", key), named("Encrypt")),
+                     op("Hash", sha, named("Decrypt")), op("Hash", sha, number(0)), op("Hash", sha, number(-3))]
+            answer = client.request(batch, ids=True)
+            expect(all(one.ok for one in answer.items), str(answer.items))
+            expect("Data" not in answer[0].payload, "the random bytes stay")
+            clear = answer[2].payload["Data"]
+            expect(len(clear) == 24 and answer[1].payload["Data"] != clear, "they were encrypted")
+            for n in (3, 4, 5):  # the third one before item 5 is the output of Decrypt
+                expect(answer[n].payload["Data"] == hashlib.sha256(clear).digest(), f"item {n}")
+            for wrong in (named("SignSignatureData"), number(0), number(-1), number(7), Item("Data", ENUM, 0x77)):
+                client.fails("Hash", "InvalidField", sha, wrong)
+            # All references of a message stand for as much as a message may bring (KMIPListener.message.max).
+            long = [op("Encrypt", item("UniqueIdentifier", key), item("Data", bytes(200000))), *[op("Hash", sha, number(0)) for _ in range(6)]]
+            answer = client.request(long, ids=True)
+            expect([one.ok for one in answer.items] == [True] * 6 + [False] and answer[6].reason == "InvalidField", str(answer[6]))
+        old = in_version(client, (1, 4))
+        old.fails("Hash", "InvalidField", sha, named("Hash"))
 
 
 @test
