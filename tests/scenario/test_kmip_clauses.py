@@ -293,6 +293,27 @@ def data_of_an_item_is_what_an_earlier_one_made():
 
 
 @test
+def every_part_of_a_certificates_names_is_an_attribute():
+    """KMIP 2.1, 4.5: multiple instances are permitted."""
+    with SITE.started() as server, Folder() as folder:
+        client = server.client("alice", version=(2, 1))
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/O=a/OU=b/OU=c/CN=d", "-keyout", f"{folder}/k", "-out", f"{folder}/c", "-outform", "DER")
+        with open(f"{folder}/c", "rb") as file:
+            uid = client.register("Certificate", item("Certificate", items(CertificateType="X_509", CertificateValue=file.read())))
+        for who in ("Subject", "Issuer"):
+            expect(client.attribute(uid, f"Certificate{who}OU") == ["b", "c"] and client.attribute(uid, f"Certificate{who}CN") == ["d"], who)
+        for ou in ("b", "c"):
+            expect(client.locate(CertificateSubjectOU=ou) == [uid], f"found by {ou}")
+
+
+@test
+def members_of_a_group_are_asked_for_by_a_word_that_there_is():
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        client.fails("Locate", "InvalidField", Item("ObjectGroupMember", ENUM, 9), item("Attributes", []))
+
+
+@test
 def what_is_derived_counts_for_the_limits_wherever_its_data_come_from():
     """KMIP 2.1, 4.59: bytes that are protected; here the derivation data, in the request or in a second object, or else what is made of the key."""
     with SITE.started() as server:
