@@ -70,8 +70,11 @@ static klm_rc version_part(struct klm_cur *cur, uint32_t tag, int *out)
 /* KMIP 1.4, 7.1; 2.1, 8.2: Protocol Version is the first field of the header, which begins the message. */
 klm_rc kmip_ttlv_version(struct klm_slice begin, int *version)
 {
-    static const uint32_t around[] = {KMIP_TAG_RequestMessage, KMIP_TAG_RequestHeader,
-                                      KMIP_TAG_ProtocolVersion};
+    static const struct {
+        uint32_t tag, least; /* bytes inside, for all that is inside of it here */
+    } around[] = {{KMIP_TAG_RequestMessage, 48},
+                  {KMIP_TAG_RequestHeader, 40},
+                  {KMIP_TAG_ProtocolVersion, 32}};
     struct klm_cur cur;
     struct head head;
     int major, minor;
@@ -79,7 +82,8 @@ klm_rc kmip_ttlv_version(struct klm_slice begin, int *version)
     klm_cur_init(&cur, begin);
     for (size_t i = 0; i < KLM_COUNT(around); i++) {
         KLM_TRY(read_head(&cur, &head));
-        if (head.tag != around[i] || head.type->type != KMIP_STRUCTURE) {
+        if (head.tag != around[i].tag || head.type->type != KMIP_STRUCTURE ||
+            head.length < around[i].least) {
             return KLM_E_INVALID;
         }
     }
