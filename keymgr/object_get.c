@@ -15,7 +15,14 @@ klm_rc km_object_usable(struct km_call *call, const struct md_object *object)
     return KLM_OK;
 }
 
-/* KMIP 1.4, 3.47 and 3.49 */
+/* It came wrapped, and is given as it came. */
+static bool leaves_wrapped(const struct km_object_get *req)
+{
+    return md_attr_find(&req->object.attrs, KMIP_TAG_KeyWrappingData) &&
+           req->wrap_type != KMIP_KeyWrapType_NotWrapped;
+}
+
+/* KMIP 1.4, 3.47 and 3.49: a sensitive one leaves "wrapped by another key" alone. */
 static klm_rc may_leave(struct km_call *call, const struct km_object_get *req)
 {
     const struct md_attrs *attrs = &req->object.attrs;
@@ -23,7 +30,7 @@ static klm_rc may_leave(struct km_call *call, const struct km_object_get *req)
     if (!md_attr_number(attrs, KMIP_TAG_Extractable, 1)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_OBJECT_KEPT, req->object.uid);
     }
-    if (md_attr_number(attrs, KMIP_TAG_Sensitive, 0) && !req->wrapping) {
+    if (md_attr_number(attrs, KMIP_TAG_Sensitive, 0) && !req->wrapping && !leaves_wrapped(req)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_OBJECT_SENSITIVE, req->object.uid);
     }
     return KLM_OK;

@@ -272,6 +272,39 @@ static void refuse_caller(struct kmop_message *msg, klm_rc rc, struct klm_diag *
 
 /* ---- Carrying it out */
 
+/* Fields that a payload may have several of; the others stand once. */
+static bool repeats(uint32_t tag, uint32_t operation)
+{
+    switch (tag) {
+    case KMIP_TAG_Attribute:
+    case KMIP_TAG_AttributeName:
+    case KMIP_TAG_AttributeReference:
+    case KMIP_TAG_QueryFunction:
+    case KMIP_TAG_ProtocolVersion:
+    case KMIP_TAG_ObjectGroup:
+    case KMIP_TAG_Certificate:
+        return true;
+    case KMIP_TAG_UniqueIdentifier:
+        return operation == KMIP_Operation_DeriveKey || operation == KMIP_Operation_JoinSplitKey ||
+               operation == KMIP_Operation_Validate;
+    default:
+        return !kmip_tag(tag); /* somebody's own */
+    }
+}
+
+/* KMIP 1.4, 11.1: "The same field is contained in a header/batch item/payload more than once": which of them counts is not for the server to say. */
+static klm_rc each_once(struct kmop_item *item)
+{
+    const struct kmip_node *field = item->payload ? item->payload->first : NULL;
+
+    for (; field; field = field->next) {
+        if (!repeats(field->tag, item->operation) && kmip_next(field)) {
+            return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_TWICE, kmip_tag(field->tag)->name);
+        }
+    }
+    return KLM_OK;
+}
+
 static klm_rc fill(void *arg, size_t i)
 {
     struct kmop_message *msg = arg;
@@ -289,6 +322,7 @@ static klm_rc fill(void *arg, size_t i)
     if (item->critical) {
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_EXTENSION);
     }
+    KLM_TRY(each_once(item));
     KLM_TRY(kmop_ids_resolve(item));
     KLM_TRY(kmop_data_resolve(item));
     return item->op->fill(item);

@@ -314,6 +314,35 @@ def members_of_a_group_are_asked_for_by_a_word_that_there_is():
 
 
 @test
+def a_field_that_stands_twice_is_refused():
+    """KMIP 1.4, 11.1: "The same field is contained in a ... payload more than once": Invalid Message."""
+    with SITE.started() as server:
+        for version in [(1, 0), (1, 4), (2, 1)]:
+            client = server.client("alice", version=version)
+            uid, other = client.create(), client.create()
+            for twice in ([item("UniqueIdentifier", uid), item("UniqueIdentifier", other)], [item("UniqueIdentifier", uid), *[item("KeyFormatType", "Raw")] * 2]):
+                client.fails("Get", "InvalidMessage", *twice)
+            client.ok("Query", QueryFunction=["QueryOperations", "QueryObjects"])
+
+
+@test
+def a_sensitive_key_that_came_wrapped_leaves_so():
+    """KMIP 2.1, 4.55: a sensitive object is not retrieved unless it is wrapped by another key."""
+    with SITE.started() as server:
+        for version in [(1, 4), (2, 1)]:
+            client = server.client("alice", version=version)
+            kek = client.activate(client.register_key(bytes(32), mask="WrapKey UnwrapKey"))
+            wrapping = item("KeyWrappingSpecification", [
+                item("WrappingMethod", "Encrypt"), item("EncryptionKeyInformation", [
+                    item("UniqueIdentifier", kek), item("CryptographicParameters", items(BlockCipherMode="NISTKeyWrap"))]), item("EncodingOption", "NoEncoding")])
+            came = client.get(client.create(), KeyWrappingSpecification=wrapping).find("SymmetricKey")
+            uid = client.register("SymmetricKey", came, CryptographicAlgorithm="AES", CryptographicLength=256, CryptographicUsageMask="Encrypt", Sensitive=True)
+            for _ in range(2):
+                expect(encode(client.get(uid).find("SymmetricKey")) == encode(came), "as it came")
+            client.fails("Get", "Sensitive", UniqueIdentifier=uid, KeyWrapType="NotWrapped")
+
+
+@test
 def what_is_derived_counts_for_the_limits_wherever_its_data_come_from():
     """KMIP 2.1, 4.59: bytes that are protected; here the derivation data, in the request or in a second object, or else what is made of the key."""
     with SITE.started() as server:
