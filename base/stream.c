@@ -205,7 +205,7 @@ static void on_timer(void *arg)
 bool klm_stream_reads_(const struct klm_stream *s)
 {
     return (s->phase == KLM_PHASE_CLEAR || s->phase == KLM_PHASE_TLS) && !s->paused &&
-           !s->closing && !s->clogged && s->in.n < s->cfg.max_input;
+           !s->closing && !s->shut && !s->clogged && s->in.n < s->cfg.max_input;
 }
 
 void klm_stream_update_(struct klm_stream *s)
@@ -461,6 +461,11 @@ void klm_stream_pause(struct klm_stream *stream, bool pause)
         (stream->in.n || klm_stream_has_more_(stream))) {
         klm_stream_look_(stream);
     }
+}
+
+bool klm_stream_shut(const struct klm_stream *stream)
+{
+    return stream->shut;
 }
 
 void klm_stream_close(struct klm_stream *stream)

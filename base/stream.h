@@ -24,6 +24,8 @@ struct klm_stream_config {
     uint32_t
         rest_ms; /* TLS: give back and wipe its buffers so long after the last message; 0: a second */
     bool lean;   /* keep no memory between messages: for very many that are mostly idle */
+    bool
+        half; /* TLS: a peer that only sends no more is answered still; the owner closes (klm_stream_shut) */
 };
 
 /* What the owner hears. After closed the stream may be freed, and nothing more is called. */
@@ -58,6 +60,8 @@ void klm_stream_rest(struct klm_stream *stream);
 void klm_stream_idle(struct klm_stream *stream, uint32_t idle_ms);
 /* Stop or go on reading, while a request is carried out. When it goes on with unread input, data is called again. */
 void klm_stream_pause(struct klm_stream *stream, bool pause);
+/* Has the peer said that it sends no more (RFC 8446, 6.1: it may go on reading)? Only with half; data is called when it did, and nothing comes after. */
+bool klm_stream_shut(const struct klm_stream *stream);
 /* Close when all is sent; closed is called later, on the loop. */
 void klm_stream_close(struct klm_stream *stream);
 /* Free at once, from closed or before any use; never from within another callback of it (use close there). */

@@ -33,6 +33,7 @@ struct klm_stream {
     bool corked;   /* within a callback: what is sent goes out after it, in one write */
     bool gathered; /* what is to be sent waits for the end of the loop's turn */
     bool paused, closing, told;
+    bool shut;      /* the peer sends no more */
     bool clogged;   /* the owner was told to wait until output has left */
     bool unclogged; /* and it has: data is called */
     bool blocked; /* input came while none was wanted: only then is the interest in it withdrawn */

@@ -133,6 +133,10 @@ static long read_tls(struct klm_stream *s, void *to, size_t n)
     forget_errors();
     errno = 0;
     got = SSL_read(s->ssl, to, (int)n);
+    if (got <= 0 && s->cfg.half && SSL_get_error(s->ssl, got) == SSL_ERROR_ZERO_RETURN) {
+        s->shut = true;
+        return IO_END;
+    }
     if (got <= 0) {
         return end_ssl(s, got, &s->read_wants_write, &want_read);
     }
@@ -211,7 +215,8 @@ static void shrink(struct klm_stream *s)
 
 void klm_stream_read_(struct klm_stream *s)
 {
-    size_t before = s->in.n;
+    const size_t before = s->in.n;
+    const bool was_shut = s->shut;
     bool more = true;
     int turns = 0;
 
@@ -222,7 +227,7 @@ void klm_stream_read_(struct klm_stream *s)
             more = false;
         }
     }
-    if (s->in.n == before) {
+    if (s->in.n == before && s->shut == was_shut) {
         shrink(s);
         return;
     }

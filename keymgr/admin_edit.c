@@ -118,7 +118,7 @@ static klm_rc make_date(struct km_call *call, uint32_t tag, char *text, struct o
     const int64_t now = km_call_seconds(call);
 
     KLM_TRY(enough(value));
-    KLM_TRY(kmip_value_parse(call->pool, value, NULL, text, ' '));
+    KLM_TRY(kmip_value_parse(call->pool, value, NULL, text));
     value->number = value->number < now ? now : value->number;
     *out = (struct one){value, false};
     return KLM_OK;
@@ -164,7 +164,7 @@ static klm_rc make_params(struct km_call *call, uint32_t tag, char *text, struct
         }
         item = kmip_item(call->pool, value, row->code, row->type);
         KLM_TRY(enough(item));
-        KLM_TRY(kmip_value_parse(call->pool, item, value, equals + 1, ' '));
+        KLM_TRY(kmip_value_parse(call->pool, item, value, equals + 1));
     }
     *out = (struct one){value, false};
     return value && !value->first ? KLM_E_INVALID : enough(value);

@@ -235,6 +235,15 @@ static bool as_it_is(const struct km_call *call, const struct km_object_get *req
            !kr_master_is_strict(call->server->master);
 }
 
+/* Some versions are given another format than the one that is kept here. */
+static bool suits(const struct kmip_node *item, int version)
+{
+    const struct kmip_node *format =
+        kmip_child(kmip_child(item, KMIP_TAG_KeyBlock), KMIP_TAG_KeyFormatType);
+
+    return !format || km_format_known((uint32_t)format->number, version) == format->number;
+}
+
 bool km_cache_get(struct km_call *call, struct km_object_get *req)
 {
     struct km_cache *cache = cache_for(call);
@@ -249,6 +258,10 @@ bool km_cache_get(struct km_call *call, struct km_object_get *req)
         kr_guard_open(cache->guard, klm_slice_str(req->uid), known.item, call->pool, &clear) !=
             KLM_OK ||
         kmip_ttlv_decode(clear, NULL, call->pool, &item) != KLM_OK) {
+        return false;
+    }
+    if (!suits(item, req->version) ||
+        !kmip_value_known(KMIP_E_ObjectType, known.object.type, req->version)) {
         return false;
     }
     req->object = known.object;

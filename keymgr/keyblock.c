@@ -187,6 +187,10 @@ uint32_t km_object_tag(uint32_t type)
         return KMIP_TAG_SecretData;
     case KMIP_ObjectType_OpaqueObject:
         return KMIP_TAG_OpaqueObject;
+    case KMIP_ObjectType_PGPKey:
+        return KMIP_TAG_PGPKey;
+    case KMIP_ObjectType_CertificateRequest:
+        return KMIP_TAG_CertificateRequest;
     default:
         return 0;
     }
@@ -209,8 +213,14 @@ klm_rc km_keyblock(struct km_call *call, const struct md_object *object,
     case KMIP_ObjectType_OpaqueObject:
         put_kept(call, object, item, KMIP_TAG_OpaqueDataType);
         return put_bytes(call, material, item, KMIP_TAG_OpaqueDataValue);
+    case KMIP_ObjectType_CertificateRequest:
+        put_kept(call, object, item, KMIP_TAG_CertificateRequestType);
+        return put_bytes(call, material, item, KMIP_TAG_CertificateRequestValue);
     case KMIP_ObjectType_SecretData:
         put_kept(call, object, item, KMIP_TAG_SecretDataType);
+        return put_block(call, object, material, item);
+    case KMIP_ObjectType_PGPKey:
+        put_kept(call, object, item, KMIP_TAG_PGPKeyVersion);
         return put_block(call, object, material, item);
     default:
         return put_block(call, object, material, item);

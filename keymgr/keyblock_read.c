@@ -175,6 +175,36 @@ static klm_rc read_secret(struct km_call *call, const struct kmip_node *item,
     return read_block(call, KMIP_ObjectType_SecretData, item, extras, out);
 }
 
+/* KMIP 2.1, 2.4: "SHOULD treat the Key Block field as an opaque blob". */
+static klm_rc read_pgp(struct km_call *call, const struct kmip_node *item, struct md_attrs *extras,
+                       struct kr_material **out)
+{
+    const struct kmip_node *version = kmip_child(item, KMIP_TAG_PGPKeyVersion);
+
+    if (!version || version->type != KMIP_INTEGER) {
+        return bad(call, KMIP_TAG_PGPKeyVersion);
+    }
+    KLM_TRY(md_attr_set(extras, version));
+    return read_block(call, KMIP_ObjectType_PGPKey, item, extras, out);
+}
+
+/* KMIP 2.1, 2.2. What is in it is looked at when it is to be certified. */
+static klm_rc read_request(struct km_call *call, const struct kmip_node *item,
+                           struct md_attrs *extras, struct kr_material **out)
+{
+    const struct kr_material_spec spec = {.object = KMIP_ObjectType_CertificateRequest,
+                                          .format = KMIP_KeyFormatType_PKCS_10};
+    const struct kmip_node *type = kmip_child(item, KMIP_TAG_CertificateRequestType);
+    const struct klm_slice bytes = bytes_of(item, KMIP_TAG_CertificateRequestValue);
+
+    if (!type || type->type != KMIP_ENUMERATION || !bytes.n) {
+        return bad(call,
+                   bytes.n ? KMIP_TAG_CertificateRequestType : KMIP_TAG_CertificateRequestValue);
+    }
+    KLM_TRY(md_attr_set(extras, type));
+    return explain(call, kr_material_new(&spec, bytes, out));
+}
+
 klm_rc km_keyblock_read(struct km_call *call, uint32_t type, const struct kmip_node *item,
                         struct md_attrs *extras, struct kr_material **material)
 {
@@ -186,6 +216,10 @@ klm_rc km_keyblock_read(struct km_call *call, uint32_t type, const struct kmip_n
         return read_opaque(call, item, extras, material);
     case KMIP_ObjectType_SecretData:
         return read_secret(call, item, extras, material);
+    case KMIP_ObjectType_PGPKey:
+        return read_pgp(call, item, extras, material);
+    case KMIP_ObjectType_CertificateRequest:
+        return read_request(call, item, extras, material);
     case KMIP_ObjectType_SymmetricKey:
     case KMIP_ObjectType_PublicKey:
     case KMIP_ObjectType_PrivateKey:

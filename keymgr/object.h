@@ -25,6 +25,7 @@ struct km_object_make {
     bool has_offset;
     struct klm_slice request; /* certificate request, or empty */
     uint32_t request_type;    /* KMIP_CertificateRequestType_... */
+    const char *request_uid;  /* a Certificate Request that is here; NULL: none */
     /* Answer: what was made; of a pair the private key is first */
     char made[2][MD_UID_MAX];
 };
@@ -41,6 +42,7 @@ struct km_object_derive {
     const struct kmip_node *parameters; /* Cryptographic Parameters, or NULL: those of the key */
     struct klm_slice data, iv, salt;    /* p NULL: not given */
     int64_t rounds;                     /* Iteration Count */
+    size_t used; /* set by prepare: bytes that count for the usage limits of the bases */
 };
 
 struct km_object_get { /* KM_OBJECT_GET */
@@ -292,6 +294,18 @@ klm_rc km_link_set(struct md_object *object, struct klm_pool *pool, uint32_t typ
     KLM_MUST_USE;
 /* The object that a Link of the type points to; NULL: none. In the pool. */
 const char *km_link_find(const struct md_object *object, struct klm_pool *pool, uint32_t type);
+/* object_format.c: the Key Format Type that objects of a type, keys of an algorithm, have unless another one is asked for (KMIP 2.1, 4.26); 0: none is named. */
+uint32_t km_format_usual(uint32_t type, uint32_t algorithm);
+/* Have objects of the type no key block, and so the one form? */
+bool km_format_is_fixed(uint32_t type);
+/* Bring material that was made here into the format that the attributes ask for, or the usual one of 2.x; *material is replaced. KLM_E_UNSUPPORTED with a message. */
+klm_rc km_format_made(struct km_call *call, int version, const struct md_attrs *attrs,
+                      struct kr_material **material) KLM_MUST_USE;
+/* The format that a version is given material in: it, or what the version knows instead. */
+uint32_t km_format_known(uint32_t format, int version);
+/* The Digest attribute of an object: over its material as it is, in 2.x in the usual format too. */
+klm_rc km_digests_set(struct km_call *call, int version, struct md_object *object,
+                      const struct kr_material *material) KLM_MUST_USE;
 /* For verbs that make objects. Object number place (0 or 1) is made of attributes (the server's own are added, by kmip/registry) and material (NULL: none): it gets its identifier,
  * which goes to the answer (struct km_object_make) too, and its material is sealed. On any thread but the writer's. */
 klm_rc km_made(struct km_call *call, uint32_t type, const struct md_attrs *attrs,
@@ -328,6 +342,12 @@ klm_rc km_object_pkcs12(struct km_call *call, const struct md_object *key,
 /* object_wrap.c: the object with its key value wrapped, as the Key Wrapping Specification of the request says, to req->item. */
 klm_rc km_object_wrap(struct km_call *call, struct km_object_get *req,
                       const struct kr_material *material) KLM_MUST_USE;
+/* What both ways have in common: how parameters (NULL: none) say that it is done; why a wrapping key that km_object_find refused is refused. */
+void km_wrap_how(const struct kmip_node *parameters, struct kr_wrap_how *out);
+klm_rc km_wrap_refuse_key(struct km_call *call, klm_rc rc, const char *uid) KLM_MUST_USE;
+/* object_unwrap.c: the material of an object that came wrapped, in the clear; *material is replaced, and the object has no Key Wrapping Data any more. On a worker. */
+klm_rc km_object_unwrap(struct km_call *call, struct md_object *object,
+                        struct kr_material **material) KLM_MUST_USE;
 /* The Link of an object that came wrapped to what it is wrapped with (KMIP 2.1, 6.1.43). */
 klm_rc km_wrapping_link(struct km_call *call, struct md_object *object) KLM_MUST_USE;
 /* What was made last, as it will be asked for: the cache learns of it in km_made_published, when it is in the store. Not for objects that are changed between. */

@@ -63,17 +63,32 @@ static klm_rc add_old(struct km_call *call, struct md_object *object,
     return add(object, issuer);
 }
 
-static klm_rc set_text(struct md_object *object, uint32_t tag, const char *text)
+/* They may be there already: a certificate that is made has what its client said. */
+static klm_rc set_parts(struct km_call *call, struct md_object *object, uint32_t tag,
+                        const struct kr_cert_part *part)
 {
-    return text ? md_attr_set_text(&object->attrs, tag, text) : KLM_OK;
+    if (part) {
+        md_attr_remove_all(&object->attrs, tag);
+    }
+    for (; part; part = part->next) {
+        struct kmip_node *value = kmip_item(call->pool, NULL, tag, KMIP_TEXT);
+
+        if (!value) {
+            return KLM_E_NOMEM;
+        }
+        value->bytes = klm_slice_str(part->text);
+        KLM_TRY(md_attr_add(&object->attrs, value));
+    }
+    return KLM_OK;
 }
 
 /* 2.x: each part of a name is an attribute (2.1, 4.5). */
-static klm_rc add_parts(struct md_object *object, const struct kr_cert_facts *facts)
+static klm_rc add_parts(struct km_call *call, struct md_object *object,
+                        const struct kr_cert_facts *facts)
 {
     const struct {
         uint32_t tag;
-        const char *text;
+        const struct kr_cert_part *of;
     } part[] = {
         {KMIP_TAG_CertificateSubjectCN, facts->subject.cn},
         {KMIP_TAG_CertificateSubjectO, facts->subject.o},
@@ -102,7 +117,7 @@ static klm_rc add_parts(struct md_object *object, const struct kr_cert_facts *fa
     };
 
     for (size_t i = 0; i < KLM_COUNT(part); i++) {
-        KLM_TRY(set_text(object, part[i].tag, part[i].text));
+        KLM_TRY(set_parts(call, object, part[i].tag, part[i].of));
     }
     return KLM_OK;
 }
@@ -128,5 +143,5 @@ klm_rc km_certificate_attrs(struct km_call *call, struct md_object *object,
     }
     KLM_TRY(add_x509(call, object, &facts));
     KLM_TRY(add_old(call, object, &facts));
-    return add_parts(object, &facts);
+    return add_parts(call, object, &facts);
 }

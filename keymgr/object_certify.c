@@ -151,7 +151,42 @@ static klm_rc sign(struct km_call *call, struct kr_certify *spec, struct klm_sli
                : KM_REFUSE(call, rc, 0, KLM_MSG_CERTIFY_REQUEST, klm_rc_text(rc));
 }
 
+/* A request that was registered (KMIP 2.1, 2.2). The bytes are those of the request as if they came with it. */
+static klm_rc take_request(struct km_call *call, struct st_view *view,
+                           const struct md_object *object)
+{
+    struct km_object_make *req = call->req;
+    struct kr_material *material = NULL;
+    klm_rc rc;
+
+    KLM_TRY(km_object_usable(call, object));
+    if (object->type != KMIP_ObjectType_CertificateRequest) {
+        return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_CERTIFY_NO_KEY, object->uid);
+    }
+    KLM_TRY(km_object_material(call, view, object, &material));
+    rc = kr_material_bytes(material, call->pool, &req->request);
+    kr_material_free(&material);
+    req->request_type =
+        (uint32_t)md_attr_number(&object->attrs, KMIP_TAG_CertificateRequestType, 0);
+    req->request_uid = klm_pool_str(call->pool, object->uid);
+    return rc != KLM_OK || req->request_uid ? rc : KLM_E_NOMEM;
+}
+
 /* ---- Certify */
+
+/* KMIP 2.1, 6.1.6: the identifier of "the Public Key or the Certificate Request being certified" */
+static klm_rc take_named(struct km_call *call, struct st_view *view)
+{
+    const struct km_object_make *req = call->req;
+    struct md_object object;
+
+    if (!req->uid || req->request.n) {
+        return KLM_OK;
+    }
+    KLM_TRY(km_object_find(call, view, req->uid, &object));
+    return object.type == KMIP_ObjectType_CertificateRequest ? take_request(call, view, &object)
+                                                             : KLM_OK;
+}
 
 static klm_rc public_material(struct km_call *call, struct st_view *view, const char *uid,
                               struct md_object *object, struct kr_material **out)
@@ -174,9 +209,10 @@ klm_rc km_object_certify_prepare(struct km_call *call)
     struct st_view *view;
     klm_rc rc;
 
-    KLM_TRY(take_attrs(call, &spec.subject));
     KLM_TRY(km_view(call, &view));
-    if (req->uid || !req->request.n) {
+    KLM_TRY(take_named(call, view));
+    KLM_TRY(take_attrs(call, &spec.subject));
+    if (!req->request_uid && (req->uid || !req->request.n)) {
         KLM_TRY(public_material(call, view, req->uid, &object, &key));
     }
     spec.public_key = key;
@@ -201,7 +237,7 @@ klm_rc km_object_certify_apply(struct km_call *call, struct st_change *change)
     const struct km_object_make *req = call->req;
 
     KLM_TRY(km_made_put(call, change));
-    return req->uid ? point_to(call, change, req->uid) : KLM_OK;
+    return req->uid && !req->request_uid ? point_to(call, change, req->uid) : KLM_OK;
 }
 
 /* ---- Re-certify */
@@ -235,8 +271,12 @@ klm_rc km_object_recertify_prepare(struct km_call *call)
     const char *public_key, *of_old;
     klm_rc rc;
 
-    KLM_TRY(take_attrs(call, &spec.subject));
     KLM_TRY(km_view(call, &view));
+    if (req->request_uid) {
+        KLM_TRY(km_object_find(call, view, req->request_uid, &key));
+        KLM_TRY(take_request(call, view, &key));
+    }
+    KLM_TRY(take_attrs(call, &spec.subject));
     KLM_TRY(old_certificate(call, view, &old, &spec.old));
     KLM_TRY(km_object_inherit(call, &old, &req->attrs));
     KLM_TRY(take_subject(call, &req->attrs,

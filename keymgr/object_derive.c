@@ -138,7 +138,7 @@ static klm_rc explain(struct km_call *call, const struct kr_material_spec *spec,
 static klm_rc derive(struct km_call *call, struct bases *bases, const struct kr_material_spec *spec,
                      struct kr_material **out)
 {
-    const struct km_object_derive *req = call->req;
+    struct km_object_derive *req = call->req;
     const bool pair = req->method == KMIP_DerivationMethod_AsymmetricKey;
     struct kr_derivation from = {.method = req->method,
                                  .key = bases->material[bases->key],
@@ -154,6 +154,8 @@ static klm_rc derive(struct km_call *call, struct bases *bases, const struct kr_
         KLM_TRY(explain(call, spec,
                         kr_material_bytes(bases->material[bases->other], call->pool, &from.data)));
     }
+    /* KMIP 2.1, 4.59: bytes that are protected. Those are the derivation data, wherever they come from; without any, what is made of the key. */
+    req->used = from.data.n ? from.data.n : (spec->bits + 7) / 8;
     return explain(call, spec, kr_derive(&from, spec, call->pool, out));
 }
 
@@ -205,7 +207,10 @@ static klm_rc make(struct km_call *call, struct st_view *view, struct bases *bas
         KLM_TRY(km_object_material(call, view, &bases->object[i], &bases->material[i]));
     }
     KLM_TRY(derive(call, bases, &spec, &material));
-    rc = made(call, bases, material);
+    rc = km_format_made(call, req->make.version, &req->make.attrs, &material);
+    if (rc == KLM_OK) {
+        rc = made(call, bases, material);
+    }
     kr_material_free(&material);
     return rc;
 }
@@ -239,7 +244,7 @@ klm_rc km_object_derive_apply(struct km_call *call, struct st_change *change)
 
         KLM_TRY(km_object_find(call, st_change_view(change), req->base[i], &base));
         KLM_TRY(check_base(call, &base));
-        KLM_TRY(km_usage_take(call, &base, req->data.n));
+        KLM_TRY(km_usage_take(call, &base, req->used));
         KLM_TRY(add_link(call, &base, KMIP_LinkType_DerivedKeyLink, req->make.made[0]));
         KLM_TRY(km_object_change(call, change, &base));
     }

@@ -15,7 +15,14 @@ klm_rc km_object_usable(struct km_call *call, const struct md_object *object)
     return KLM_OK;
 }
 
-/* KMIP 1.4, 3.47 and 3.49 */
+/* It came wrapped, and is given as it came. */
+static bool leaves_wrapped(const struct km_object_get *req)
+{
+    return md_attr_find(&req->object.attrs, KMIP_TAG_KeyWrappingData) &&
+           req->wrap_type != KMIP_KeyWrapType_NotWrapped;
+}
+
+/* KMIP 1.4, 3.47 and 3.49: a sensitive one leaves "wrapped by another key" alone. */
 static klm_rc may_leave(struct km_call *call, const struct km_object_get *req)
 {
     const struct md_attrs *attrs = &req->object.attrs;
@@ -23,7 +30,7 @@ static klm_rc may_leave(struct km_call *call, const struct km_object_get *req)
     if (!md_attr_number(attrs, KMIP_TAG_Extractable, 1)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_OBJECT_KEPT, req->object.uid);
     }
-    if (md_attr_number(attrs, KMIP_TAG_Sensitive, 0) && !req->wrapping) {
+    if (md_attr_number(attrs, KMIP_TAG_Sensitive, 0) && !req->wrapping && !leaves_wrapped(req)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_OBJECT_SENSITIVE, req->object.uid);
     }
     return KLM_OK;
@@ -41,11 +48,19 @@ static klm_rc check_form(struct km_call *call, const struct km_object_get *req,
         return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_KEY_FORMAT, req->object.uid,
                          name ? name : "of that number");
     }
-    if (spec->wrapped ? req->wrap_type == KMIP_KeyWrapType_NotWrapped || req->wrapping
+    if (spec->wrapped ? req->wrapping != NULL
                       : req->wrap_type == KMIP_KeyWrapType_AsRegistered && req->wrapping) {
         return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_WRAP_TYPE, req->object.uid);
     }
     return KLM_OK;
+}
+
+/* Certificates, requests of them and opaque objects have one form (KMIP 2.1, table 81), whose number is none of their material; of a certificate Raw asks for the same bytes. */
+static bool has_form(const struct md_object *object, uint32_t format)
+{
+    return km_format_is_fixed(object->type) &&
+           (format == 0 || format == km_format_usual(object->type, 0) ||
+            (object->type == KMIP_ObjectType_Certificate && format == KMIP_KeyFormatType_Raw));
 }
 
 /* Another format, when one is asked for. *material is replaced. */
@@ -58,6 +73,9 @@ static klm_rc convert(struct km_call *call, const struct km_object_get *req,
     struct kr_material *other = NULL;
     klm_rc rc;
 
+    if (has_form(&req->object, req->format)) {
+        return KLM_OK;
+    }
     if (format == spec->format && !req->compression) {
         return KLM_OK;
     }
@@ -96,8 +114,22 @@ static klm_rc give_pkcs12(struct km_call *call, struct km_object_get *req,
                : KLM_E_NOMEM;
 }
 
+/* A version that does not know the format gets another one, unless it is wrapped in it. */
+static void in_version(struct km_object_get *req, const struct kr_material_spec *spec)
+{
+    const uint32_t known = km_format_known(spec->format, req->version);
+
+    if (!req->format && !spec->wrapped && known != spec->format) {
+        req->format = known;
+    }
+}
+
 static klm_rc give(struct km_call *call, struct km_object_get *req, struct kr_material **material)
 {
+    if (kr_material_spec(*material)->wrapped && req->wrap_type == KMIP_KeyWrapType_NotWrapped) {
+        KLM_TRY(km_object_unwrap(call, &req->object, material));
+    }
+    in_version(req, kr_material_spec(*material));
     KLM_TRY(check_form(call, req, kr_material_spec(*material)));
     if (req->format == KMIP_KeyFormatType_PKCS_12 && !req->wrapping &&
         req->object.type == KMIP_ObjectType_PrivateKey) {
@@ -128,12 +160,13 @@ static klm_rc give_description(struct km_call *call, struct km_object_get *req)
 }
 
 /* The password of a container is hashed hundreds of thousands of times, and an RSA key may have come without its primes, which another format needs. Of these formats alone there is nothing to
- * make. */
+ * make. Unwrapping may take a private key. */
 bool km_get_slow(const struct km_object_get *req)
 {
-    return req->format && req->format != KMIP_KeyFormatType_Raw &&
-           req->format != KMIP_KeyFormatType_Opaque &&
-           req->format != KMIP_KeyFormatType_TransparentSymmetricKey;
+    return req->wrap_type == KMIP_KeyWrapType_NotWrapped ||
+           (req->format && req->format != KMIP_KeyFormatType_Raw &&
+            req->format != KMIP_KeyFormatType_Opaque &&
+            req->format != KMIP_KeyFormatType_TransparentSymmetricKey);
 }
 
 /* KMIP 2.1, 4.24: the server SHALL change Fresh to False as soon as the object has been served. A server that cannot write any more serves all the same. */
@@ -166,6 +199,10 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
+    if (!kmip_value_known(KMIP_E_ObjectType, req->object.type, req->version)) {
+        return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_OBJECT_TYPE,
+                         KLM_NUM(req->object.type));
+    }
     if (req->object.type == KMIP_ObjectType_Template) {
         call->no_apply = true;
         return give_template(req);

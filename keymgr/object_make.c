@@ -89,7 +89,10 @@ klm_rc km_object_create_prepare(struct km_call *call)
     KLM_TRY(km_attrs_check(call, &req->attrs, req->type));
     KLM_TRY(need(call, &req->attrs, KMIP_TAG_CryptographicUsageMask, &mask));
     KLM_TRY(secret ? create_secret(call, &material) : create_key(call, &material));
-    rc = km_made(call, req->type, &req->attrs, material, 0);
+    rc = km_format_made(call, req->version, &req->attrs, &material);
+    if (rc == KLM_OK) {
+        rc = km_made(call, req->type, &req->attrs, material, 0);
+    }
     if (rc == KLM_OK) {
         rc = note_secret(call);
     }
@@ -171,7 +174,13 @@ klm_rc km_pair_made(struct km_call *call)
         spec.curve ? 0 : kr_material_usual_bits(spec.algorithm)); /* as with length_of */
     KLM_TRY(not_made(call, kr_material_generate_pair(&spec, &private_key, &public_key),
                      spec.algorithm, spec.bits));
-    rc = km_made(call, KMIP_ObjectType_PrivateKey, &req->private_attrs, private_key, 0);
+    rc = km_format_made(call, req->version, &req->private_attrs, &private_key);
+    if (rc == KLM_OK) {
+        rc = km_format_made(call, req->version, &req->public_attrs, &public_key);
+    }
+    if (rc == KLM_OK) {
+        rc = km_made(call, KMIP_ObjectType_PrivateKey, &req->private_attrs, private_key, 0);
+    }
     if (rc == KLM_OK) {
         rc = km_made(call, KMIP_ObjectType_PublicKey, &req->public_attrs, public_key, 1);
     }
@@ -261,6 +270,11 @@ static klm_rc register_material(struct km_call *call, const struct md_attrs *ext
     if (spec && req->type != KMIP_ObjectType_SecretData) {
         KLM_TRY(agree(call, &req->attrs, KMIP_TAG_CryptographicAlgorithm, spec->algorithm));
         KLM_TRY(agree_length(call, &req->attrs, spec));
+    }
+    if (spec) { /* KMIP 2.1, 4.26: set by the server, from what comes */
+        KLM_TRY(
+            agree(call, &req->attrs, KMIP_TAG_KeyFormatType,
+                  km_format_is_fixed(req->type) ? km_format_usual(req->type, 0) : spec->format));
     }
     KLM_TRY(spec ? KLM_OK : without_value(call));
     KLM_TRY(km_made(call, req->type, &req->attrs, material, 0));

@@ -29,31 +29,6 @@ static uint32_t first_state(const struct md_attrs *attrs, int64_t now)
                                                                             : KMIP_State_PreActive;
 }
 
-static klm_rc set_digest(struct km_call *call, struct md_object *object,
-                         const struct kr_material *material)
-{
-    struct kmip_node *digest = kmip_root(call->pool, KMIP_TAG_Digest);
-    uint32_t format = kr_material_spec(material)->format;
-    uint8_t hash[64];
-    struct klm_slice value;
-    size_t n;
-
-    KLM_TRY(kr_material_digest(material, KMIP_HashingAlgorithm_SHA_256, hash, &n));
-    KLM_TRY(klm_pool_slice(call->pool, KLM_SLICE(hash, n), &value));
-    kmip_put_number(call->pool, digest, KMIP_TAG_HashingAlgorithm, KMIP_ENUMERATION,
-                    KMIP_HashingAlgorithm_SHA_256);
-    if (!kmip_put_bytes(call->pool, digest, KMIP_TAG_DigestValue, KMIP_BYTES, value)) {
-        return KLM_E_NOMEM;
-    }
-    if (object->type == KMIP_ObjectType_Certificate ||
-        object->type == KMIP_ObjectType_OpaqueObject) {
-        format = object->type == KMIP_ObjectType_Certificate ? KMIP_KeyFormatType_X_509
-                                                             : KMIP_KeyFormatType_Opaque;
-    }
-    kmip_put_number(call->pool, digest, KMIP_TAG_KeyFormatType, KMIP_ENUMERATION, format);
-    return md_attr_set(&object->attrs, digest);
-}
-
 /* A name of a client's object is made of what the material says, unless it was given. */
 static klm_rc set_default(struct md_object *object, uint32_t tag, int64_t number)
 {
@@ -65,8 +40,9 @@ static klm_rc of_material(struct km_call *call, struct md_object *object,
                           const struct kr_material *material)
 {
     const struct kr_material_spec *spec = kr_material_spec(material);
-    const bool key =
-        object->type != KMIP_ObjectType_OpaqueObject && object->type != KMIP_ObjectType_Certificate;
+    const struct km_object_make *req = call->req; /* that of all verbs that make objects */
+    const uint32_t format =
+        km_format_is_fixed(object->type) ? km_format_usual(object->type, 0) : spec->format;
 
     if (spec->algorithm) {
         KLM_TRY(set_default(object, KMIP_TAG_CryptographicAlgorithm, spec->algorithm));
@@ -74,10 +50,10 @@ static klm_rc of_material(struct km_call *call, struct md_object *object,
     if (spec->bits) {
         KLM_TRY(set_default(object, KMIP_TAG_CryptographicLength, spec->bits));
     }
-    if (key && spec->format) {
-        KLM_TRY(set_default(object, KMIP_TAG_KeyFormatType, spec->format));
+    if (format) {
+        KLM_TRY(set_default(object, KMIP_TAG_KeyFormatType, format));
     }
-    return set_digest(call, object, material);
+    return km_digests_set(call, req->version, object, material);
 }
 
 /* Secrets say whether they may leave (KMIP 1.4, 3.47 to 3.50). */
@@ -125,7 +101,24 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
     return md_attr_set_number(&object->attrs, KMIP_TAG_State, first_state(&object->attrs, now));
 }
 
-/* KMIP 1.4, 3.44: what made the key; only of keys that were made here. */
+/* KMIP 1.4, 3.44: "the server SHALL use a random number generator that matches", or "SHALL fail the request". What is left open matches. */
+static bool generator_fits(const struct md_object *object, const struct kmip_node *ours)
+{
+    const struct md_attr *asked = md_attr_find(&object->attrs, KMIP_TAG_RandomNumberGenerator);
+    const struct kmip_node *field = asked ? asked->value->first : NULL;
+
+    for (; field; field = field->next) {
+        if (field->tag == KMIP_TAG_RNGAlgorithm && field->number == KMIP_RNGAlgorithm_Unspecified) {
+            return true;
+        }
+        if (!kmip_equal(field, kmip_child(ours, field->tag))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What made the key; only of keys that were made here. */
 static klm_rc set_generator(struct km_call *call, struct md_object *object)
 {
     struct kmip_node *rng;
@@ -143,7 +136,9 @@ static klm_rc set_generator(struct km_call *call, struct md_object *object)
                          KMIP_DRBGAlgorithm_CTR)) {
         return KLM_E_NOMEM;
     }
-    return md_attr_set(&object->attrs, rng);
+    return generator_fits(object, rng) ? md_attr_set(&object->attrs, rng)
+                                       : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_ATTR_VALUE,
+                                                   kmip_attr(KMIP_TAG_RandomNumberGenerator)->name);
 }
 
 /* KMIP 2.1, 4.59: the count SHALL be ignored when an object is made; a new key begins with all of its total. */

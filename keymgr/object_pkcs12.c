@@ -50,12 +50,36 @@ static klm_rc read_password(struct p12 *p12, const struct md_object *key)
     return p12->password ? KLM_OK : KLM_E_NOMEM;
 }
 
+/* KMIP 1.4, 4.11; 2.1, 6.1.19: the base certificate is that of the private key's public key, "where relevant"; clients give the link to the private key, too. */
+static klm_rc read_base(struct p12 *p12, const struct md_object *key, struct md_object *from)
+{
+    struct kr_material *public_key = NULL;
+
+    *from = *key;
+    if (km_link_find(key, p12->call->pool, KMIP_LinkType_PKCS_12CertificateLink) ||
+        !km_link_find(key, p12->call->pool, KMIP_LinkType_PublicKeyLink)) {
+        return KLM_OK;
+    }
+    KLM_TRY(follow(p12, key, KMIP_LinkType_PublicKeyLink, KMIP_ObjectType_PublicKey, from,
+                   &public_key));
+    kr_material_free(&public_key);
+    return KLM_OK;
+}
+
+/* "each certificate's Certificate Link"; some have the link of the first one again. */
+static uint32_t next_link(struct p12 *p12, const struct md_object *certificate)
+{
+    return km_link_find(certificate, p12->call->pool, KMIP_LinkType_CertificateLink)
+               ? KMIP_LinkType_CertificateLink
+               : KMIP_LinkType_PKCS_12CertificateLink;
+}
+
 /* The certificate of the key, and those its Certificate Links lead to. */
 static klm_rc read_chain(struct p12 *p12, const struct md_object *key)
 {
-    struct md_object from = *key, to;
+    struct md_object from, to;
     uint32_t link = KMIP_LinkType_PKCS_12CertificateLink;
-    klm_rc rc = KLM_OK;
+    klm_rc rc = read_base(p12, key, &from);
 
     while (rc == KLM_OK && p12->package.n < KR_PACKAGE_MAX) {
         struct kr_material *cert = NULL;
@@ -66,8 +90,10 @@ static klm_rc read_chain(struct p12 *p12, const struct md_object *key)
             p12->package.n += rc == KLM_OK;
         }
         kr_material_free(&cert);
-        from = to;
-        link = KMIP_LinkType_CertificateLink;
+        if (rc == KLM_OK) {
+            from = to;
+            link = next_link(p12, &from);
+        }
     }
     return rc == KLM_E_NOTFOUND && p12->package.n > 0 && !p12->call->diag.msg ? KLM_OK : rc;
 }

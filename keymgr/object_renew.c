@@ -190,6 +190,25 @@ static klm_rc hand_names_over(const struct md_object *old, struct md_object *to)
     return KLM_OK;
 }
 
+/* KMIP 2.1, 6.1.46: "Re-key SHOULD only be performed once on a given key", as its names went with the first. When what replaced it is destroyed there is nothing else to go on from. */
+static bool is_replaced(struct km_call *call, struct st_view *view, const struct md_object *old)
+{
+    const char *by = km_link_find(old, call->pool, KMIP_LinkType_ReplacementObjectLink);
+    struct md_object other;
+    uint32_t state;
+    klm_rc rc;
+
+    if (!by) {
+        return false;
+    }
+    rc = md_object_get(view, by, call->pool, &other);
+    if (rc != KLM_OK) {
+        return rc != KLM_E_NOTFOUND; /* damaged: it may come back */
+    }
+    state = md_object_state(&other, klm_clock());
+    return state != KMIP_State_Destroyed && state != KMIP_State_DestroyedCompromised;
+}
+
 klm_rc km_object_replace(struct km_call *call, struct st_change *change, const char *uid,
                          struct md_object *by)
 {
@@ -197,7 +216,7 @@ klm_rc km_object_replace(struct km_call *call, struct st_change *change, const c
 
     KLM_TRY(km_object_find(call, st_change_view(change), uid, &old));
     KLM_TRY(km_object_usable(call, &old)); /* it may have been destroyed meanwhile */
-    if (km_link_find(&old, call->pool, KMIP_LinkType_ReplacementObjectLink)) {
+    if (is_replaced(call, st_change_view(change), &old)) {
         return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_RENEW_TWICE, uid);
     }
     KLM_TRY(hand_names_over(&old, by));
@@ -239,7 +258,10 @@ klm_rc km_object_rekey_prepare(struct km_call *call)
     if (rc != KLM_OK) {
         return KM_REFUSE(call, rc, 0, KLM_MSG_RENEW_TYPE, old.uid);
     }
-    rc = km_made(call, KMIP_ObjectType_SymmetricKey, &req->attrs, material, 0);
+    rc = km_format_made(call, req->version, &req->attrs, &material);
+    if (rc == KLM_OK) {
+        rc = km_made(call, KMIP_ObjectType_SymmetricKey, &req->attrs, material, 0);
+    }
     kr_material_free(&material);
     KLM_TRY(rc);
     return km_link_set(km_made_object(call, 0), call->pool, KMIP_LinkType_ReplacedObjectLink,

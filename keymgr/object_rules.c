@@ -55,6 +55,15 @@ static int version_of(const struct km_call *call)
     return ((const struct km_object_make *)call->req)->version;
 }
 
+static klm_rc name_taken(struct km_call *call, const struct kmip_node *name)
+{
+    const struct kmip_node *text = kmip_child(name, KMIP_TAG_NameValue);
+
+    return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
+                     text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n)
+                          : "");
+}
+
 static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
                         const struct md_attr *attr, uint32_t type)
 {
@@ -76,7 +85,9 @@ static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
     if (!(row->flags & KMIP_A_MULTI) && md_attr_next(attrs, attr)) {
         return refuse(call, KLM_E_INVALID, KLM_MSG_ATTR_SINGLE, attr->tag);
     }
-    return KLM_OK;
+    return attr->tag == KMIP_TAG_Name && md_attr_equal(attrs, attr->value) != attr
+               ? name_taken(call, attr->value)
+               : KLM_OK;
 }
 
 /* KMIP 1.4, 3.24 to 3.27: the dates of an object come in this order. */
@@ -156,7 +167,6 @@ static klm_rc is_unused(struct st_view *view, const struct kmip_node *name, cons
 static klm_rc check_name(struct km_call *call, struct st_view *view, const struct md_object *object,
                          const struct kmip_node *name)
 {
-    const struct kmip_node *text;
     const struct md_locate what = {.group = object->group,
                                    .filter = &name,
                                    .filters = 1,
@@ -169,10 +179,7 @@ static klm_rc check_name(struct km_call *call, struct st_view *view, const struc
     if (!check.taken) {
         return KLM_OK;
     }
-    text = kmip_child(name, KMIP_TAG_NameValue);
-    return KM_REFUSE(call, KLM_E_EXISTS, 0, KLM_MSG_OBJECT_NAME,
-                     text ? klm_pool_strn(call->pool, (const char *)text->bytes.p, text->bytes.n)
-                          : "");
+    return name_taken(call, name);
 }
 
 klm_rc km_names_check(struct km_call *call, struct st_view *view, const struct md_object *object,

@@ -57,6 +57,17 @@ static bool parameters_fit(const struct md_object *key, const struct kmip_node *
     return false;
 }
 
+/* KMIP 2.1, 11.46, has reasons of their own for a wrapping key. */
+klm_rc km_wrap_refuse_key(struct km_call *call, klm_rc rc, const char *uid)
+{
+    if (rc == KLM_E_NOTFOUND) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_WRAP_KEY, uid);
+    }
+    return call->diag.msg == KLM_MSG_OBJECT_ARCHIVED
+               ? KM_REFUSE(call, rc, 0, KLM_MSG_WRAP_ARCHIVED, uid)
+               : rc;
+}
+
 static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmip_node *info)
 {
     const struct kmip_node *id = kmip_child(info, KMIP_TAG_UniqueIdentifier);
@@ -73,14 +84,16 @@ static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmi
         return KLM_E_NOMEM;
     }
     rc = km_object_find(call, view, uid, with);
-    if (rc == KLM_E_NOTFOUND) {
-        return KM_REFUSE(call, rc, 0, KLM_MSG_WRAP_KEY, uid);
+    if (rc != KLM_OK) {
+        return km_wrap_refuse_key(call, rc, uid);
     }
-    KLM_TRY(rc);
     if (with->type != KMIP_ObjectType_SymmetricKey && with->type != KMIP_ObjectType_PublicKey) {
         return KM_REFUSE(call, KLM_E_INVALID, 0, KLM_MSG_WRAP_NO_KEY, uid);
     }
-    KLM_TRY(km_object_usable(call, with));
+    rc = km_object_usable(call, with);
+    if (rc != KLM_OK) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_WRAP_DESTROYED, uid);
+    }
     if (!(md_attr_number(&with->attrs, KMIP_TAG_CryptographicUsageMask, 0) &
           KMIP_CryptographicUsageMask_WrapKey)) {
         return KM_REFUSE(call, KLM_E_DENIED, 0, KLM_MSG_WRAP_MASK, uid);
@@ -89,6 +102,16 @@ static klm_rc find_key(struct wrap *wrap, struct st_view *view, const struct kmi
         return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_OBJECT_STATE, uid, "Active");
     }
     return km_object_material(call, view, with, &wrap->with);
+}
+
+void km_wrap_how(const struct kmip_node *parameters, struct kr_wrap_how *out)
+{
+    *out = (struct kr_wrap_how){.mode = number_in(parameters, KMIP_TAG_BlockCipherMode),
+                                .padding = number_in(parameters, KMIP_TAG_PaddingMethod),
+                                .hash = number_in(parameters, KMIP_TAG_HashingAlgorithm),
+                                .mask_hash =
+                                    number_in(parameters, KMIP_TAG_MaskGeneratorHashingAlgorithm),
+                                .p_source = bytes_in(parameters, KMIP_TAG_PSource)};
 }
 
 /* The parameters: those asked for, else the key's first ones. */
@@ -104,12 +127,7 @@ static klm_rc read_parameters(struct wrap *wrap, const struct kmip_node *info)
                          wrap->with_object.uid);
     }
     wrap->parameters = in;
-    wrap->how =
-        (struct kr_wrap_how){.mode = number_in(in, KMIP_TAG_BlockCipherMode),
-                             .padding = number_in(in, KMIP_TAG_PaddingMethod),
-                             .hash = number_in(in, KMIP_TAG_HashingAlgorithm),
-                             .mask_hash = number_in(in, KMIP_TAG_MaskGeneratorHashingAlgorithm),
-                             .p_source = bytes_in(in, KMIP_TAG_PSource)};
+    km_wrap_how(in, &wrap->how);
     return KLM_OK;
 }
 

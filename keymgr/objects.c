@@ -33,6 +33,19 @@ const char *km_call_group(const struct km_call *call)
     return call->actor.kind == KM_ACTOR_CLIENT ? call->actor.group ? call->actor.group : "" : NULL;
 }
 
+/* Whose a damaged record is cannot be read in it, but its row of the index tells: to others it is not there, like anything that is not theirs. */
+static klm_rc unreadable(struct km_call *call, struct st_view *view, const char *uid, klm_rc rc)
+{
+    const char *group = km_call_group(call);
+    bool theirs = true;
+
+    if (group && rc == KLM_E_CORRUPT) {
+        KLM_TRY(md_object_listed(view, group, uid, call->pool, &theirs));
+    }
+    return theirs ? KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc))
+                  : KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
+}
+
 klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
                           struct md_object *out)
 {
@@ -48,7 +61,7 @@ klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char
         return KM_REFUSE(call, KLM_E_NOTFOUND, 0, KLM_MSG_OBJECT_UNKNOWN, uid);
     }
     if (rc != KLM_OK) {
-        return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_UNREADABLE, uid, klm_rc_text(rc));
+        return unreadable(call, view, uid, rc);
     }
     KLM_TRY(km_served_apply(call->server->served, out));
     return km_cartridge_note(call, out);

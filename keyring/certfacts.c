@@ -26,28 +26,43 @@ static uint32_t signature_of(const X509 *x509)
 
 /* ---- Names */
 
-/* KMIP 2.1, 4.6: each part a text; of several with one name the first. A part with a zero byte, which no text can say, is not told. */
-static klm_rc part_of(const X509_NAME *name, int nid, struct klm_pool *pool, const char **out)
+/* A part with a zero byte, which no text can say, is not told: *out stays as it is. */
+static klm_rc text_of(const X509_NAME_ENTRY *entry, struct klm_pool *pool, const char **out)
 {
-    const int at = X509_NAME_get_index_by_NID(name, nid, -1);
     unsigned char *text = NULL;
-    char *copy;
-    int n;
+    const int n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
 
-    if (at < 0) {
-        return KLM_OK;
-    }
-    n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
     if (n < 0 || memchr(text, 0, (size_t)n)) {
         OPENSSL_free(text);
         return kr_quiet(KLM_OK);
     }
-    copy = klm_pool_strn(pool, (const char *)text, (size_t)n);
+    *out = klm_pool_strn(pool, (const char *)text, (size_t)n);
     OPENSSL_free(text);
-    if (!copy) {
-        return KLM_E_NOMEM;
+    return *out ? KLM_OK : KLM_E_NOMEM;
+}
+
+/* KMIP 2.1, 4.5: each part a text, of which there may be several. */
+static klm_rc parts_of(const X509_NAME *name, int nid, struct klm_pool *pool,
+                       struct kr_cert_part **out)
+{
+    struct kr_cert_part **end = out;
+    unsigned n = 0;
+
+    for (int at = -1;
+         n < KR_CERT_PARTS_MAX && (at = X509_NAME_get_index_by_NID(name, nid, at)) >= 0; n++) {
+        const char *text = NULL;
+
+        KLM_TRY(text_of(X509_NAME_get_entry(name, at), pool, &text));
+        if (!text) {
+            continue;
+        }
+        *end = klm_pool_alloc(pool, sizeof **end);
+        if (!*end) {
+            return KLM_E_NOMEM;
+        }
+        (*end)->text = text;
+        end = &(*end)->next;
     }
-    *out = copy;
     return KLM_OK;
 }
 
@@ -66,7 +81,7 @@ static klm_rc take_names(const X509_NAME *name, struct klm_pool *pool, struct kr
 {
     const struct {
         int nid;
-        const char **to;
+        struct kr_cert_part **to;
     } parts[] = {
         {NID_commonName, &out->cn},
         {NID_organizationName, &out->o},
@@ -83,7 +98,7 @@ static klm_rc take_names(const X509_NAME *name, struct klm_pool *pool, struct kr
     };
 
     for (size_t i = 0; i < KLM_COUNT(parts); i++) {
-        KLM_TRY(part_of(name, parts[i].nid, pool, parts[i].to));
+        KLM_TRY(parts_of(name, parts[i].nid, pool, parts[i].to));
     }
     KLM_TRY(kr_subject_text(name, pool, &out->dn));
     return name_der(name, pool, &out->der);

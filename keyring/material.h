@@ -144,9 +144,15 @@ klm_rc kr_certify(const struct kr_certify *spec, const struct kr_label *issuer,
                   struct klm_pool *pool, struct klm_diag *diag, struct klm_slice *der) KLM_MUST_USE;
 /* What attributes of a certificate say (KMIP 2.1, 4.6 and 4.61; 1.4, 3.9 to 3.13): parts of the names and the rest. Texts in the pool, NULL: not
  * there. */
+#define KR_CERT_PARTS_MAX 16 /* of one kind that are told */
+struct kr_cert_part {
+    const char *text;
+    struct kr_cert_part *next; /* of the same kind, in the order of the name */
+};
 struct kr_cert_facts {
     struct kr_cert_names {
-        const char *cn, *o, *ou, *email, *c, *st, *l, *uid, *serial, *title, *dc, *dn_qualifier;
+        struct kr_cert_part *cn, *o, *ou, *email, *c, *st, *l, *uid, *serial, *title, *dc,
+            *dn_qualifier;
         const char *dn;       /* all of it, RFC 4514 */
         struct klm_slice der; /* Name */
     } subject, issuer;
@@ -157,7 +163,7 @@ struct kr_cert_facts {
     uint32_t algorithm, bits;
     klm_time not_before, not_after;
 };
-/* Of several parts of one name the first is told; what no text can say (a zero byte) is not. KLM_E_INVALID: no X.509 certificate in strict DER. */
+/* Of a kind as many as KR_CERT_PARTS_MAX are told; what no text can say (a zero byte) is not. KLM_E_INVALID: no X.509 certificate in strict DER. */
 klm_rc kr_cert_facts(struct klm_slice der, struct klm_pool *pool, struct kr_cert_facts *out)
     KLM_MUST_USE;
 

@@ -113,7 +113,8 @@ static klm_rc start_session(struct srv_kmip *set, int take_fd, bool https, struc
         .idle_ms = set->idle_ms,
         .message_ms = set->message_ms,
         .write_ms = set->message_ms,
-        .lean = true};
+        .lean = true,
+        .half = true};
     struct klm_stream_owner owner = srv_kmip_owner;
     struct srv_kmip_session *session = calloc(1, sizeof *session);
 

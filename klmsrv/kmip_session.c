@@ -14,6 +14,7 @@
 #define MOST_ANONYMOUS 65536 /* bytes of a message */
 
 static void process(struct srv_kmip_session *session);
+static void end_if_shut(struct srv_kmip_session *session);
 
 void srv_kmip_end(struct srv_kmip_session *session, enum srv_kmip_end end)
 {
@@ -143,6 +144,7 @@ static void answered(void *arg, struct klm_buf *answer, bool close)
     }
     klm_stream_pause(session->stream, session->closing);
     process(session);
+    end_if_shut(session);
 }
 
 /* The first n bytes of the input for the request; what stands behind them stays. Mostly nothing does, and nothing is copied. */
@@ -320,6 +322,16 @@ static void process(struct srv_kmip_session *session)
     session->processing = false;
 }
 
+/* A client that sends no more is answered still; when all that came of it is, it has gone. */
+static void end_if_shut(struct srv_kmip_session *session)
+{
+    if (session->stream && klm_stream_shut(session->stream) && !session->busy &&
+        !session->processing && !session->closing && !klm_stream_clogged(session->stream)) {
+        session->closing = true;
+        klm_stream_close(session->stream);
+    }
+}
+
 /* ---- The stream */
 
 static void on_data(void *arg, struct klm_stream *stream)
@@ -330,6 +342,7 @@ static void on_data(void *arg, struct klm_stream *stream)
     if (!session->closing && !session->busy && held(session)) {
         process(session);
     }
+    end_if_shut(session);
 }
 
 static klm_rc read_certificate(struct srv_kmip_session *session, struct klm_pool *pool)

@@ -36,6 +36,9 @@ bool md_uid_bytes(const char *uid, uint8_t out[MD_UID_BYTES]);
 void md_uid_text(const uint8_t p[MD_UID_BYTES], char out[MD_UID_MAX]);
 /* Can it be an identifier: 1 to 36 characters from X'21' to X'7E'? */
 bool md_uid_ok(const char *uid);
+/* Does the index say that the device group has an object of that identifier? Also of one whose record is damaged. */
+klm_rc md_object_listed(struct st_view *view, const char *group, const char *uid,
+                        struct klm_pool *pool, bool *out) KLM_MUST_USE;
 /* Label of its key token; out holds KR_TOKEN_LABEL_MAX + 1. */
 void md_material_label(const char *uid, char out[65]);
 

@@ -319,3 +319,23 @@ klm_rc md_index_move(struct st_change *change, const struct md_object *was,
     }
     return is ? write_all(change, is, was ? ROW_COMES : ROW_IS_NEW) : KLM_OK;
 }
+
+klm_rc md_object_listed(struct st_view *view, const char *group, const char *uid,
+                        struct klm_pool *pool, bool *out)
+{
+    const struct md_what what = md_what_group();
+    const size_t n = strnlen(uid, MD_UID_MAX - 1);
+
+    *out = false;
+    for (size_t i = 0; md_storages[i] && !*out; i++) {
+        struct md_row row = md_row_begin(&what, group, md_storages[i]);
+        struct klm_slice none = {NULL, 0};
+        klm_rc rc;
+
+        memcpy(row.p + row.n, uid, n);
+        rc = st_get(view, ST_OBJECT_INDEX, KLM_SLICE(row.p, row.n + n), pool, &none);
+        *out = rc == KLM_OK || rc == KLM_E_CORRUPT;
+        KLM_TRY(*out || rc == KLM_E_NOTFOUND ? KLM_OK : rc);
+    }
+    return KLM_OK;
+}

@@ -51,7 +51,7 @@ static klm_rc read_value(struct reader *r, json_t *value, struct kmip_node *node
     if (!json_is_string(value) || json_string_length(value) != strlen(json_string_value(value))) {
         return KLM_E_INVALID;
     }
-    return kmip_value_parse(r->pool, node, parent, json_string_value(value), KMIP_JSON_BITS);
+    return kmip_value_parse(r->pool, node, parent, json_string_value(value));
 }
 
 static klm_rc read_item(struct reader *r, json_t *in, struct kmip_node *parent,

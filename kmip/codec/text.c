@@ -161,10 +161,10 @@ static klm_rc bit_parse(struct klm_pool *pool, enum kmip_enum set, const char *n
     return KLM_OK;
 }
 
-static klm_rc mask_parse(struct klm_pool *pool, enum kmip_enum set, const char *text, char bits,
-                         int64_t *out)
+/* XML writes blanks between names and JSON bars; no name has either, so both are read in both. */
+static klm_rc mask_parse(struct klm_pool *pool, enum kmip_enum set, const char *text, int64_t *out)
 {
-    const char apart[] = {bits, '\0'};
+    static const char apart[] = " |\t\r\n";
     uint32_t mask = 0;
 
     while (*text) {
@@ -288,14 +288,14 @@ static klm_rc date_parse(enum kmip_type type, const char *text, int64_t *out)
 }
 
 klm_rc kmip_value_parse(struct klm_pool *pool, struct kmip_node *node,
-                        const struct kmip_node *parent, const char *text, char bits)
+                        const struct kmip_node *parent, const char *text)
 {
     enum kmip_enum set = kmip_values_of(node, parent);
 
     switch (node->type) {
     case KMIP_INTEGER:
         return kmip_is_mask(set) && kmip_number_parse(KMIP_INTEGER, text, &node->number) != KLM_OK
-                   ? mask_parse(pool, set, text, bits, &node->number)
+                   ? mask_parse(pool, set, text, &node->number)
                    : kmip_number_parse(KMIP_INTEGER, text, &node->number);
     case KMIP_ENUMERATION:
         return enum_parse(set, text, &node->number);

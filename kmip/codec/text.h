@@ -21,10 +21,10 @@ klm_rc kmip_tag_parse(const char *text, uint32_t *tag) KLM_MUST_USE;
  * kmip_values_of. */
 const char *kmip_value_text(struct klm_pool *pool, const struct kmip_node *node,
                             const struct kmip_node *parent, char bits);
-/* Back, into an item whose tag and type are set; Text Strings too. Also takes what others write: numbers as 0x.., dates with an offset. KLM_E_INVALID: not of
+/* Back, into an item whose tag and type are set; Text Strings too. Also takes what others write: numbers as 0x.., dates with an offset, masks with blanks or bars between names. KLM_E_INVALID: not of
  * the type, or an unknown name; KLM_E_NOMEM. */
 klm_rc kmip_value_parse(struct klm_pool *pool, struct kmip_node *node,
-                        const struct kmip_node *parent, const char *text, char bits) KLM_MUST_USE;
+                        const struct kmip_node *parent, const char *text) KLM_MUST_USE;
 /* A number from digits, or from 0x and up to 16 digits, within the bounds of the item's type. KLM_E_INVALID. */
 klm_rc kmip_number_parse(enum kmip_type type, const char *text, int64_t *out) KLM_MUST_USE;
 

@@ -51,6 +51,48 @@ klm_rc kmip_ttlv_size(struct klm_slice begin, const struct kmip_limits *limits, 
     return KLM_OK;
 }
 
+static klm_rc version_part(struct klm_cur *cur, uint32_t tag, int *out)
+{
+    struct head head;
+    uint32_t value, padding;
+
+    KLM_TRY(read_head(cur, &head));
+    klm_cur_u32(cur, &value);
+    klm_cur_u32(cur, &padding);
+    KLM_TRY(klm_cur_rc(cur));
+    if (head.tag != tag || head.type->type != KMIP_INTEGER || head.length != 4 || value > 15) {
+        return KLM_E_INVALID;
+    }
+    *out = (int)value;
+    return KLM_OK;
+}
+
+/* KMIP 1.4, 7.1; 2.1, 8.2: Protocol Version is the first field of the header, which begins the message. */
+klm_rc kmip_ttlv_version(struct klm_slice begin, int *version)
+{
+    static const struct {
+        uint32_t tag, least; /* bytes inside, for all that is inside of it here */
+    } around[] = {{KMIP_TAG_RequestMessage, 48},
+                  {KMIP_TAG_RequestHeader, 40},
+                  {KMIP_TAG_ProtocolVersion, 32}};
+    struct klm_cur cur;
+    struct head head;
+    int major, minor;
+
+    klm_cur_init(&cur, begin);
+    for (size_t i = 0; i < KLM_COUNT(around); i++) {
+        KLM_TRY(read_head(&cur, &head));
+        if (head.tag != around[i].tag || head.type->type != KMIP_STRUCTURE ||
+            head.length < around[i].least) {
+            return KLM_E_INVALID;
+        }
+    }
+    KLM_TRY(version_part(&cur, KMIP_TAG_ProtocolVersionMajor, &major));
+    KLM_TRY(version_part(&cur, KMIP_TAG_ProtocolVersionMinor, &minor));
+    *version = KMIP_V(major, minor);
+    return KLM_OK;
+}
+
 /* KMIP 1.4, 9.1.1.4: Integer and Interval are 4 bytes, signed but for Interval; Enumeration 4, unsigned; the others 8, signed. With the padding of zeros (9.1.1.3) all have 8. */
 static klm_rc read_number(struct klm_cur *cur, enum kmip_type type, int64_t *out)
 {

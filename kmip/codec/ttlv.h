@@ -12,6 +12,8 @@
  * there, KLM_E_INVALID when no Structure begins here, KLM_E_LIMIT when it is longer than limits allow. */
 klm_rc kmip_ttlv_size(struct klm_slice begin, const struct kmip_limits *limits, size_t *size)
     KLM_MUST_USE;
+/* The Protocol Version at the beginning of a message whose rest may be damaged. KLM_E_SHORT, KLM_E_INVALID: it does not begin so. */
+klm_rc kmip_ttlv_version(struct klm_slice begin, int *version) KLM_MUST_USE;
 /* A tree from exactly one message. Strings are borrowed from in. KLM_E_SHORT: it ends too early, or a length is beyond that of the
  * Structure around it; KLM_E_LIMIT; KLM_E_INVALID: wrong type, length, padding, Boolean, text that is not UTF-8, bytes left over.
  * limits may be NULL: the defaults. */

@@ -81,7 +81,7 @@ static klm_rc begin_item(struct reader *r, const char *element, const xmlChar **
     }
     r->root = parent ? r->root : node;
     r->open[r->depth++] = node;
-    return value ? kmip_value_parse(r->pool, node, parent, value, KMIP_XML_BITS) : KLM_OK;
+    return value ? kmip_value_parse(r->pool, node, parent, value) : KLM_OK;
 }
 
 static void on_start(void *arg, const xmlChar *element, const xmlChar **attrs)

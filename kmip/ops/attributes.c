@@ -285,10 +285,33 @@ static const char *name1(const struct kmop_item *item, const struct md_attr *att
                            (const char *)name->bytes.p);
 }
 
+/* An enumeration that came with a later version would be left out of the answer, and leave an attribute without its value behind. */
+static bool value_known(const struct kmop_item *item, const struct kmip_node *value)
+{
+    const enum kmip_enum set = kmip_values_of(value, NULL);
+
+    return value->type != KMIP_ENUMERATION || set == KMIP_E_NONE ||
+           !kmip_tag_known(value->tag, item->msg->version) ||
+           kmip_value_known(set, (uint32_t)value->number, item->msg->version);
+}
+
+static bool values_known(const struct kmop_item *item, const struct kmip_node *value)
+{
+    const struct kmip_node *field = value->type == KMIP_STRUCTURE ? value->first : NULL;
+
+    while (field && value_known(item, field)) {
+        field = field->next;
+    }
+    return !field && value_known(item, value);
+}
+
 bool kmop_attr_known(const struct kmop_item *item, const struct md_attr *attr)
 {
     const struct kmip_attr_row *row = kmip_attr(attr->tag);
 
+    if (attr->tag != KMIP_TAG_Attribute && !values_known(item, attr->value)) {
+        return false;
+    }
     if (!v2(item)) {
         return name1(item, attr) != NULL;
     }
@@ -303,7 +326,7 @@ static klm_rc attr1_out(struct kmop_item *item, const struct md_attr *attr,
     const char *name = name1(item, attr);
     struct kmip_node *to, *value = NULL;
 
-    if (!name) {
+    if (!name || !kmop_attr_known(item, attr)) {
         return KLM_OK;
     }
     to = kmip_structure(pool, parent, KMIP_TAG_Attribute);

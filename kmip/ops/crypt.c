@@ -121,7 +121,7 @@ static klm_rc result(struct kmop_item *item, struct kmip_node *payload, uint32_t
 {
     const struct km_crypt *req = item->call->req;
 
-    if (req->has_data) {
+    if (req->has_data && !item->ephemeral) {
         kmip_put_bytes(item->msg->pool, payload, tag, KMIP_BYTES, req->out.data);
     }
     put_bytes(item, payload, KMIP_TAG_IVCounterNonce, req->out.iv);
@@ -186,7 +186,8 @@ klm_rc kmop_random_get_answer(struct kmop_item *item, struct kmip_node *payload)
 {
     const struct km_random *req = item->call->req;
 
-    return kmip_put_bytes(item->msg->pool, payload, KMIP_TAG_Data, KMIP_BYTES, req->data)
+    return item->ephemeral ||
+                   kmip_put_bytes(item->msg->pool, payload, KMIP_TAG_Data, KMIP_BYTES, req->data)
                ? KLM_OK
                : KLM_E_NOMEM;
 }

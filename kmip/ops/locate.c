@@ -86,6 +86,9 @@ klm_rc kmop_locate_fill(struct kmop_item *item)
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
     req->what.storage = (uint32_t)storage;
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_ObjectGroupMember, &req->what.member));
+    if (req->what.member && !kmip_value_name(KMIP_E_ObjectGroupMember, req->what.member)) {
+        return kmop_bad_field(item, KMIP_TAG_ObjectGroupMember);
+    }
     /* KMIP 2.1, 6.1.28: newest first. 1.x leaves the order open: its test cases have the oldest first where an early version asks for so many, and fresh members of a group
      * are given out in turn. */
     req->what.newest =

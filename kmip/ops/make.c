@@ -12,7 +12,7 @@ static klm_rc attributes(struct kmop_item *item, uint32_t tag1, uint32_t tag2, s
 }
 
 /* KMIP 2.1, 4.44: one of the storages that the client permits is the one this server has. */
-static klm_rc storage(struct kmop_item *item, uint32_t tag)
+static klm_rc storage(struct kmop_item *item, uint32_t tag, enum klm_msg_id msg)
 {
     const struct kmip_node *masks = NULL, *mask;
 
@@ -24,7 +24,7 @@ static klm_rc storage(struct kmop_item *item, uint32_t tag)
         }
     }
     return kmip_child(masks, KMIP_TAG_ProtectionStorageMask)
-               ? kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_STORAGE)
+               ? kmop_fail(item, KLM_E_UNSUPPORTED, msg)
                : KLM_OK;
 }
 
@@ -34,7 +34,7 @@ static klm_rc one(struct kmop_item *item)
 
     req->version = item->msg->version;
     KLM_TRY(kmop_enum(item, item->payload, KMIP_TAG_ObjectType, &req->type));
-    KLM_TRY(storage(item, KMIP_TAG_ProtectionStorageMasks));
+    KLM_TRY(storage(item, KMIP_TAG_ProtectionStorageMasks, KLM_MSG_KMIP_STORAGE));
     return attributes(item, KMIP_TAG_TemplateAttribute, KMIP_TAG_Attributes, &req->attrs,
                       &req->templates);
 }
@@ -44,9 +44,9 @@ static klm_rc pair(struct kmop_item *item)
     struct km_object_make *req = item->call->req;
 
     req->version = item->msg->version;
-    KLM_TRY(storage(item, KMIP_TAG_CommonProtectionStorageMasks));
-    KLM_TRY(storage(item, KMIP_TAG_PrivateProtectionStorageMasks));
-    KLM_TRY(storage(item, KMIP_TAG_PublicProtectionStorageMasks));
+    KLM_TRY(storage(item, KMIP_TAG_CommonProtectionStorageMasks, KLM_MSG_KMIP_STORAGE_PRIVATE));
+    KLM_TRY(storage(item, KMIP_TAG_PrivateProtectionStorageMasks, KLM_MSG_KMIP_STORAGE_PRIVATE));
+    KLM_TRY(storage(item, KMIP_TAG_PublicProtectionStorageMasks, KLM_MSG_KMIP_STORAGE_PUBLIC));
     KLM_TRY(attributes(item, KMIP_TAG_CommonTemplateAttribute, KMIP_TAG_CommonAttributes,
                        &req->attrs, &req->templates));
     KLM_TRY(attributes(item, KMIP_TAG_PrivateKeyTemplateAttribute, KMIP_TAG_PrivateKeyAttributes,
@@ -116,7 +116,8 @@ klm_rc kmop_register_fill(struct kmop_item *item)
     KLM_TRY(one(item));
     item->call->slow = km_register_slow(req);
     tag = km_object_tag(req->type);
-    if (!tag || (req->type == KMIP_ObjectType_Template && item->msg->version >= KMIP_V(2, 0))) {
+    if (!tag || !kmip_value_known(KMIP_E_ObjectType, req->type, item->msg->version) ||
+        (req->type == KMIP_ObjectType_Template && item->msg->version >= KMIP_V(2, 0))) {
         return KLM_OK; /* the verb refuses it */
     }
     KLM_TRY(kmop_part(item, item->payload, tag, &in));
@@ -191,6 +192,8 @@ klm_rc kmop_recertify_fill(struct kmop_item *item)
 
     KLM_TRY(one(item));
     KLM_TRY(request(item));
+    KLM_TRY(kmop_text(item, item->payload, KMIP_TAG_CertificateRequestUniqueIdentifier,
+                      &req->request_uid));
     KLM_TRY(offset(item));
     return kmop_object(item, &req->uid);
 }

@@ -272,6 +272,39 @@ static void refuse_caller(struct kmop_message *msg, klm_rc rc, struct klm_diag *
 
 /* ---- Carrying it out */
 
+/* Fields that a payload may have several of; the others stand once. */
+static bool repeats(uint32_t tag, uint32_t operation)
+{
+    switch (tag) {
+    case KMIP_TAG_Attribute:
+    case KMIP_TAG_AttributeName:
+    case KMIP_TAG_AttributeReference:
+    case KMIP_TAG_QueryFunction:
+    case KMIP_TAG_ProtocolVersion:
+    case KMIP_TAG_ObjectGroup:
+    case KMIP_TAG_Certificate:
+        return true;
+    case KMIP_TAG_UniqueIdentifier:
+        return operation == KMIP_Operation_DeriveKey || operation == KMIP_Operation_JoinSplitKey ||
+               operation == KMIP_Operation_Validate;
+    default:
+        return !kmip_tag(tag); /* somebody's own */
+    }
+}
+
+/* KMIP 1.4, 11.1: "The same field is contained in a header/batch item/payload more than once": which of them counts is not for the server to say. */
+static klm_rc each_once(struct kmop_item *item)
+{
+    const struct kmip_node *field = item->payload ? item->payload->first : NULL;
+
+    for (; field; field = field->next) {
+        if (!repeats(field->tag, item->operation) && kmip_next(field)) {
+            return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_TWICE, kmip_tag(field->tag)->name);
+        }
+    }
+    return KLM_OK;
+}
+
 static klm_rc fill(void *arg, size_t i)
 {
     struct kmop_message *msg = arg;
@@ -287,10 +320,11 @@ static klm_rc fill(void *arg, size_t i)
     }
     KLM_TRY(km_call_right(item->call)); /* before anything of the payload is looked at */
     if (item->critical) {
-        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_OPTION,
-                         "A critical Message Extension");
+        return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_EXTENSION);
     }
+    KLM_TRY(each_once(item));
     KLM_TRY(kmop_ids_resolve(item));
+    KLM_TRY(kmop_data_resolve(item));
     return item->op->fill(item);
 }
 
@@ -426,6 +460,7 @@ static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
 {
     const struct kmip_node *operation = kmip_child(in, KMIP_TAG_Operation);
     const struct kmip_node *id = kmip_child(in, KMIP_TAG_UniqueBatchItemID);
+    const struct kmip_node *ephemeral = kmip_child(in, KMIP_TAG_Ephemeral);
 
     item->msg = msg;
     item->payload = kmip_child(in, KMIP_TAG_RequestPayload);
@@ -438,7 +473,11 @@ static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
     if (id && id->type != KMIP_BYTES) {
         return bad(diag, "a Unique Batch Item ID is no byte string");
     }
+    if (ephemeral && ephemeral->type != KMIP_BOOLEAN) {
+        return bad(diag, "Ephemeral is no Boolean");
+    }
     item->operation = (uint32_t)operation->number;
+    item->ephemeral = ephemeral && ephemeral->number && msg->version >= KMIP_V(2, 0);
     item->critical = critical(in);
     item->op = kmop_op(item->operation, msg->version);
     item->id = id ? KLM_SLICE(id->bytes.p ? id->bytes.p : (const uint8_t *)"", id->bytes.n)
@@ -465,6 +504,19 @@ static klm_rc count_items(struct kmop_message *msg, const struct kmip_node *head
     return KLM_OK;
 }
 
+/* KMIP 1.4, 6.16; 2.1, 9.13: "the receiver SHALL reject the entire message", so no item of it is carried out. */
+static void refuse_all_if_critical(struct kmop_message *msg)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < msg->n; i++) {
+        any = any || msg->item[i].critical;
+    }
+    for (size_t i = 0; any && i < msg->n; i++) {
+        msg->item[i].critical = true;
+    }
+}
+
 static klm_rc read_items(struct kmop_message *msg, struct klm_diag *diag)
 {
     size_t i = 0;
@@ -479,6 +531,7 @@ static klm_rc read_items(struct kmop_message *msg, struct klm_diag *diag)
          in = kmip_next(in)) {
         KLM_TRY(read_item(msg, in, &msg->item[i++], diag));
     }
+    refuse_all_if_critical(msg);
     return KLM_OK;
 }
 
@@ -613,6 +666,16 @@ static void tell_secret(const struct kmop_message *msg, const struct kmip_node *
     }
 }
 
+/* What cannot be read may begin soundly: then the client hears of it in its own version. */
+static void answer_as_asked(struct kmop_message *msg)
+{
+    int version;
+
+    if (msg->req.encoding == KMOP_TTLV && kmip_ttlv_version(msg->req.message, &version) == KLM_OK) {
+        msg->version = spoken(version) ? version : spoken_before(version);
+    }
+}
+
 static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool *readable)
 {
     struct kmip_node *root = NULL;
@@ -622,7 +685,9 @@ static klm_rc read_message(struct kmop_message *msg, struct klm_diag *diag, bool
     tell_secret(msg, rc == KLM_OK ? root : NULL);
 
     if (rc != KLM_OK) {
-        return klm_fail(diag, rc, KLM_MSG_KMIP_UNREADABLE, klm_rc_text(rc));
+        answer_as_asked(msg);
+        return klm_fail(diag, rc, rc == KLM_E_LIMIT ? KLM_MSG_KMIP_UNREADABLE : KLM_MSG_KMIP_CODEC,
+                        klm_rc_text(rc));
     }
     *readable = true;
     msg->root = root;

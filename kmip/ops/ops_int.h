@@ -27,6 +27,7 @@ struct kmop_item {
     const struct kmip_node *payload; /* of the request, a Structure; NULL: there is none */
     const struct kmop_op *op;        /* NULL: not supported */
     uint32_t operation;
+    bool ephemeral;      /* 2.x: its data are for later items alone (KMIP 2.1, 8.3) */
     bool critical;       /* an extension of the item has to be understood */
     struct klm_slice id; /* Unique Batch Item ID; p NULL: none */
     struct km_call *call;
@@ -54,6 +55,7 @@ struct kmop_message {
     struct kmop_item *item;
     size_t n;
     const char *placeholder;        /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
+    size_t referred;                /* bytes that references of its items stand for */
     int64_t max_response;           /* 0: none */
     struct klm_slice correlation;   /* Client Correlation Value, or empty */
     struct klm_slice server_hashed; /* Server Hashed Password, or empty */
@@ -93,6 +95,9 @@ klm_rc kmop_object(struct kmop_item *item, const char **out) KLM_MUST_USE;
 
 /* ids.c: identifiers of 2.x that refer to the batch (an enumeration or a number; KMIP 2.1, 4.58) become texts, before fill. A failure is the item's. */
 klm_rc kmop_ids_resolve(struct kmop_item *item) KLM_MUST_USE;
+
+/* data.c: the same for Data (KMIP 2.1, 7.9): the output of an earlier item. */
+klm_rc kmop_data_resolve(struct kmop_item *item) KLM_MUST_USE;
 
 /* ---- For answer */
 /* A text into a payload. NULL parent or text: nothing, and KLM_E_NOMEM. */

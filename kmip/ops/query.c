@@ -184,7 +184,7 @@ static klm_rc profiles(struct kmop_item *item, struct kmip_node *payload)
     return KLM_OK;
 }
 
-/* Wrapped keys are kept as they came; what is destroyed is deleted, with the key token that it was kept in, and no disk is overwritten. */
+/* Wrapped keys are kept as they came, and unwrapped for an answer alone; what is destroyed is deleted, with the key token that it was kept in, and no disk is overwritten. */
 static klm_rc capabilities(struct kmop_item *item, struct kmip_node *payload)
 {
     struct kmip_node *to = kmip_structure(item->msg->pool, payload, KMIP_TAG_CapabilityInformation);

@@ -34,6 +34,27 @@ static uint32_t by_outcome(klm_rc rc)
     }
 }
 
+/* What came with a later version, to a client of an earlier one: an object of the one may be asked for in the other, and a failure has a reason (KMIP 1.4, 6.10: REQUIRED). */
+static const struct {
+    uint32_t reason, instead;
+} earlier[] = {
+    {KMIP_ResultReason_EncodingOptionError, KMIP_ResultReason_FeatureNotSupported},
+    {KMIP_ResultReason_KeyValueNotPresent, KMIP_ResultReason_IllegalOperation}, /* 1.0, 11.10 */
+    {KMIP_ResultReason_Sensitive, KMIP_ResultReason_PermissionDenied},
+    {KMIP_ResultReason_NotExtractable, KMIP_ResultReason_PermissionDenied},
+};
+
+static uint32_t known(uint32_t reason, int version)
+{
+    for (size_t i = 0; i < KLM_COUNT(earlier); i++) {
+        if (earlier[i].reason == reason &&
+            !kmip_value_known(KMIP_E_ResultReason, reason, version)) {
+            return earlier[i].instead;
+        }
+    }
+    return reason;
+}
+
 uint32_t kmop_reason(const struct kmop_item *item)
 {
     const struct klm_diag *diag =
@@ -45,7 +66,7 @@ uint32_t kmop_reason(const struct kmop_item *item)
     }
     for (size_t i = 0; i < KLM_COUNT(reasons); i++) {
         if (reasons[i].msg == msg) {
-            return item->msg->version < KMIP_V(2, 0)    ? reasons[i].v1
+            return item->msg->version < KMIP_V(2, 0)    ? known(reasons[i].v1, item->msg->version)
                    : item->msg->version == KMIP_V(2, 0) ? reasons[i].v20
                                                         : reasons[i].v21;
         }

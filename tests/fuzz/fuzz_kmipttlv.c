@@ -26,6 +26,16 @@ static void same_bytes(const struct kmip_node *node, struct klm_slice in)
     klm_buf_done(&buf);
 }
 
+/* What is told of a message that may be damaged behind is what is told of the whole one. */
+static void same_version(const struct kmip_node *node, struct klm_slice in)
+{
+    int begin = -1, whole = -1;
+
+    if (kmip_ttlv_version(in, &begin) == KLM_OK) {
+        must(kmip_version_of(node, &whole) == KLM_OK && whole == begin);
+    }
+}
+
 static void same_json(const struct kmip_node *node, struct klm_pool *pool)
 {
     struct kmip_limits most = {.bytes = 64u << 20};
@@ -67,11 +77,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct klm_buf text;
 
     must(klm_pool_new(0, &pool) == KLM_OK);
+    KLM_IGNORE(kmip_ttlv_version(in, &(int){0})); /* also of what is no message */
     if (kmip_ttlv_decode(in, NULL, pool, &node) == KLM_OK) {
         size_t whole = 0;
 
         must(node->type != KMIP_STRUCTURE ||
              (kmip_ttlv_size(in, NULL, &whole) == KLM_OK && whole == size));
+        same_version(node, in);
         same_bytes(node, in);
         same_json(node, pool);
         same_xml(node, pool);

@@ -294,11 +294,50 @@ def a_key_that_openssl_wrapped_is_kept_as_it_came(client):
     if client.version < (1, 4):
         return
     expect(block_of(client.get(uid, KeyWrapType="AsRegistered"))["KeyValue"] == wrapped, "asked for as it was registered")
-    result = client.do("Get", UniqueIdentifier=uid, KeyWrapType="NotWrapped")
-    if result.ok:
-        expect(material_of(result.payload) == SECRET, "in the clear, it is the key")
-    else:  # KMIP 1.4, 11.12: a server may not support it
-        expect(result.reason in ("FeatureNotSupported", "KeyWrapTypeNotSupported"), result)
+    got = block_of(client.get(uid, KeyWrapType="NotWrapped"))
+    expect(got["KeyValue"]["KeyMaterial"] == SECRET and "KeyWrappingData" not in got, "in the clear, it is the key")
+    expect(block_of(client.get(uid))["KeyValue"] == wrapped, "and stays wrapped")
+    other = client.get(uid, KeyWrapType="NotWrapped", KeyFormatType="TransparentSymmetricKey")
+    expect(other.find("Key").value == SECRET, "in another format")
+    # What this server wrapped comes back, with its encoding.
+    for encoding in ("NoEncoding", None):
+        again = get_wrapped(client, client.register_key(SECRET), specification(kek, encoding=encoding)).find("SymmetricKey")
+        copy = client.register("SymmetricKey", again, **common("AES", 256, "Encrypt Decrypt"))
+        expect(material_of(client.get(copy, KeyWrapType="NotWrapped")) == SECRET, f"encoding {encoding}")
+
+
+def wrapped_key(client, kek, bytes_in, encoding="NoEncoding"):
+    about = item("KeyWrappingData", [item("WrappingMethod", "Encrypt"), item("EncryptionKeyInformation", [
+        item("UniqueIdentifier", kek), item("CryptographicParameters", items(BlockCipherMode="NISTKeyWrap"))]), item("EncodingOption", encoding)])
+    block = item("KeyBlock", [item("KeyFormatType", "Raw"), item("KeyValue", bytes_in), item("CryptographicAlgorithm", "AES"), item("CryptographicLength", 256), about])
+    return client.register("SymmetricKey", item("SymmetricKey", [block]), **common("AES", 256, "Encrypt Decrypt"))
+
+
+@in_each_version((1, 4), (2, 1))
+def what_may_not_unwrap_does_not(client):
+    two = client.version >= (2, 0)
+    wrapped = openssl("enc", "-id-aes256-wrap", "-K", KEK.hex(), "-iv", "A6A6A6A6A6A6A6A6", data=SECRET)
+    kek, idle = client.activate(client.register_key(KEK, mask="UnwrapKey")), client.register_key(KEK, mask="UnwrapKey")
+    wraps, gone = client.activate(client.register_key(KEK, mask="WrapKey")), client.register_key(KEK, mask="UnwrapKey")
+    client.destroy(gone)
+    secret = client.register("SecretData", item("SecretData", [item("SecretDataType", "Password"), key_block(b"x", "Raw")]), CryptographicUsageMask="UnwrapKey")
+    for key, reason in ((idle, "WrongKeyLifecycleState" if two else "PermissionDenied"),
+                        (wraps, "IncompatibleCryptographicUsageMask" if two else "PermissionDenied"),
+                        (gone, "WrappingObjectDestroyed" if two else "PermissionDenied"),
+                        (secret, "InvalidObjectType" if two else "IllegalOperation"),
+                        ("no-such-key", "WrappingObjectNotFound" if two else "ItemNotFound")):
+        client.fails("Get", reason, UniqueIdentifier=wrapped_key(client, key, wrapped), KeyWrapType="NotWrapped")
+    # One answer for all that is no key: damaged, of another length than the block says, or no Key Value.
+    damaged = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
+    longer = openssl("enc", "-id-aes256-wrap", "-K", KEK.hex(), "-iv", "A6A6A6A6A6A6A6A6", data=SECRET + bytes(8))
+    for data, encoding in ((damaged, "NoEncoding"), (longer, "NoEncoding"), (wrapped, "TTLVEncoding")):
+        client.fails("Get", "CryptographicFailure", UniqueIdentifier=wrapped_key(client, kek, data, encoding), KeyWrapType="NotWrapped")
+    uid = wrapped_key(client, kek, wrapped)
+    client.revoke(kek)
+    expect(material_of(client.get(uid, KeyWrapType="NotWrapped")) == SECRET, "a deactivated key still processes what it protected")
+    sealed = client.activate(client.register_key(KEK, mask="WrapKey"))
+    again = client.ok("Get", item("UniqueIdentifier", uid), item("KeyWrapType", "NotWrapped"), specification(sealed))
+    expect(kw_unwrap(again.find("KeyValue").value) == SECRET, "wrapped anew under another key")
 
 
 @in_each_version((1, 2), (1, 4), (2, 1))

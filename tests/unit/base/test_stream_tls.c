@@ -505,6 +505,40 @@ TEST(closing_under_tls_sends_everything_and_a_close_notify)
     rig_done(&rig);
 }
 
+/* RFC 8446, 6.1: close_notify ends what the peer sends, not what it reads. */
+static void ask_and_send_no_more(struct peer *peer)
+{
+    char text[6] = "";
+
+    peer->fine = SSL_write(peer->ssl, "hello", 5) == 5 && SSL_shutdown(peer->ssl) >= 0 &&
+                 shutdown(SSL_get_fd(peer->ssl), SHUT_WR) == 0 &&
+                 ssl_read_exactly(peer->ssl, text, 5) && strcmp(text, "world") == 0;
+}
+
+TEST(a_peer_that_sends_no_more_is_answered_still)
+{
+    struct rig rig;
+    struct peer peer;
+
+    rig_init(&rig);
+    rig.cfg.half = true;
+    rig.stop_on_data = true;
+    rig_tls(&rig, server_config(KLM_TLS_AUTH_NONE));
+    peer_start(&peer, &rig, NULL, ask_and_send_no_more);
+    while (rig.stream && !klm_stream_shut(rig.stream)) {
+        REQUIRE(rig_run(&rig, 5000));
+    }
+    REQUIRE(rig.stream && rig.closed == 0);
+    CHECK_STR((char *)rig.got, "hello");
+    CHECK_RC(klm_stream_send(rig.stream, klm_slice_str("world")), KLM_OK);
+    klm_stream_close(rig.stream);
+    CHECK(rig_run(&rig, 5000));
+    peer_join(&peer);
+    CHECK(peer.fine);
+    CHECK_INT(rig.closed, 1);
+    rig_done(&rig);
+}
+
 /* A worker that is kept busy, so that a handshake waits. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int at_gate;

@@ -225,6 +225,39 @@ TEST(a_certificate_request_says_key_and_name)
     EVP_PKEY_free(key);
 }
 
+/* KMIP 2.1, 6.1.6 and 6.1.45: a Certificate Request that is here is named instead of sent. */
+TEST(a_registered_request_is_certified_and_renewed_by)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    uint8_t request[2048];
+    char item[4200], hex[4097];
+    struct km_call *call;
+
+    opened();
+    klm_hex(request, request_of(key, request), hex);
+    snprintf(item, sizeof item,
+             "CertificateRequest{CertificateRequestType=PKCS_10 CertificateRequestValue=%s}", hex);
+    const char *stored = made(register_call(&house, KMIP_ObjectType_CertificateRequest, item, ""));
+    const char *cert = certified(certify(stored, "CertificateSubjectCN='other'"));
+    CHECK(signed_by_authority(cert));
+    CHECK_STR(subject_of(cert), "CN=request");
+    CHECK_STR(link_of(&house, cert, KMIP_LinkType_PublicKeyLink), "");
+    CHECK_STR(link_of(&house, stored, KMIP_LinkType_CertificateLink), "");
+
+    call = make_call(&house, KM_OBJECT_RECERTIFY, cert, "");
+    ((struct km_object_make *)call->req)->request_uid = stored;
+    const char *renewed = certified(call);
+    CHECK_STR(subject_of(renewed), "CN=request");
+    CHECK_STR(link_of(&house, renewed, KMIP_LinkType_ReplacedObjectLink), cert);
+    call = make_call(&house, KM_OBJECT_RECERTIFY, renewed, "");
+    ((struct km_object_make *)call->req)->request_uid = cert; /* no request */
+    ENDS(call, KLM_E_DENIED, KLM_MSG_CERTIFY_NO_KEY);
+    ENDS(register_call(&house, KMIP_ObjectType_CertificateRequest,
+                       "CertificateRequest{CertificateRequestType=PKCS_10}", ""),
+         KLM_E_INVALID, KLM_MSG_KMIP_FIELD);
+    EVP_PKEY_free(key);
+}
+
 TEST(what_cannot_be_certified_is_not)
 {
     char uid[2][MD_UID_MAX];

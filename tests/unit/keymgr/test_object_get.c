@@ -105,6 +105,50 @@ TEST(a_key_leaves_in_another_format)
     ENDS(get_as(uid, 0x7fff), KLM_E_UNSUPPORTED, KLM_MSG_KEY_FORMAT);
 }
 
+/* KMIP 2.1, 4.26, table 81: these have one form each. */
+TEST(a_certificate_is_x509_and_an_opaque_object_opaque)
+{
+    opened();
+    const char *opaque =
+        made(register_call(&house, KMIP_ObjectType_OpaqueObject,
+                           "OpaqueObject{OpaqueDataType=0x80000001 OpaqueDataValue=01}", ""));
+
+    CHECK_INT(attr_of(&house, opaque, KMIP_TAG_KeyFormatType), KMIP_KeyFormatType_Opaque);
+    WORKS(get_as(opaque, KMIP_KeyFormatType_Opaque));
+    ENDS(get_as(opaque, KMIP_KeyFormatType_Raw), KLM_E_UNSUPPORTED, KLM_MSG_KEY_FORMAT);
+}
+
+static uint32_t format_of(const char *uid, int version)
+{
+    struct km_call *call = get(uid);
+    uint32_t format;
+
+    ((struct km_object_get *)call->req)->version = version;
+    REQUIRE_OK(run_it(call)->rc);
+    format = (uint32_t)kmip_child(block_of(call), KMIP_TAG_KeyFormatType)->number;
+    km_call_free(&call);
+    return format;
+}
+
+/* KMIP 2.1, 4.26: the usual format of elliptic curves, which came with 1.3. */
+TEST(a_key_leaves_in_a_format_that_the_version_knows)
+{
+    char uid[2][MD_UID_MAX];
+
+    opened();
+    make_in(make_call(&house, KM_OBJECT_PAIR, NULL,
+                      "CryptographicAlgorithm=EC CryptographicLength=256 "
+                      "CryptographicUsageMask='Sign Verify'"),
+            uid);
+    for (int i = 0; i < 2; i++) { /* the second time from what is kept in memory */
+        CHECK_INT(format_of(uid[0], V21), KMIP_KeyFormatType_TransparentECPrivateKey);
+        CHECK_INT(format_of(uid[1], V21), KMIP_KeyFormatType_TransparentECPublicKey);
+        CHECK_INT(format_of(uid[0], V14), KMIP_KeyFormatType_TransparentECPrivateKey);
+        CHECK_INT(format_of(uid[0], V10), KMIP_KeyFormatType_PKCS_8);
+        CHECK_INT(format_of(uid[1], V10), KMIP_KeyFormatType_X_509);
+    }
+}
+
 TEST(a_point_leaves_compressed_when_it_is_asked_for)
 {
     char uid[2][MD_UID_MAX];
@@ -117,7 +161,7 @@ TEST(a_point_leaves_compressed_when_it_is_asked_for)
                       "CryptographicAlgorithm=EC CryptographicLength=256 "
                       "CryptographicUsageMask='Sign Verify'"),
             uid);
-    call = get(uid[1]);
+    call = get_as(uid[1], KMIP_KeyFormatType_X_509);
     ((struct km_object_get *)call->req)->compression =
         KMIP_KeyCompressionType_ECPublicKeyTypeX9_62CompressedPrime;
     REQUIRE_OK(run_it(call)->rc);
@@ -202,7 +246,7 @@ TEST(what_cannot_wrap_does_not)
     const char *opaque =
         made(register_call(&house, KMIP_ObjectType_OpaqueObject,
                            "OpaqueObject{OpaqueDataType=0x80000001 OpaqueDataValue=01}", ""));
-    const char *gone = registered(KEK, "");
+    const char *gone = registered(KEK, ""), *away = registered(KEK, IN_USE);
     struct km_call *call;
 
     ENDS(get_wrapped(uid, "none", ""), KLM_E_NOTFOUND, KLM_MSG_WRAP_KEY);
@@ -211,7 +255,9 @@ TEST(what_cannot_wrap_does_not)
          KLM_MSG_OBJECT_STATE); /* not in use yet */
     ENDS(get_wrapped(uid, opaque, ""), KLM_E_INVALID, KLM_MSG_WRAP_NO_KEY);
     WORKS(state_call(&house, KM_OBJECT_DESTROY, gone, 0));
-    ENDS(get_wrapped(uid, gone, ""), KLM_E_STATE, KLM_MSG_OBJECT_DESTROYED);
+    ENDS(get_wrapped(uid, gone, ""), KLM_E_STATE, KLM_MSG_WRAP_DESTROYED);
+    WORKS(object_call(&house, KM_OBJECT_ARCHIVE, &alpha, away));
+    ENDS(get_wrapped(uid, away, ""), KLM_E_STATE, KLM_MSG_WRAP_ARCHIVED);
     ENDS(get_wrapped(uid, registered(KEK, IN_USE), "AttributeName='State'"), KLM_E_UNSUPPORTED,
          KLM_MSG_WRAP_ENCODING);
     call = get(uid);
@@ -257,7 +303,7 @@ TEST(what_came_wrapped_leaves_so)
     km_call_free(&call);
     call = get(uid);
     ((struct km_object_get *)call->req)->wrap_type = KMIP_KeyWrapType_NotWrapped;
-    ENDS(call, KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
+    ENDS(call, KLM_E_NOTFOUND, KLM_MSG_WRAP_KEY); /* only they have it */
     ENDS(get_wrapped(uid, registered(KEK, IN_USE), ""), KLM_E_UNSUPPORTED, KLM_MSG_WRAP_TYPE);
     ENDS(get_as(uid, KMIP_KeyFormatType_TransparentSymmetricKey), KLM_E_UNSUPPORTED,
          KLM_MSG_KEY_FORMAT);
@@ -292,6 +338,19 @@ TEST(archived_destroyed_and_others_objects_do_not_leave)
     WORKS(get(uid));
     WORKS(state_call(&house, KM_OBJECT_DESTROY, uid, 0));
     ENDS(get(uid), KLM_E_STATE, KLM_MSG_OBJECT_DESTROYED);
+}
+
+/* Whose it is tells the index: to others there is no such object, damaged or not. */
+TEST(a_damaged_record_is_told_to_its_own_group_alone)
+{
+    opened();
+    const char *uid = registered(PLAIN, "");
+    struct st_change *change = change_begin(&house);
+
+    REQUIRE_OK(st_put(change, ST_OBJECT, klm_slice_str(uid), klm_slice_str("rubbish")));
+    REQUIRE_OK(st_change_commit(&change, NULL));
+    ENDS(get(uid), KLM_E_CORRUPT, KLM_MSG_OBJECT_UNREADABLE);
+    ENDS(object_call(&house, KM_OBJECT_GET, &beta, uid), KLM_E_NOTFOUND, KLM_MSG_OBJECT_UNKNOWN);
 }
 
 TEST(a_compromised_or_deactivated_key_still_leaves)

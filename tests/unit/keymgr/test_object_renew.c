@@ -101,6 +101,20 @@ TEST(an_object_is_replaced_once)
     CHECK_STR(link_of(&house, newest, KMIP_LinkType_ReplacedObjectLink), fresh);
 }
 
+/* KMIP 2.1, 6.1.46: "SHOULD only be performed once"; with the replacement gone there is no other way on. */
+TEST(an_object_whose_replacement_is_destroyed_is_replaced_again)
+{
+    opened();
+    const char *old = new_key(&house, NAMED("again"));
+    const char *gone = made(rekey(old, ""));
+
+    WORKS(state_call(&house, KM_OBJECT_DESTROY, gone, 0));
+    const char *fresh = made(rekey(old, ""));
+    CHECK_STR(link_of(&house, old, KMIP_LinkType_ReplacementObjectLink), fresh);
+    CHECK_STR(link_of(&house, fresh, KMIP_LinkType_ReplacedObjectLink), old);
+    ENDS(rekey(old, ""), KLM_E_STATE, KLM_MSG_RENEW_TWICE);
+}
+
 /* KMIP 1.4, 4.4, tables 172 and 173 */
 TEST(an_offset_moves_all_dates_with_the_activation)
 {

@@ -228,6 +228,26 @@ TEST(dates_at_the_ends_of_the_calendar_come_back)
     help_done();
 }
 
+/* Clients write the names of a mask as either encoding has them. */
+TEST(names_of_a_mask_are_apart_by_blanks_or_bars)
+{
+    static const char *const xml[] = {
+        "<CryptographicUsageMask type='Integer' value='Encrypt Decrypt'/>",
+        "<CryptographicUsageMask type='Integer' value='Encrypt|Decrypt'/>",
+        "<CryptographicUsageMask type='Integer' value=' Encrypt | Decrypt '/>"};
+    static const char json[] =
+        "{\"tag\":\"CryptographicUsageMask\",\"type\":\"Integer\",\"value\":\"Encrypt Decrypt\"}";
+    struct kmip_node *node = NULL;
+
+    help_new();
+    for (size_t i = 0; i < KLM_COUNT(xml); i++) {
+        CHECK_INT(from_xml(xml[i])->number, 0x0C);
+    }
+    REQUIRE_OK(kmip_json_decode(klm_slice_str(json), NULL, help_pool, &node));
+    CHECK_INT(node->number, 0x0C);
+    help_done();
+}
+
 static void refuses_xml(const char *text, klm_rc rc)
 {
     struct kmip_node *node = NULL;
@@ -262,7 +282,7 @@ TEST(xml_that_is_no_kmip_is_refused)
         "value='1'/></CryptographicLength>",
         "<ObjectType type='Enumeration' value='SymmetricKy'/>",
         "<ObjectType type='Enumeration' value='-1'/>",
-        "<CryptographicUsageMask type='Integer' value='Encrypt|Decrypt'/>",
+        "<CryptographicUsageMask type='Integer' value='Encrypt,Decrypt'/>",
         "<BatchOrderOption type='Boolean' value='2'/>",
         "<BatchOrderOption type='Boolean' value='yes'/>",
         "<UniqueBatchItemID type='ByteString' value='0'/>",
@@ -355,7 +375,7 @@ TEST(json_that_is_no_kmip_is_refused)
         "{\"tag\":\"NameValue\",\"type\":\"TextString\",\"value\":7}",
         "{\"tag\":\"NameValue\",\"type\":\"TextString\",\"value\":\"\\u0000\"}",
         "{\"tag\":\"NameValue\",\"type\":\"TextString\",\"value\":\"\\ud800\"}",
-        "{\"tag\":\"CryptographicUsageMask\",\"type\":\"Integer\",\"value\":\"Encrypt Decrypt\"}",
+        "{\"tag\":\"CryptographicUsageMask\",\"type\":\"Integer\",\"value\":\"Encrypt,Decrypt\"}",
     };
     struct kmip_node *node = NULL;
 

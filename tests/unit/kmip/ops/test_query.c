@@ -102,7 +102,8 @@ TEST(object_types_are_those_that_the_version_has)
                "ObjectType=OpaqueObject}\n");
     RIG_EXPECT(&rig, V21, "Query{QueryFunction=QueryObjects}",
                "Query Success{ObjectType=Certificate ObjectType=SymmetricKey ObjectType=PublicKey "
-               "ObjectType=PrivateKey ObjectType=SecretData ObjectType=OpaqueObject}\n");
+               "ObjectType=PrivateKey ObjectType=SecretData ObjectType=OpaqueObject "
+               "ObjectType=PGPKey ObjectType=CertificateRequest}\n");
 }
 
 TEST(the_server_says_who_it_is)
