@@ -599,13 +599,23 @@ static klm_rc read_header(struct kmop_message *msg, const struct kmip_node *head
     return count_items(msg, header, diag);
 }
 
+/* Of a message that is too long its door gives the first bytes alone: they say how long it is. */
+static klm_rc decode_ttlv(struct kmop_message *msg, const struct kmip_limits *limits,
+                          struct kmip_node **root)
+{
+    size_t n;
+    klm_rc rc = kmip_ttlv_size(msg->req.message, limits, &n);
+
+    return rc == KLM_E_LIMIT ? rc : kmip_ttlv_decode(msg->req.message, limits, msg->pool, root);
+}
+
 static klm_rc decode(struct kmop_message *msg, struct kmip_node **root)
 {
     const struct kmip_limits limits = {.bytes = msg->req.config->bytes_max};
 
     switch (msg->req.encoding) {
     case KMOP_TTLV:
-        return kmip_ttlv_decode(msg->req.message, &limits, msg->pool, root);
+        return decode_ttlv(msg, &limits, root);
     case KMOP_XML:
         return kmip_xml_decode(msg->req.message, &limits, msg->pool, root);
     case KMOP_JSON:

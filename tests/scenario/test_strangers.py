@@ -149,7 +149,7 @@ def one_refusal_is_one_event_with_address_and_reason_whatever_it_was():
     good, count = encode(message((1, 4), [op("Query", QueryFunction="QueryOperations")])), encode(item("BatchCount", 1))
     with SITE.started("Audit.refusals.burst=100", "TransportListener.message.timeout=2") as server:
         for what, kind, reason in (
-                (b"\x42\x00\x78\x01\xff\xff\xff\xf8", "kmip-message-refused", "KLM1963E"), (bytes(16), "kmip-message-refused", "KLM1963E"),
+                (b"\x42\x00\x78\x01\xff\xff\xff\xf8", "kmip-message-refused", "KLM1963E"), (bytes(16), "kmip-message-refused", "KLM1968E"),
                 (encode(message((9, 9), [op("Query", QueryFunction="QueryOperations")])), "kmip-message-refused", "KLM19"),
                 (good.replace(count, count[:-5] + b"\x02" + bytes(4)), "kmip-message-refused", "KLM19")):
             for cert in (True, False):
