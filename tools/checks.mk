@@ -87,7 +87,8 @@ power: all $(TEST_TOOLS) | $(call deps,CHECK) ## power loss at every crash point
 	@POWER_SECONDS=$${POWER_SECONDS:-$(or $(POWER_SECONDS),0)} $(LOOP) tests/scenario/test_power.py
 
 # Nothing is preloaded before the sanitizer's own library unless the power rig does so on purpose.
-export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:verify_asan_link_order=0
+# Freed memory is watched for a while, but not so much of it that tests of how much a server holds see nothing else.
+export ASAN_OPTIONS  ?= quarantine_size_mb=16:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:verify_asan_link_order=0
 export LSAN_OPTIONS  ?= suppressions=$(abspath tests/suppressions/lsan):print_suppressions=0
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0:second_deadlock_stack=1:suppressions=$(abspath tests/suppressions/tsan)

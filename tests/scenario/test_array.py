@@ -49,7 +49,7 @@ class Array:
         return {**os.environ, "KLM_ARRAY": self.home, "KLM_IECIOS": self.member, **more}
 
     def words(self, command, *words):
-        patience = ["--timeout", str(int(3 * SLOW))] if command in NET and "abandon" not in words else []
+        patience = ["--timeout", str(int(3 * SLOW))] if command in NET and not {"abandon", "--timeout"} & set(words) else []
         return [f"{BIN}/iosdrive", command, *patience, *words]
 
     def run(self, command, *words, status=0, data=None, env=None):
