@@ -131,9 +131,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ready();
     context.server = server;
     context.actor = *actor_of((char)data[0]);
-    line = strndup((const char *)data + 1, size - 1);
+    line = calloc(1, size); /* with a zero behind it */
+    if (!line) {
+        abort();
+    }
+    memcpy(line, data + 1, size - 1);
     klm_buf_init(&answer, CON_ANSWER_MAX);
-    con_execute(&context, line ? line : "", &answer, &status);
+    con_execute(&context, line, &answer, &status);
     if (status < 0 || status > 2 || answer.n == 0 || answer.p[answer.n - 1] != '\n') {
         abort();
     }

@@ -71,6 +71,12 @@ void srv_kmip_tell_end(struct srv_kmip_session *session, klm_rc why)
     (void)session, (void)why;
 }
 
+void srv_kmip_tell_http(struct srv_kmip_session *session, unsigned status)
+{
+    (void)session;
+    require(status >= 400);
+}
+
 /* ---- The engine */
 static void answer(const struct kmop_request *request, bool last)
 {
