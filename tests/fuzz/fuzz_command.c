@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(line, data + 1, size - 1);
     klm_buf_init(&answer, CON_ANSWER_MAX);
     con_execute(&context, line, &answer, &status);
-    if (status < 0 || status > 2 || answer.n == 0 || answer.p[answer.n - 1] != '\n') {
+    if (status < 0 || status > CON_AMISS || answer.n == 0 || answer.p[answer.n - 1] != '\n') {
         abort();
     }
     for (size_t i = 0; i < answer.n; i++) {
