@@ -137,7 +137,7 @@ static void replace_value(struct kmip_node *item, struct kmip_node *value)
             *at = (*at)->next;
             continue;
         }
-        if ((*at)->tag == KMIP_TAG_KeyValue) {
+        if (value && (*at)->tag == KMIP_TAG_KeyValue) {
             value->next = (*at)->next;
             *at = value;
         }

@@ -167,10 +167,12 @@ static klm_rc ready(struct km_server *server)
 /* The list without what begins with call; returns that. */
 static struct km_call *cut_before(struct km_call *list, struct km_call *call)
 {
-    while (list->next != call) {
-        list = list->next;
+    for (struct km_call **at = &list; *at; at = &(*at)->next) {
+        if (*at == call) {
+            *at = NULL;
+            break;
+        }
     }
-    list->next = NULL;
     return call;
 }
 

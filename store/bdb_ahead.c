@@ -15,6 +15,8 @@
 #define CHUNK                                                                                      \
     (256u << 10) /* written out one by one, so that a commit's own write waits for no more */
 
+#define DIGITS 10 /* of its number, in a log file's name */
+
 enum stage {
     NOTHING, /* no file is asked for, or it could not be made: who needs it makes it */
     WANTED,
@@ -40,11 +42,15 @@ static const uint8_t zeros[CHUNK];
 static uint32_t number_of(const char *path)
 {
     const char *name = strrchr(path, '/');
-    unsigned number;
-    int end = 0;
+    unsigned long number;
+    char *end;
 
     name = name ? name + 1 : path;
-    return sscanf(name, "log.%10u%n", &number, &end) == 1 && name[end] == '\0' ? number : 0;
+    if (strncmp(name, "log.", 4) != 0 || strlen(name) != 4 + DIGITS) {
+        return 0;
+    }
+    number = strtoul(name + 4, &end, 10);
+    return *end == '\0' && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
 klm_rc bdb_ahead_new(const char *home, struct bdb_io *io, struct bdb_ahead **out)

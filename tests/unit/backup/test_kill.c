@@ -22,7 +22,7 @@ static void count_write(void)
     }
 }
 
-#define NEXT(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
+#define NEXT(name) ((__typeof__(&(name)))(uintptr_t)dlsym(RTLD_NEXT, #name))
 
 int rename(const char *from, const char *to)
 {
