@@ -63,6 +63,9 @@ struct kmop_message {
     struct km_batch_item *batch_item;
 };
 
+/* message_read.c: the message of the request as items to be carried out. A failure is of the message as a whole; *readable (false at first): it could be decoded all the same, so the client hears of what is wrong in it. */
+klm_rc kmop_read(struct kmop_message *msg, struct klm_diag *diag, bool *readable) KLM_MUST_USE;
+
 /* ---- For fill: failures are said with a message, which becomes the Result Message, and (reasons.def) the Result Reason. */
 klm_rc kmop_fail_(struct kmop_item *item, klm_rc rc, enum klm_msg_id msg, const char *const *args);
 #define kmop_fail(item, rc, ...) KMOP_FAIL_PICK_(item, rc, __VA_ARGS__, NULL)
