@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <event2/thread.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -32,6 +33,7 @@ struct klm_loop {
     struct signal_watch *signals;
     pthread_mutex_t lock; /* guards the list */
     struct klm_task *first, **last;
+    atomic_uint waking; /* threads that have put a task there, or asked for the end, and wake the loop now */
     struct event after; /* active while something waits for the end of the turn */
     struct klm_turn turn;
     bool turning; /* at its end already */
@@ -173,7 +175,10 @@ void klm_loop_free(struct klm_loop **loop)
     do {
         run_tasks(l);
         end_turn(l);
-    } while (l->first || !klm_turn_empty(&l->turn));
+        if (atomic_load(&l->waking)) {
+            sched_yield(); /* a system call away from its end */
+        }
+    } while (atomic_load(&l->waking) || l->first || !klm_turn_empty(&l->turn));
     here = NULL;
     for (struct signal_watch *s = l->signals; s; s = next) {
         next = s->next;
@@ -205,11 +210,10 @@ void klm_loop_run(struct klm_loop *loop)
 
 void klm_loop_stop(struct klm_loop *loop)
 {
-    /* Under the lock, see klm_loop_post. */
-    pthread_mutex_lock(&loop->lock);
+    atomic_fetch_add(&loop->waking, 1);
     atomic_store(&loop->stop, true);
     wake(loop);
-    pthread_mutex_unlock(&loop->lock);
+    atomic_fetch_sub(&loop->waking, 1);
 }
 
 bool klm_loop_here(const struct klm_loop *loop)
@@ -217,21 +221,22 @@ bool klm_loop_here(const struct klm_loop *loop)
     return here == loop;
 }
 
+/* The loop is woken when the lock is free again, which is the first thing that it wants. Until then it is not freed: who wakes it is counted from before its task can be seen. */
 void klm_loop_post(struct klm_loop *loop, struct klm_task *task)
 {
     bool first;
 
     task->next = NULL;
+    atomic_fetch_add(&loop->waking, 1);
     pthread_mutex_lock(&loop->lock);
     first = !loop->first;
     *loop->last = task;
     loop->last = &task->next;
-    /* Under the lock: a loop that is about to be freed has seen every task, and then nobody still
-     * wakes it. */
+    pthread_mutex_unlock(&loop->lock);
     if (first) {
         wake(loop);
     }
-    pthread_mutex_unlock(&loop->lock);
+    atomic_fetch_sub(&loop->waking, 1);
 }
 
 void klm_loop_after(struct klm_loop *loop, struct klm_task *task)

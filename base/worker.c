@@ -3,6 +3,8 @@
 
 #include "base/thread.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct klm_workers {
@@ -12,6 +14,7 @@ struct klm_workers {
     size_t waiting, max;
     size_t idle; /* threads that sleep and were not called yet; may say too many, never too few */
     bool stop;
+    atomic_uint calling; /* who has put a job there and calls a thread now */
     unsigned n; /* threads; not changed after new */
     pthread_t thread[];
 };
@@ -99,10 +102,14 @@ klm_rc klm_workers_new(unsigned n, size_t max, struct klm_workers **out)
     return KLM_OK;
 }
 
+/* A thread is called when the lock is free again, which is the first thing that it wants. Until then the workers are not freed, though the job may be done: who calls is counted from before
+ * the job can be seen. */
 klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job)
 {
     klm_rc rc = KLM_E_LIMIT;
+    bool call = false;
 
+    atomic_fetch_add(&workers->calling, 1);
     pthread_mutex_lock(&workers->lock);
     if (workers->waiting < workers->max) {
         job->next = NULL;
@@ -110,14 +117,15 @@ klm_rc klm_workers_submit(struct klm_workers *workers, struct klm_job *job)
         workers->last = &job->next;
         workers->waiting++;
         /* One that is at work looks into the queue before it sleeps. */
-        if (workers->idle > 0) {
-            workers->idle--;
-            /* Under the lock: else the job may be done and the workers be freed before the call. */
-            pthread_cond_signal(&workers->more);
-        }
+        call = workers->idle > 0;
+        workers->idle -= call;
         rc = KLM_OK;
     }
     pthread_mutex_unlock(&workers->lock);
+    if (call) {
+        pthread_cond_signal(&workers->more);
+    }
+    atomic_fetch_sub(&workers->calling, 1);
     return rc;
 }
 
@@ -134,6 +142,9 @@ void klm_workers_free(struct klm_workers **workers)
     pthread_mutex_unlock(&w->lock);
     for (unsigned i = 0; i < w->n; i++) {
         pthread_join(w->thread[i], NULL);
+    }
+    while (atomic_load(&w->calling)) {
+        sched_yield(); /* a call away from its end */
     }
     pthread_cond_destroy(&w->more);
     pthread_mutex_destroy(&w->lock);

@@ -247,7 +247,7 @@ static klm_rc check_head(struct cf_link *link, const char *head, size_t *length,
 static klm_rc read_http(struct cf_link *link, struct klm_buf *in, char why[CF_WHY_MAX])
 {
     char head[HEAD_MAX + 1];
-    size_t n = 0, length;
+    size_t n = 0, length = 0;
     struct klm_buf one;
 
     klm_buf_init(&one, 1);
