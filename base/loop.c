@@ -33,7 +33,8 @@ struct klm_loop {
     struct signal_watch *signals;
     pthread_mutex_t lock; /* guards the list */
     struct klm_task *first, **last;
-    atomic_uint waking; /* threads that have put a task there, or asked for the end, and wake the loop now */
+    atomic_uint
+        waking; /* threads that have put a task there, or asked for the end, and wake the loop now */
     struct event after; /* active while something waits for the end of the turn */
     struct klm_turn turn;
     bool turning; /* at its end already */

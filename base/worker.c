@@ -15,7 +15,7 @@ struct klm_workers {
     size_t idle; /* threads that sleep and were not called yet; may say too many, never too few */
     bool stop;
     atomic_uint calling; /* who has put a job there and calls a thread now */
-    unsigned n; /* threads; not changed after new */
+    unsigned n;          /* threads; not changed after new */
     pthread_t thread[];
 };
 

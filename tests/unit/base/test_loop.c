@@ -109,6 +109,42 @@ TEST(a_loop_runs_again_after_a_stop)
     klm_loop_free(&loop);
 }
 
+/* Ends the loop that it runs on: whoever has posted it may be in the middle of waking that. */
+struct last_task {
+    struct klm_task task; /* first */
+    struct klm_loop *loop;
+};
+
+static void end_loop(struct klm_task *task)
+{
+    klm_loop_stop(((struct last_task *)(void *)task)->loop);
+}
+
+static void *post_last(void *arg)
+{
+    struct last_task *last = arg;
+
+    last->task.run = end_loop;
+    klm_loop_post(last->loop, &last->task);
+    return NULL;
+}
+
+TEST(a_loop_may_be_freed_as_soon_as_its_last_task_has_run)
+{
+    for (int i = 0; i < 500; i++) {
+        struct last_task last = {.loop = NULL};
+        struct klm_loop *loop = NULL;
+        pthread_t thread;
+
+        REQUIRE_OK(klm_loop_new(&loop));
+        last.loop = loop;
+        REQUIRE(pthread_create(&thread, NULL, post_last, &last) == 0);
+        klm_loop_run(loop);
+        klm_loop_free(&loop);
+        pthread_join(thread, NULL);
+    }
+}
+
 TEST(tasks_left_over_run_when_the_loop_is_freed)
 {
     struct klm_loop *loop = NULL;

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -153,6 +154,40 @@ static void free_itself(struct klm_job *job)
 static void nothing(struct klm_job *job)
 {
     (void)job;
+}
+
+static atomic_bool last_ran;
+
+static void say_so(struct klm_job *job)
+{
+    (void)job;
+    atomic_store(&last_ran, true);
+}
+
+static void *submit_last(void *arg)
+{
+    static struct klm_job job = {.run = say_so};
+
+    return klm_workers_submit(arg, &job) == KLM_OK ? arg : NULL;
+}
+
+TEST(workers_may_be_freed_as_soon_as_their_last_job_has_run)
+{
+    for (int i = 0; i < 200; i++) {
+        struct klm_workers *workers = NULL;
+        void *submitted = NULL;
+        pthread_t thread;
+
+        REQUIRE_OK(klm_workers_new(1, 1, &workers));
+        atomic_store(&last_ran, false);
+        REQUIRE(pthread_create(&thread, NULL, submit_last, workers) == 0);
+        while (!atomic_load(&last_ran)) {
+            sched_yield();
+        }
+        klm_workers_free(&workers);
+        pthread_join(thread, &submitted);
+        CHECK(submitted != NULL);
+    }
 }
 
 TEST(a_job_may_free_itself_at_its_end)
