@@ -1,6 +1,8 @@
 /* Locate (KMIP 1.4, 4.9; 2.1, 6.1.28). */
 #include "kmip/ops/ops_int.h"
 
+#include "kmip/codec/ttlv.h"
+
 static klm_rc add_filter(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **filter)
 {
@@ -76,11 +78,30 @@ static klm_rc read_range(struct kmop_item *item)
     return KLM_OK;
 }
 
+#define ID_BYTES (KMIP_TTLV_HEAD + 40) /* of an identifier in the answer */
+
+/* What the searches before it in the batch have found: once that alone is more than an answer may hold, nothing more is looked for, or a batch of searches would take as much memory as they
+ * find. */
+static klm_rc have_room(struct kmop_item *item)
+{
+    size_t found = 0;
+
+    for (const struct kmop_item *other = item->msg->item; other < item; other++) {
+        if (other->answered && other->op->verb == KM_OBJECT_LOCATE) {
+            found += ((const struct km_locate *)other->call->req)->n;
+        }
+    }
+    return found <= KMOP_ANSWER_MAX / ID_BYTES
+               ? KLM_OK
+               : kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, KLM_NUM(KMOP_ANSWER_MAX));
+}
+
 klm_rc kmop_locate_fill(struct kmop_item *item)
 {
     struct km_locate *req = item->call->req;
     int64_t storage = 0;
 
+    KLM_TRY(have_room(item));
     req->version = item->msg->version;
     KLM_TRY(read_range(item));
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
