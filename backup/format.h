@@ -60,6 +60,7 @@ struct bk_record {
     struct klm_slice key, record;
     uint8_t form;
 };
+/* A record behind those of a data item; a failure stays in the buffer (klm_buf_rc). */
 void bk_record_put(struct klm_buf *out, const struct bk_record *record);
 /* The next of a data item. KLM_E_CORRUPT. */
 klm_rc bk_record_take(struct klm_cur *cur, struct bk_record *out) KLM_MUST_USE;

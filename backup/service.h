@@ -62,6 +62,7 @@ struct bk_speed {
     unsigned percent;
     uint64_t rate, left; /* bytes a second, seconds */
 };
+/* How far a job is and how long it will take, from what it has done since it began; zeros before that can be told. */
 void bk_speed(const struct bk_job *job, struct bk_speed *out);
 /* One line for programs: "running 42 % 1200000 B/s 12 s NAME", "verifying ...", "idle", "done ...", "failed ...". */
 void bk_progress_line(const struct bk_job *job, char *out, size_t cap);

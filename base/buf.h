@@ -60,6 +60,7 @@ static inline void klm_buf_u16(struct klm_buf *buf, uint16_t v)
 {
     klm_buf_number_(buf, v, 2);
 }
+/* Three bytes, the highest first; of v the lower 24 bits. */
 void klm_buf_u24(struct klm_buf *buf, uint32_t v);
 static inline void klm_buf_u32(struct klm_buf *buf, uint32_t v)
 {

@@ -30,6 +30,7 @@ struct klm_cache_use {
     uint64_t hits, misses, entries;
     size_t bytes, limit;
 };
+/* What is in it and how often it was asked, since it was made: the sum of its parts, each as it was when it was looked at. */
 void klm_cache_usage(struct klm_cache *cache, struct klm_cache_use *out);
 
 #endif

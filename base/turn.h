@@ -19,8 +19,11 @@ struct klm_turn {
     uint8_t *room; /* of the reads of one burst; of the first on */
 };
 
+/* A turn for which nothing waits, in the owner's memory. KLM_E_NOMEM. */
 klm_rc klm_turn_init(struct klm_turn *turn) KLM_MUST_USE;
+/* Free what it holds of its own; nothing may wait any more. */
 void klm_turn_done(struct klm_turn *turn);
+/* Does nothing wait, of any kind? */
 bool klm_turn_empty(const struct klm_turn *turn);
 /* Put something behind what waits. When there is as much of it as is done at once, tasks and writes are done here; reads never are, since their owners may be in the middle of something. */
 void klm_turn_task(struct klm_turn *turn, struct klm_task *task);

@@ -99,6 +99,7 @@ typedef klm_rc dt_client_fn(void *arg, const struct dt_client *client);
 /* All by name, certificates borrowed for the visit; damaged ones are named in a message and left out. */
 klm_rc dt_client_scan(struct st_view *view, dt_client_fn *fn, void *arg) KLM_MUST_USE;
 
+/* The group of a name. KLM_E_NOTFOUND, KLM_E_CORRUPT. */
 klm_rc dt_device_group_get(struct st_view *view, const char *name, struct dt_device_group *out)
     KLM_MUST_USE;
 /* Add or replace. KLM_E_INVALID. */

@@ -7,6 +7,7 @@
 #include "keymgr/object.h"
 
 struct km_served;
+/* An empty set of marks; freed when nobody asks it any more. KLM_E_NOMEM. */
 klm_rc km_served_new(struct km_served **out) KLM_MUST_USE;
 void km_served_free(struct km_served **served);
 /* May a first Get of the object be noted here? Not when it is of an Object Group. */

@@ -34,6 +34,7 @@ struct km_strangers {
     uint32_t recorded;
 };
 
+/* A table without anybody in it, in the owner's memory; ended when no thread uses it any more. */
 void km_strangers_init(struct km_strangers *strangers);
 void km_strangers_end(struct km_strangers *strangers);
 /* Who an address (km_actor.address) belongs to: its host, of IPv6 the network of 64 bits, since whoever has one address of it has them all. */

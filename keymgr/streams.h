@@ -14,6 +14,7 @@
     1024 /* bytes of a signature or MAC to be verified that came with the first part */
 
 struct km_streams;
+/* A table without streams; what is left in it when it is freed is wiped. KLM_E_NOMEM. */
 klm_rc km_streams_new(struct km_streams **out) KLM_MUST_USE;
 void km_streams_free(struct km_streams **streams);
 /* Put a stream in the table, or back, for a client and an object: taken over on KLM_OK (stream is then NULL). correlation is zeros for a new one, and its value afterwards. KLM_E_LIMIT. */

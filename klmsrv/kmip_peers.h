@@ -17,6 +17,7 @@ struct srv_peer {
 };
 
 struct srv_peers;
+/* A table without peers, for one loop. KLM_E_NOMEM, KLM_E_CRYPTO. */
 klm_rc srv_peers_new(struct srv_peers **out) KLM_MUST_USE;
 /* All of its peers must be gone. */
 void srv_peers_free(struct srv_peers **peers);

@@ -14,6 +14,7 @@ struct md_group_key md_group_run_key(const char *name, uint64_t place);
 struct md_group_key md_group_first_key(const char *name, const char *first);
 struct klm_slice md_group_key_slice(const struct md_group_key *key);
 
+/* Put the record of a group, in the place of the one that may be there; its runs are records of their own. */
 klm_rc md_group_save(struct st_change *change, const struct md_group *group) KLM_MUST_USE;
 
 /* A run with its place. */

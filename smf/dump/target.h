@@ -19,6 +19,7 @@ struct smfd_target {
     uint64_t records, incomplete;
 };
 
+/* Open or make the data set or file of an OUTDD at a path; dump, dd, stats and diag are borrowed for the life of the target. KLM_E_NOMEM, or what opening says, with diag. */
 klm_rc smfd_target_open(const struct smfd_dump *dump, const struct smfd_outdd *dd, const char *path,
                         struct smfd_stats *stats, struct klm_diag *diag, struct smfd_target *out)
     KLM_MUST_USE;

@@ -115,7 +115,7 @@ static UNUSED bool has_label(const struct house *house, const char *label)
     return has;
 }
 
-/* The whole file, to be changed; freed by the caller. */
+/* The whole file, to be changed, and a byte behind it; freed by the caller. */
 static UNUSED uint8_t *bytes_of(const char *path, size_t *n)
 {
     struct klm_buf buf;
@@ -123,7 +123,7 @@ static UNUSED uint8_t *bytes_of(const char *path, size_t *n)
 
     klm_buf_init(&buf, 64u << 20);
     REQUIRE_OK(klm_file_read(path, 64u << 20, &buf, NULL));
-    bytes = malloc(buf.n + 1);
+    bytes = calloc(1, buf.n + 1);
     REQUIRE(bytes != NULL);
     memcpy(bytes, buf.p, buf.n);
     *n = buf.n;
