@@ -8,7 +8,7 @@
 #define MANY 8
 static struct rig first, rigs[MANY];
 static struct peer peers[MANY];
-static sem_t asked, may_read;
+static sem_t may_ask, asked, may_read;
 static unsigned secured;
 
 /* Only streams read and send by these two: OpenSSL's own sockets, which the peers have, use read and write. What they count is not static, since clang takes them for inline functions, as the headers
@@ -35,13 +35,16 @@ static bool have_aio(void)
     return have && syscall(SYS_io_destroy, context) == 0;
 }
 
-/* Streams read nothing until all have asked. */
+/* Streams read nothing until all have asked, and nobody asks before all are paused: what came with the end of a handshake TLS would have already. */
 static void wait_after_handshake(void *arg, struct klm_stream *stream)
 {
     const struct rig *rig = arg;
 
     klm_stream_pause(stream, true);
     if (++secured == MANY) {
+        for (int i = 0; i < MANY; i++) {
+            sem_post(&may_ask);
+        }
         klm_loop_stop(rig->loop);
     }
 }
@@ -54,6 +57,7 @@ static void ask_all(void (*talk)(struct peer *), void (*answer)(void *, struct k
 
     rig_init(&first);
     secured = 0;
+    sem_init(&may_ask, 0, 0);
     sem_init(&asked, 0, 0);
     sem_init(&may_read, 0, 0);
     for (int i = 0; i < MANY; i++) {
@@ -148,6 +152,7 @@ static void say_who_waits(struct peer *peer)
 {
     char text[16] = "a request of all", got[sizeof text];
 
+    sem_wait(&may_ask);
     peer->fine = SSL_write(peer->ssl, text, sizeof text) == (int)sizeof text;
     sem_post(&asked);
     sem_wait(&may_read);
@@ -297,6 +302,7 @@ static void ask_and_read_late(struct peer *peer)
     static const size_t total = (size_t)REQUESTS * ANSWER;
     uint8_t got[1000];
 
+    sem_wait(&may_ask);
     peer->fine = true;
     for (int i = 0; i < REQUESTS; i++) {
         peer->fine = peer->fine && SSL_write(peer->ssl, "?", 1) == 1;
@@ -349,6 +355,7 @@ TEST(what_the_sockets_do_not_take_leaves_later_and_in_order)
 
 static void ask_and_never_read(struct peer *peer)
 {
+    sem_wait(&may_ask);
     for (int i = 0; i < REQUESTS; i++) {
         (void)SSL_write(peer->ssl, "?", 1);
     }
