@@ -104,8 +104,9 @@ check-ubsan: ## run every test under UndefinedBehaviorSanitizer
 	$(Q)+$(call build_in,ubsan) SAN='-fsanitize=undefined -Wno-format-truncation $(SANFLAGS)' RUN_FLAGS='--slow 3' $(CHECK)
 check-tsan: ## run every test under ThreadSanitizer
 	$(Q)+$(call build_in,tsan) SAN='-fsanitize=thread $(SANFLAGS)' RUN_FLAGS='--slow 5' $(CHECK)
+# OpenSSL without carry-less multiplication: of a tag made with it valgrind does not see that all of it is set.
 check-valgrind: | $(call deps,VALGRIND) ## run the unit tests under valgrind
-	$(Q)+$(call build_in,valgrind) CFLAGS='-O1 -g -Wno-format-truncation' RUN_FLAGS='--slow 20 --wrapper "valgrind -q --error-exitcode=99 \
+	$(Q)+OPENSSL_ia32cap='~0x200000000' $(call build_in,valgrind) CFLAGS='-O1 -g -Wno-format-truncation' RUN_FLAGS='--slow 20 --wrapper "valgrind -q --error-exitcode=99 \
 	    --leak-check=full --errors-for-leak-kinds=definite --vgdb=no --suppressions=tests/suppressions/valgrind"' $(UNIT_CHECK)
 
 # Every folder and unit test for s390x, against Debian's s390x packages in a folder of their own, run under qemu-user.

@@ -249,7 +249,8 @@ static bool attempt_in_child(const char *folder, int before)
     pid_t pid = fork();
 
     if (pid == 0) {
-        struct smf_journal *journal;
+        static struct smf_journal *
+            journal; /* static: what a process that ends there still had, no memory checker is to take for lost */
 
         alone = true;
         journal = broken_journal(folder, 20, 1000);
