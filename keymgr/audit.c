@@ -109,6 +109,8 @@ void km_event_complete(struct km_call *call)
     keep(event, SMF_F_ADDRESS, call->actor.address);
     keep(event, SMF_F_CLIENT, call->actor.fingerprint);
     keep(event, SMF_F_SESSION, call->actor.session);
+    keep(event, SMF_F_REQUEST, call->actor.request);
+    keep(event, SMF_F_CORRELATION, call->actor.correlation);
     km_event_offset(event->time, call->offset);
     keep(event, SMF_F_OFFSET, call->offset);
     if (call->diag.msg != KLM_MSG_NONE) {

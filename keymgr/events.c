@@ -59,6 +59,8 @@ static void name_actor(const struct km_actor *actor, struct smf_event *event)
     event->field[SMF_F_ADDRESS] = actor->address;
     event->field[SMF_F_CLIENT] = actor->fingerprint;
     event->field[SMF_F_SESSION] = actor->session;
+    event->field[SMF_F_REQUEST] = actor->request;
+    event->field[SMF_F_CORRELATION] = actor->correlation;
     event->field[SMF_F_DRIVE] = actor->kind == KM_ACTOR_DRIVE ? actor->name : NULL;
 }
 
@@ -146,6 +148,11 @@ void km_happened(struct km_server *server, const struct km_news *news)
     } else if (rc != KLM_OK) {
         km_audit_trouble(server, 1, rc);
     }
+}
+
+const char *km_server_name(const struct km_server *server)
+{
+    return smf_journal_server_id(server->journal);
 }
 
 void km_session_number(struct km_server *server, char out[KM_SESSION_MAX])

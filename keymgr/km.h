@@ -60,6 +60,8 @@ struct km_actor {
     const char *address;     /* "192.0.2.7:40022", "console" or "" */
     const char *fingerprint; /* of the certificate shown, or "" */
     const char *session;     /* its number (km_session_number), or NULL */
+    const char *request;     /* what the server calls the request, or NULL */
+    const char *correlation; /* what the client says of it, or NULL */
     const char *groups;      /* of an operator, for profiles: upper case, by commas; or NULL */
     const char *group;       /* device group of a client, and of its objects; or NULL */
     bool may_destroy;        /* of a client: its group lets it destroy objects (enableKMIPDelete) */
@@ -147,6 +149,8 @@ void km_happened_to_stranger(struct km_server *server, const struct km_news *new
 /* Record it now: it stands in the journal on return. May wait for the disk: not on a loop. */
 klm_rc km_happened_now(struct km_server *server, const struct km_news *news) KLM_MUST_USE;
 #define KM_SESSION_MAX 32
+/* The name of the server in audit records (server.id), borrowed, as long as it is open. */
+const char *km_server_name(const struct km_server *server);
 /* The number of a new session of a drive or an operator, unique over restarts: "1318966508-17". */
 void km_session_number(struct km_server *server, char out[KM_SESSION_MAX]);
 

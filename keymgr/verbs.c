@@ -108,6 +108,12 @@ const struct km_param *km_param_find(enum km_verb_id verb, const char *name)
     return NULL;
 }
 
+/* A text that the actor may lack. */
+static bool copy_text(struct km_call *call, const char **text)
+{
+    return !*text || (*text = klm_pool_str(call->pool, *text)) != NULL;
+}
+
 static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
 {
     call->actor = *actor;
@@ -118,6 +124,9 @@ static klm_rc copy_actor(struct km_call *call, const struct km_actor *actor)
     call->actor.session = klm_pool_str(call->pool, actor->session ? actor->session : "");
     call->actor.groups = klm_pool_str(call->pool, actor->groups ? actor->groups : "");
     call->actor.group = klm_pool_str(call->pool, actor->group ? actor->group : "");
+    if (!copy_text(call, &call->actor.request) || !copy_text(call, &call->actor.correlation)) {
+        return KLM_E_NOMEM;
+    }
     return call->actor.name && call->actor.address && call->actor.groups && call->actor.group &&
                    call->actor.fingerprint && call->actor.session
                ? KLM_OK

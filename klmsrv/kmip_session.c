@@ -183,6 +183,7 @@ static klm_rc fill(struct srv_kmip_session *session, size_t at, size_t n, struct
                                          .fingerprint = session->fingerprint,
                                          .address = session->address,
                                          .session = session->number,
+                                         .number = session->requests + 1,
                                          .cert = cert_of,
                                          .done = answered,
                                          .secret = secret_came,

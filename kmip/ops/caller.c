@@ -221,6 +221,23 @@ static void leave_certificate(struct kmop_message *msg)
     km_run(call);
 }
 
+/* KMIP 1.4, 6.18 and 6.19; 2.1, 9.9 and 9.10: what either side calls the request is to be logged, and ours to be unique in the world. A server's name, its session's number (unique over
+ * restarts) and the request's in it are. Strangers hear nothing of the server. */
+static void name_request(struct kmop_message *msg)
+{
+    const struct kmop_request *req = &msg->req;
+
+    if (msg->correlation.n) {
+        msg->actor.correlation =
+            klm_pool_strn(msg->pool, (const char *)msg->correlation.p, msg->correlation.n);
+    }
+    if (msg->version >= KMIP_V(1, 4) && req->number && !msg->actor.stranger) {
+        msg->actor.request =
+            klm_pool_printf(msg->pool, "%s-%s-%llu", km_server_name(req->config->server),
+                            req->session, (unsigned long long)req->number);
+    }
+}
+
 static void stranger(struct kmop_message *msg)
 {
     msg->actor = (struct km_actor){.kind = KM_ACTOR_CLIENT,
@@ -239,6 +256,7 @@ void kmop_caller_named(struct kmop_message *msg)
                         msg->req.address, msg->req.session, NULL, &msg->actor) != KLM_OK) {
         stranger(msg);
     }
+    name_request(msg);
 }
 
 klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
@@ -252,6 +270,7 @@ klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
                          &msg->actor);
     if (rc == KLM_E_NOTFOUND || rc == KLM_E_DENIED) {
         stranger(msg);
+        name_request(msg);
         if (rc == KLM_E_NOTFOUND) {
             leave_certificate(msg);
         }
@@ -259,6 +278,7 @@ klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
     }
     KLM_TRY(rc);
     msg->registered = true;
+    name_request(msg);
     km_client_seen(server, msg->req.fingerprint);
     KLM_TRY(read_credentials(msg, diag));
     return km_client_credential_known(server, msg->client, &msg->credential, diag);

@@ -102,6 +102,10 @@ static struct kmip_node *answer_header(struct kmop_message *msg, size_t items)
         kmip_put_bytes(msg->pool, header, KMIP_TAG_ClientCorrelationValue, KMIP_TEXT,
                        msg->correlation);
     }
+    if (msg->actor.request) { /* KMIP 1.4, 6.19: SHOULD be provided by the server */
+        kmip_put_bytes(msg->pool, header, KMIP_TAG_ServerCorrelationValue, KMIP_TEXT,
+                       klm_slice_str(msg->actor.request));
+    }
     kmip_put_number(msg->pool, header, KMIP_TAG_BatchCount, KMIP_INTEGER, (int64_t)items);
     return root;
 }

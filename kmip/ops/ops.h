@@ -29,6 +29,8 @@ struct kmop_request {
     /* Who asks: the certificate of the connection and where it comes from. Borrowed until done. */
     const char *fingerprint; /* SHA-256 in hex, lower case; "" when none was shown */
     const char *address, *session;
+    uint64_t
+        number; /* of the request in its session, from 1 on; 0: it has none, and no Server Correlation Value */
     /* The certificate in DER, into the pool; asked for only while kmop_run runs, and of strangers. KLM_E_NOTFOUND: none was shown. */
     klm_rc (*cert)(void *arg, struct klm_pool *pool, struct klm_slice *der);
     /* Called once, on the loop, perhaps before kmop_run returns. answer is a wiping buffer that the door takes over (klm_buf_done); empty only when no answer can be made. close:

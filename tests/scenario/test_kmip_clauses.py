@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Clauses of the specifications that clients of one version meet with objects of another, and refusals that a version names in its own way (KMIP 1.4, 2.0, 2.1)."""
+import glob
 import hashlib
+import json
 import socket
 import ssl
 
 from kmip import ENUM, ENUMS, INTEGER, STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
 from kmipserver import KmipSite
+from keyserver import BIN
 from scenario import Folder, expect, main, run, test
 
 SITE = KmipSite(clients=("alice",))
@@ -361,6 +364,26 @@ def what_is_derived_counts_for_the_limits_wherever_its_data_come_from():
         expect(left("HMAC", DerivationData=bytes(10)) == 90, "data of the request")
         expect(left("HMAC", secret) == 76, "data of an object")
         expect(left("HASH") == 84, "no data")
+
+
+@test
+def what_either_side_calls_a_request_stands_in_the_smf_data_set():
+    """KMIP 1.4, 6.18 and 6.19: both are to be logged, and what the server calls it is to be unique."""
+    with SITE.started() as server:
+        client = server.client("alice", version=(2, 1))
+        called = []
+        for n in range(4):
+            client = in_version(client, client.version) if n == 2 else client
+            answer = client.request([op("Ping")], ClientCorrelationValue=f"copy {n} of the backup")
+            called.append(answer.header["ServerCorrelationValue"])
+        expect(len(set(called)) == 4 and called[0][-2:] == called[2][-2:] == "-1" and called[0][:-1] == called[1][:-1] != called[2][:-1], str(called))
+        expect("ServerCorrelationValue" not in in_version(client, (1, 3)).request([op("Query", item("QueryFunction", "QueryOperations"))]).header, "1.3 does not know it")
+
+        server.stop()
+        lines = run(f"{BIN}/smfdump", "--format", "json", *sorted(glob.glob(f"{server.home}/log/smf/*.MAN*"))).splitlines()
+        recorded = [json.loads(line) for line in lines if line.startswith("{")]
+        expect({event["request"]: event["correlation"] for event in recorded if "correlation" in event} ==
+               {name: f"copy {n} of the backup" for n, name in enumerate(called)}, str(lines[-4:]))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ struct rig {
     struct kmop_config config;
     struct rig_client mine, others, stranger; /* of groups RIGS and OTHERS; not registered */
     const struct rig_client *who;             /* whose certificate is shown; NULL: none */
+    uint64_t number;                          /* of the request in its session; 0: it has none */
     int64_t now;                              /* what the clock shows, seconds */
     char uid[RIG_UIDS][MD_UID_MAX];
     size_t uids;
@@ -150,6 +151,7 @@ static UNUSED struct klm_slice rig_bytes(struct rig *rig, enum kmop_encoding enc
                                          .cert = rig_cert,
                                          .address = "192.0.2.7:40022",
                                          .session = "1",
+                                         .number = rig->number,
                                          .done = rig_done,
                                          .arg = rig};
 
