@@ -343,7 +343,7 @@ TEST(numbers_and_names_of_the_tables_are_answered)
     CHECK_STR(smf_t83_row(SMF_R_VOLSER)->name, "VOLSER");
     CHECK(smf_t83_row(SMF_R_SEQUENCE)->form == SMF_T83_NUMBER);
     CHECK(smf_t83_row(SMF_R_SIGNATURE)->form == SMF_T83_BYTES);
-    CHECK(smf_t83_row(99) == NULL && smf_t83_row(138) == NULL && SMF_R_FIRST == 100);
+    CHECK(smf_t83_row(99) == NULL && smf_t83_row(140) == NULL && SMF_R_FIRST == 100);
     CHECK_STR(smf_t83_event_name(4), "key management");
     CHECK_STR(smf_t83_qualifier_name(3), "failure");
     CHECK(smf_t83_event_name(0) == NULL && smf_t83_qualifier_name(4) == NULL);
