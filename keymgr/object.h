@@ -272,6 +272,8 @@ klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32
     KLM_MUST_USE;
 /* Is the attribute for objects of the type? */
 bool km_attr_applies(const struct kmip_attr_row *row, uint32_t type, int version);
+/* May a request of the verb name several values of it? */
+bool km_attr_several(const struct kmip_attr_row *row, enum km_verb_id by);
 /* The order in which the dates of an object have to be. KLM_E_INVALID with a message. */
 klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs) KLM_MUST_USE;
 /* object_attr_value.c: what a value that a client gives has to be like, beyond its type. KLM_E_INVALID, KLM_E_UNSUPPORTED with a message. */

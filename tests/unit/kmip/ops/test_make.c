@@ -72,6 +72,51 @@ TEST(secret_data_is_made_since_2_0_and_needs_no_algorithm)
                "Create OperationFailed(CryptographicFailure)\n");
 }
 
+#define RNG(algorithm, drbg)                                                                       \
+    "RandomNumberGenerator{RNGAlgorithm=" algorithm " DRBGAlgorithm=" drbg "} "
+#define RNG_HERE                                                                                   \
+    "RandomNumberGenerator{RNGAlgorithm=DRBG CryptographicAlgorithm=AES "                          \
+    "CryptographicLength=256 DRBGAlgorithm=CTR}"
+#define AES_2 "CryptographicAlgorithm=AES CryptographicUsageMask=Encrypt "
+
+TEST(one_of_several_generators_that_are_asked_for_makes_the_key)
+{
+    fresh();
+    RIG_EXPECT(&rig, V21,
+               "Create{ObjectType=SymmetricKey Attributes{" AES_2 RNG("DRBG", "Hash")
+                   RNG("DRBG", "CTR") "}} GetAttributes{AttributeReference=RandomNumberGenerator}",
+               "Create Success{ObjectType=SymmetricKey UniqueIdentifier='$1'}\n"
+               "GetAttributes Success{UniqueIdentifier='$1' Attributes{" RNG_HERE "}}\n");
+    RIG_EXPECT(&rig, V21,
+               "Create{ObjectType=SymmetricKey Attributes{" AES_2 RNG("DRBG", "Hash")
+                   RNG("DRBG", "HMAC") "}}",
+               "Create OperationFailed(InvalidAttributeValue)\n");
+    RIG_EXPECT(&rig, V21,
+               "CreateKeyPair{CommonAttributes{CryptographicAlgorithm=ECDSA " RNG("DRBG", "Hash")
+                   RNG("DRBG", "CTR") "} PrivateKeyAttributes{CryptographicUsageMask=Sign} "
+                                      "PublicKeyAttributes{CryptographicUsageMask=Verify}} "
+                                      "GetAttributes{AttributeReference=RandomNumberGenerator}",
+               "CreateKeyPair Success{PrivateKeyUniqueIdentifier='$2' "
+               "PublicKeyUniqueIdentifier='$3'}\n"
+               "GetAttributes Success{UniqueIdentifier='$2' Attributes{" RNG_HERE "}}\n");
+    RIG_EXPECT(&rig, V21,
+               "GetAttributes{UniqueIdentifier='$3' AttributeReference=RandomNumberGenerator}",
+               "GetAttributes Success{UniqueIdentifier='$3' Attributes{" RNG_HERE "}}\n");
+}
+
+TEST(a_key_that_comes_from_outside_was_made_by_one_generator)
+{
+    fresh();
+    RIG_EXPECT(&rig, V21,
+               "Register{ObjectType=SymmetricKey Attributes{CryptographicUsageMask=Encrypt " RNG(
+                   "DRBG", "Hash") RNG("DRBG", "CTR") "} SymmetricKey{KeyBlock{KeyFormatType=Raw "
+                                                      "KeyValue{KeyMaterial:ByteString="
+                                                      "00112233445566778899aabbccddeeff} "
+                                                      "CryptographicAlgorithm=AES "
+                                                      "CryptographicLength=128}}}",
+               "Register OperationFailed(AttributeSingleValued)\n");
+}
+
 /* ---- Derive Key */
 
 #define SECRET(bytes)                                                                              \
