@@ -72,6 +72,33 @@ TEST(secret_data_is_made_since_2_0_and_needs_no_algorithm)
                "Create OperationFailed(CryptographicFailure)\n");
 }
 
+#define P384_1 A1("Cryptographic Domain Parameters", "{Qlength=384 RecommendedCurve=P_384}")
+#define PAIR_1                                                                                     \
+    "CommonTemplateAttribute{" A1("Cryptographic Algorithm", ":Enumeration=ECDSA") P384_1          \
+        "} PrivateKeyTemplateAttribute{" MASK1("Sign") "} PublicKeyTemplateAttribute{" MASK1(      \
+            "Verify") "}"
+#define P256_KEY                                                                                   \
+    "PrivateKey{KeyBlock{KeyFormatType=TransparentECDSAPrivateKey KeyValue{KeyMaterial{"           \
+    "RecommendedCurve=P_256 D=0000000000001234}} CryptographicAlgorithm=ECDSA "                    \
+    "CryptographicLength=256}}"
+
+/* KMIP 1.0, 9.1.3.2.5 has those of NIST, 1.2 the others. */
+TEST(a_key_of_a_curve_of_nist_is_made_and_registered_since_1_0)
+{
+    fresh();
+    RIG_EXPECT(&rig, V10,
+               "CreateKeyPair{" PAIR_1 "} "
+               "GetAttributes{AttributeName='Cryptographic Domain Parameters'}",
+               "CreateKeyPair Success{PrivateKeyUniqueIdentifier='$1' "
+               "PublicKeyUniqueIdentifier='$2'}\n"
+               "GetAttributes Success{UniqueIdentifier='$1' " P384_1 "}\n");
+    RIG_EXPECT(&rig, V10,
+               "Register{ObjectType=PrivateKey TemplateAttribute{" MASK1("Sign") "} " P256_KEY
+                                                                                 "} Get{}",
+               "Register Success{UniqueIdentifier='$3'}\n"
+               "Get Success{ObjectType=PrivateKey UniqueIdentifier='$3' " P256_KEY "}\n");
+}
+
 #define RNG(algorithm, drbg)                                                                       \
     "RandomNumberGenerator{RNGAlgorithm=" algorithm " DRBGAlgorithm=" drbg "} "
 #define RNG_HERE                                                                                   \
