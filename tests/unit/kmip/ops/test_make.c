@@ -99,6 +99,27 @@ TEST(a_key_of_a_curve_of_nist_is_made_and_registered_since_1_0)
                "Get Success{ObjectType=PrivateKey UniqueIdentifier='$3' " P256_KEY "}\n");
 }
 
+/* KMIP 2.1, 11.25 reserves the formats of ECDSA, ECDH and ECMQV; what is in them is the same. */
+TEST(a_key_of_a_curve_that_1_x_registered_has_the_one_format_of_2_x_there)
+{
+    fresh();
+    (void)rig_ask(&rig, V14,
+                  "Register{ObjectType=PrivateKey TemplateAttribute{" MASK1("Sign") "} " P256_KEY
+                                                                                    "}");
+    RIG_EXPECT(&rig, V21, "Get{UniqueIdentifier='$1'}",
+               "Get Success{ObjectType=PrivateKey UniqueIdentifier='$1' PrivateKey{KeyBlock{"
+               "KeyFormatType=TransparentECPrivateKey KeyValue{KeyMaterial{RecommendedCurve=P_256 "
+               "D=0000000000001234}} CryptographicAlgorithm=ECDSA CryptographicLength=256}}}\n");
+    RIG_EXPECT(&rig, V21, "GetAttributes{UniqueIdentifier='$1' AttributeReference=KeyFormatType}",
+               "GetAttributes Success{UniqueIdentifier='$1' Attributes{"
+               "KeyFormatType=TransparentECPrivateKey}}\n");
+    CHECK(
+        strstr(rig_ask(&rig, V21, "GetAttributes{UniqueIdentifier='$1' AttributeReference=Digest}"),
+               "KeyFormatType=TransparentECPrivateKey}") != NULL);
+    CHECK(strstr(rig_ask(&rig, V14, "GetAttributes{UniqueIdentifier='$1' AttributeName='Digest'}"),
+                 "KeyFormatType=TransparentECDSAPrivateKey}") != NULL);
+}
+
 #define RNG(algorithm, drbg)                                                                       \
     "RandomNumberGenerator{RNGAlgorithm=" algorithm " DRBGAlgorithm=" drbg "} "
 #define RNG_HERE                                                                                   \
