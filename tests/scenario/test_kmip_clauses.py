@@ -4,7 +4,7 @@ import hashlib
 import socket
 import ssl
 
-from kmip import ENUM, ENUMS, INTEGER, STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
+from kmip import BYTES, ENUM, ENUMS, INTEGER, STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
 from kmipserver import KmipSite
 from scenario import Folder, expect, main, run, test
 
@@ -128,6 +128,20 @@ def a_critical_extension_refuses_all_of_the_message():
             for one in answer.items:
                 expect(one.reason == ("UnknownMessageExtension" if version >= (2, 0) else "FeatureNotSupported"), str(one))
             expect(not other.locate(Name=name), "nothing was made")
+
+
+@test
+def a_certificate_request_that_is_none_is_called_so():
+    """KMIP 2.1, 6.1.6.1 and 6.1.45.1: Invalid CSR; 1.4, 11.8 and 11.9: Invalid Field."""
+    with SITE.started("kmip.certify.label=MyLocalRACFCA") as server:
+        client = server.client("alice", version=(2, 1))
+        public = client.create_pair()[1]
+        certificate = client.ok("Certify", item("UniqueIdentifier", public), client.attributes(CertificateSubjectCN="x"))["UniqueIdentifier"]
+        for version in VERSIONS:
+            other = in_version(client, version)
+            for operation, uid in (("Certify", public), ("ReCertify", certificate)):
+                other.fails(operation, "InvalidCSR" if version >= (2, 0) else "InvalidField", item("UniqueIdentifier", uid),
+                            item("CertificateRequestType", "PKCS_10"), Item("CertificateRequest", BYTES, b"no request"))
 
 
 @test
