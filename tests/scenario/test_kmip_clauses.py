@@ -131,17 +131,22 @@ def a_critical_extension_refuses_all_of_the_message():
 
 
 @test
-def a_certificate_request_that_is_none_is_called_so():
-    """KMIP 2.1, 6.1.6.1 and 6.1.45.1: Invalid CSR; 1.4, 11.8 and 11.9: Invalid Field."""
+def a_certificate_request_that_is_none_or_not_signed_is_called_so():
+    """KMIP 2.1, 6.1.6.1 and 6.1.45.1: Invalid CSR; 1.4, 11.8 and 11.9: Invalid Field, for one "that does not contain a signed certificate request"."""
     with SITE.started("kmip.certify.label=MyLocalRACFCA") as server:
         client = server.client("alice", version=(2, 1))
         public = client.create_pair()[1]
         certificate = client.ok("Certify", item("UniqueIdentifier", public), client.attributes(CertificateSubjectCN="x"))["UniqueIdentifier"]
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-outform", "DER", "-keyout",
+            server.path("x.key"), "-out", server.path("x.csr"))
+        with open(server.path("x.csr"), "rb") as file:
+            signed = file.read()
         for version in VERSIONS:
             other = in_version(client, version)
-            for operation, uid in (("Certify", public), ("ReCertify", certificate)):
-                other.fails(operation, "InvalidCSR" if version >= (2, 0) else "InvalidField", item("UniqueIdentifier", uid),
-                            item("CertificateRequestType", "PKCS_10"), Item("CertificateRequest", BYTES, b"no request"))
+            for request in (b"no request", signed[:-1] + bytes([signed[-1] ^ 1])):
+                for operation, uid in (("Certify", public), ("ReCertify", certificate)):
+                    other.fails(operation, "InvalidCSR" if version >= (2, 0) else "InvalidField", item("UniqueIdentifier", uid),
+                                item("CertificateRequestType", "PKCS_10"), Item("CertificateRequest", BYTES, request))
 
 
 @test
