@@ -251,7 +251,7 @@ klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *ui
                       struct md_object *out) KLM_MUST_USE;
 klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
                           struct md_object *out) KLM_MUST_USE;
-/* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
+/* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed); KLM_E_STATE: it was registered without (KLM_MSG_KEY_VALUE_ABSENT). The caller frees it. */
 klm_rc km_object_material(struct km_call *call, struct st_view *view,
                           const struct md_object *object, struct kr_material **out) KLM_MUST_USE;
 /* Objects as they stand in payloads: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3).

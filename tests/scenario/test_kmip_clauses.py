@@ -131,6 +131,28 @@ def a_critical_extension_refuses_all_of_the_message():
 
 
 @test
+def a_key_whose_value_is_elsewhere_cannot_be_used_and_says_why():
+    """KMIP 1.4, 3.40 and 11.30 to 11.35; 2.1, 4.28: Key Value Not Present."""
+    with SITE.started() as server:
+        client = server.client("alice")
+        block = item("KeyBlock", items(KeyFormatType="Raw", CryptographicAlgorithm="AES", CryptographicLength=128))
+        where = items(KeyValueLocationValue="safe 4", KeyValueLocationType="UninterpretedTextString")
+        uid = client.activate(client.register("SymmetricKey", item("SymmetricKey", [block]), CryptographicAlgorithm="AES", CryptographicLength=128,
+                                              CryptographicUsageMask="Encrypt Decrypt MACGenerate MACVerify WrapKey", KeyValueLocation=where))
+        wrapping = item("KeyWrappingSpecification", [item("WrappingMethod", "Encrypt"), item("EncryptionKeyInformation", [item("UniqueIdentifier", uid)])])
+        data = item("Data", bytes(16))
+        for version in VERSIONS[2:]:
+            other = in_version(client, version)
+            mode = item("CryptographicParameters", items(BlockCipherMode="ECB"))
+            for operation in ("Encrypt", "Decrypt"):
+                other.fails(operation, "KeyValueNotPresent", item("UniqueIdentifier", uid), mode, data)
+            hmac = item("CryptographicParameters", items(CryptographicAlgorithm="HMAC_SHA256"))
+            other.fails("MAC", "KeyValueNotPresent", item("UniqueIdentifier", uid), hmac, data)
+            other.fails("MACVerify", "KeyValueNotPresent", item("UniqueIdentifier", uid), hmac, data, item("MACData", bytes(32)))
+            other.fails("Get", "KeyValueNotPresent", item("UniqueIdentifier", client.create()), wrapping)
+
+
+@test
 def a_certificate_request_that_is_none_or_not_signed_is_called_so():
     """KMIP 2.1, 6.1.6.1 and 6.1.45.1: Invalid CSR; 1.4, 11.8 and 11.9: Invalid Field, for one "that does not contain a signed certificate request"."""
     with SITE.started("kmip.certify.label=MyLocalRACFCA") as server:
