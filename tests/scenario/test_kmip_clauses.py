@@ -153,6 +153,27 @@ def a_key_whose_value_is_elsewhere_cannot_be_used_and_says_why():
 
 
 @test
+def a_certificate_is_found_by_its_serial_number_as_bytes_and_as_der():
+    """KMIP 1.4, 3.9; 2.1, 4.61: a Byte String "from the Serial Number field of the X.509 certificate"."""
+    with SITE.started() as server:
+        client = server.client("alice")
+        path = server.certificate("alice")[0]
+        run("openssl", "x509", "-in", path, "-outform", "DER", "-out", server.path("x.der"))
+        with open(server.path("x.der"), "rb") as file:
+            value = file.read()
+        uid = client.register("Certificate", item("Certificate", items(CertificateType="X_509", CertificateValue=value)), CryptographicUsageMask="Verify")
+        found = client.attribute(uid, "X_509CertificateIdentifier")[0]
+        issuer, serial = found["IssuerDistinguishedName"], found["CertificateSerialNumber"]
+        der = bytes([2, len(serial)]) + serial
+        expect(der in value, "the INTEGER of the certificate")
+        for version in VERSIONS[1:]:
+            other = in_version(client, version)
+            for wanted, there in ((serial, [uid]), (der, [uid]), (b"\x04" + der[1:], []), (der[:-1], []), (der + b"\0", []), (b"\2\0", [])):
+                got = other.locate(X_509CertificateIdentifier=items(IssuerDistinguishedName=issuer, CertificateSerialNumber=wanted))
+                expect(got == there, f"{version} {wanted.hex()}: {got}")
+
+
+@test
 def a_certificate_request_that_is_none_or_not_signed_is_called_so():
     """KMIP 2.1, 6.1.6.1 and 6.1.45.1: Invalid CSR; 1.4, 11.8 and 11.9: Invalid Field, for one "that does not contain a signed certificate request"."""
     with SITE.started("kmip.certify.label=MyLocalRACFCA") as server:
