@@ -5,7 +5,7 @@
 
 #include "keyring/crypto.h"
 
-#define KR_DERIVE_ROUNDS_MAX 16777216 /* of PBKDF2: the most that RFC 6070 has; some seconds of a worker */
+#define KR_DERIVE_ROUNDS_MAX 16777216 /* of PBKDF2, as many as RFC 6070 has; seconds of a worker */
 
 struct kr_derivation {
     uint32_t method;                /* KMIP_DerivationMethod_... */
