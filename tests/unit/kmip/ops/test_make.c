@@ -120,6 +120,19 @@ TEST(a_key_of_a_curve_that_1_x_registered_has_the_one_format_of_2_x_there)
                  "KeyFormatType=TransparentECDSAPrivateKey}") != NULL);
 }
 
+/* KMIP 2.1, 11.34 */
+TEST(a_template_is_given_to_1_x_alone)
+{
+    fresh();
+    RIG_EXPECT(&rig, V14,
+               "Register{ObjectType=Template TemplateAttribute{" A1(
+                   "Name", "{NameValue='t' NameType=UninterpretedTextString}") "} Template{" AES1
+                                                                               "}} Get{}",
+               "Register Success{UniqueIdentifier='$1'}\n"
+               "Get Success{ObjectType=Template UniqueIdentifier='$1' Template{" AES1 "}}\n");
+    RIG_EXPECT(&rig, V21, "Get{UniqueIdentifier='$1'}", "Get OperationFailed(InvalidObjectType)\n");
+}
+
 #define RNG(algorithm, drbg)                                                                       \
     "RandomNumberGenerator{RNGAlgorithm=" algorithm " DRBGAlgorithm=" drbg "} "
 #define RNG_HERE                                                                                   \
