@@ -251,7 +251,7 @@ klm_rc km_object_find(struct km_call *call, struct st_view *view, const char *ui
                       struct md_object *out) KLM_MUST_USE;
 klm_rc km_object_find_any(struct km_call *call, struct st_view *view, const char *uid,
                           struct md_object *out) KLM_MUST_USE;
-/* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed, or registered without). The caller frees it. */
+/* Its key material, opened. KLM_E_NOTFOUND: it has none (destroyed); KLM_E_STATE: it was registered without (KLM_MSG_KEY_VALUE_ABSENT). The caller frees it. */
 klm_rc km_object_material(struct km_call *call, struct st_view *view,
                           const struct md_object *object, struct kr_material **out) KLM_MUST_USE;
 /* Objects as they stand in payloads: Symmetric Key with its Key Block, Certificate, ... (KMIP 2.1, 2 and 3.1; 1.4, 2.2 and 2.1.3).
@@ -272,6 +272,8 @@ klm_rc km_attrs_check(struct km_call *call, const struct md_attrs *attrs, uint32
     KLM_MUST_USE;
 /* Is the attribute for objects of the type? */
 bool km_attr_applies(const struct kmip_attr_row *row, uint32_t type, int version);
+/* May a request of the verb name several values of it? */
+bool km_attr_several(const struct kmip_attr_row *row, enum km_verb_id by);
 /* The order in which the dates of an object have to be. KLM_E_INVALID with a message. */
 klm_rc km_dates_check(struct km_call *call, const struct md_attrs *attrs) KLM_MUST_USE;
 /* object_attr_value.c: what a value that a client gives has to be like, beyond its type. KLM_E_INVALID, KLM_E_UNSUPPORTED with a message. */

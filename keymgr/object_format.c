@@ -93,19 +93,31 @@ klm_rc km_format_made(struct km_call *call, int version, const struct md_attrs *
 
 /* ---- Versions */
 
-/* What says the same in a version that does not know the format. Those of 1.0 are the last resort. */
+/* What says the same in versions that do not have the format: those before since, and those after until. Formats of 1.0 are the last resort; those of curves that 1.3 made one of, 2.0 took away
+ * (2.1, 11.25). */
+#define ALWAYS KMIP_V(1, 0)
+#define LAST_1 KMIP_V(1, 4)
+#define OF(name, key) KMIP_KeyFormatType_Transparent##name##key##Key
 static const struct {
     uint32_t format, instead;
-} older[] = {
-    {KMIP_KeyFormatType_TransparentECPrivateKey, KMIP_KeyFormatType_PKCS_8},
-    {KMIP_KeyFormatType_TransparentECPublicKey, KMIP_KeyFormatType_X_509},
+    int since, until;
+} others[] = {
+    {OF(EC, Private), KMIP_KeyFormatType_PKCS_8, KMIP_V(1, 3), KMIP_V_NEWEST},
+    {OF(EC, Public), KMIP_KeyFormatType_X_509, KMIP_V(1, 3), KMIP_V_NEWEST},
+    {OF(ECDSA, Private), OF(EC, Private), ALWAYS, LAST_1},
+    {OF(ECDSA, Public), OF(EC, Public), ALWAYS, LAST_1},
+    {OF(ECDH, Private), OF(EC, Private), ALWAYS, LAST_1},
+    {OF(ECDH, Public), OF(EC, Public), ALWAYS, LAST_1},
+    {OF(ECMQV, Private), OF(EC, Private), ALWAYS, LAST_1},
+    {OF(ECMQV, Public), OF(EC, Public), ALWAYS, LAST_1},
 };
 
 uint32_t km_format_known(uint32_t format, int version)
 {
-    for (size_t i = 0; i < KLM_COUNT(older); i++) {
-        if (older[i].format == format && !kmip_value_known(KMIP_E_KeyFormatType, format, version)) {
-            return older[i].instead;
+    for (size_t i = 0; i < KLM_COUNT(others); i++) {
+        if (others[i].format == format &&
+            (version < others[i].since || version > others[i].until)) {
+            return others[i].instead;
         }
     }
     return format;

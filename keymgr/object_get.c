@@ -185,6 +185,13 @@ static bool writes_served(struct km_call *call, const struct md_object *object)
            !km_served_note(call->server->served, object->uid);
 }
 
+/* KMIP 2.1, 11.34: that of templates is reserved. */
+static bool type_known(uint32_t type, int version)
+{
+    return kmip_value_known(KMIP_E_ObjectType, type, version) &&
+           (type != KMIP_ObjectType_Template || version < KMIP_V(2, 0));
+}
+
 klm_rc km_object_get_prepare(struct km_call *call)
 {
     struct km_object_get *req = call->req;
@@ -199,7 +206,7 @@ klm_rc km_object_get_prepare(struct km_call *call)
     KLM_TRY(km_view(call, &view));
     KLM_TRY(km_object_find(call, view, req->uid, &req->object));
     KLM_TRY(km_object_usable(call, &req->object));
-    if (!kmip_value_known(KMIP_E_ObjectType, req->object.type, req->version)) {
+    if (!type_known(req->object.type, req->version)) {
         return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_OBJECT_TYPE,
                          KLM_NUM(req->object.type));
     }

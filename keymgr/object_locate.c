@@ -3,8 +3,10 @@
 #include "keymgr/internal.h"
 #include "keymgr/object.h"
 #include "keymgr/served.h"
+#include "metadata/attr.h"
 
 #define ROOM_FIRST 16
+#define DER_INTEGER 0x02
 
 struct located {
     struct km_call *call;
@@ -40,6 +42,53 @@ static klm_rc visit(void *arg, const struct md_object *object)
     return req->uid[req->n++] ? KLM_OK : KLM_E_NOMEM;
 }
 
+/* The serial number of a certificate is asked for by its bytes, or as the INTEGER of DER that the certificate has it in (X.690, 8.3): KMIP does not say which, and clients send either. *out: the
+ * filter by the bytes alone; NULL: it is by them, or no such filter. */
+static klm_rc by_bytes(struct km_call *call, const struct kmip_node *filter,
+                       const struct kmip_node **out)
+{
+    const struct kmip_node *serial = filter->tag == KMIP_TAG_X_509CertificateIdentifier
+                                         ? kmip_child(filter, KMIP_TAG_CertificateSerialNumber)
+                                         : NULL;
+    struct kmip_node *copy = NULL;
+
+    *out = NULL;
+    if (!serial || serial->type != KMIP_BYTES || serial->bytes.n < 3 ||
+        serial->bytes.p[0] != DER_INTEGER || serial->bytes.p[1] != serial->bytes.n - 2) {
+        return KLM_OK;
+    }
+    KLM_TRY(md_item_copy(filter, call->pool, &copy));
+    for (struct kmip_node *field = copy->first; field; field = field->next) {
+        if (field->tag == KMIP_TAG_CertificateSerialNumber) {
+            field->bytes = KLM_SLICE(field->bytes.p + 2, field->bytes.n - 2);
+        }
+    }
+    *out = copy;
+    return KLM_OK;
+}
+
+/* Nothing was found: once more, if a serial number may have been meant in the other way. */
+static klm_rc locate_by_bytes(struct located *located, struct st_view *view)
+{
+    struct km_locate *req = located->call->req;
+    struct md_locate what = req->what;
+    const struct kmip_node **filter =
+        klm_pool_alloc(located->call->pool, (what.filters + 1) * sizeof *filter);
+    bool other = false;
+
+    if (!filter) {
+        return KLM_E_NOMEM;
+    }
+    for (size_t i = 0; i < what.filters; i++) {
+        KLM_TRY(by_bytes(located->call, what.filter[i], &filter[i]));
+        other = other || filter[i];
+        filter[i] = filter[i] ? filter[i] : what.filter[i];
+    }
+    what.filter = filter;
+    return other ? md_locate(view, &what, visit, located, req->counts ? &req->total : NULL)
+                 : KLM_OK;
+}
+
 klm_rc km_object_locate_prepare(struct km_call *call)
 {
     struct km_locate *req = call->req;
@@ -63,6 +112,9 @@ klm_rc km_object_locate_prepare(struct km_call *call)
     }
     KLM_TRY(km_view(call, &view));
     KLM_TRY(md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL));
+    if (req->n == 0 && req->total == 0) {
+        KLM_TRY(locate_by_bytes(&located, view));
+    }
     km_cache_located(call, view, req);
     return KLM_OK;
 }

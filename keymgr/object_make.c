@@ -115,7 +115,7 @@ klm_rc km_attrs_merge(struct md_attrs *own, const struct md_attrs *common)
 {
     for (size_t i = 0; i < common->n; i++) {
         const struct kmip_attr_row *row = kmip_attr(common->at[i].tag);
-        const bool many = row && (row->flags & KMIP_A_MULTI);
+        const bool many = row && km_attr_several(row, KM_OBJECT_PAIR);
 
         if (many ? !md_attr_equal(own, common->at[i].value)
                  : !md_attr_like(own, common->at[i].value)) {

@@ -101,13 +101,10 @@ static klm_rc set_dates(struct km_call *call, struct md_object *object)
     return md_attr_set_number(&object->attrs, KMIP_TAG_State, first_state(&object->attrs, now));
 }
 
-/* KMIP 1.4, 3.44: "the server SHALL use a random number generator that matches", or "SHALL fail the request". What is left open matches. */
-static bool generator_fits(const struct md_object *object, const struct kmip_node *ours)
+/* What is left open matches. */
+static bool matches(const struct kmip_node *asked, const struct kmip_node *ours)
 {
-    const struct md_attr *asked = md_attr_find(&object->attrs, KMIP_TAG_RandomNumberGenerator);
-    const struct kmip_node *field = asked ? asked->value->first : NULL;
-
-    for (; field; field = field->next) {
+    for (const struct kmip_node *field = asked->first; field; field = field->next) {
         if (field->tag == KMIP_TAG_RNGAlgorithm && field->number == KMIP_RNGAlgorithm_Unspecified) {
             return true;
         }
@@ -116,6 +113,20 @@ static bool generator_fits(const struct md_object *object, const struct kmip_nod
         }
     }
     return true;
+}
+
+/* KMIP 1.4, 3.44: of "one or more" that are asked for "the server SHALL use a random number generator that matches one", or "SHALL fail the request". */
+static bool generator_fits(const struct md_object *object, const struct kmip_node *ours)
+{
+    const struct md_attr *asked = md_attr_find(&object->attrs, KMIP_TAG_RandomNumberGenerator);
+
+    if (!asked) {
+        return true;
+    }
+    while (asked && !matches(asked->value, ours)) {
+        asked = md_attr_next(&object->attrs, asked);
+    }
+    return asked != NULL;
 }
 
 /* What made the key; only of keys that were made here. */
@@ -136,9 +147,12 @@ static klm_rc set_generator(struct km_call *call, struct md_object *object)
                          KMIP_DRBGAlgorithm_CTR)) {
         return KLM_E_NOMEM;
     }
-    return generator_fits(object, rng) ? md_attr_set(&object->attrs, rng)
-                                       : KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_ATTR_VALUE,
-                                                   kmip_attr(KMIP_TAG_RandomNumberGenerator)->name);
+    if (!generator_fits(object, rng)) {
+        return KM_REFUSE(call, KLM_E_UNSUPPORTED, 0, KLM_MSG_ATTR_VALUE,
+                         kmip_attr(KMIP_TAG_RandomNumberGenerator)->name);
+    }
+    md_attr_remove_all(&object->attrs, KMIP_TAG_RandomNumberGenerator);
+    return md_attr_set(&object->attrs, rng);
 }
 
 /* KMIP 2.1, 4.59: the count SHALL be ignored when an object is made; a new key begins with all of its total. */

@@ -64,6 +64,13 @@ static klm_rc name_taken(struct km_call *call, const struct kmip_node *name)
                           : "");
 }
 
+/* KMIP 1.4, 3.44: who has a key made may name several generators, one of which is used. */
+bool km_attr_several(const struct kmip_attr_row *row, enum km_verb_id by)
+{
+    return (row->flags & KMIP_A_MULTI) ||
+           (row->tag == KMIP_TAG_RandomNumberGenerator && by != KM_OBJECT_REGISTER);
+}
+
 static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
                         const struct md_attr *attr, uint32_t type)
 {
@@ -82,7 +89,7 @@ static klm_rc check_one(struct km_call *call, const struct md_attrs *attrs,
     if (!km_attr_applies(row, type, version_of(call))) {
         return refuse(call, KLM_E_INVALID, KLM_MSG_ATTR_NOT_FOR, attr->tag);
     }
-    if (!(row->flags & KMIP_A_MULTI) && md_attr_next(attrs, attr)) {
+    if (!km_attr_several(row, call->id) && md_attr_next(attrs, attr)) {
         return refuse(call, KLM_E_INVALID, KLM_MSG_ATTR_SINGLE, attr->tag);
     }
     return attr->tag == KMIP_TAG_Name && md_attr_equal(attrs, attr->value) != attr

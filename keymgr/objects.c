@@ -82,6 +82,10 @@ klm_rc km_object_material(struct km_call *call, struct st_view *view,
     struct klm_slice token;
     klm_rc rc;
 
+    /* KMIP 1.4, 11.30 to 11.35: it is kept elsewhere, which is another thing than that it was destroyed */
+    if (!md_attr_number(&object->attrs, KMIP_TAG_KeyValuePresent, 1)) {
+        return KM_REFUSE(call, KLM_E_STATE, 0, KLM_MSG_KEY_VALUE_ABSENT, object->uid);
+    }
     md_material_label(object->uid, label);
     rc = kr_token_get(view, label, call->pool, &token);
     if (rc == KLM_OK) {

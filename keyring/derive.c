@@ -110,16 +110,35 @@ static klm_rc hmac(const struct kr_derivation *from, struct klm_pool *wiping, st
     return from->data.p ? kr_mac(from->key, &how, from->data, wiping, out) : KLM_E_INVALID;
 }
 
+/* KMIP 2.1, 7.12: "an empty IV is assumed if not provided", depending on the mode. Where blocks are chained that is one of zeros; modes that make a stream of key and IV need one, since two
+ * keys of one stream tell their difference. */
+static klm_rc iv_of(const struct kr_derivation *from, struct klm_slice *out)
+{
+    static const uint8_t zeros[KR_BLOCK_MAX];
+    struct kr_cipher cipher;
+
+    *out = from->iv;
+    if (from->iv.n) {
+        return KLM_OK;
+    }
+    KLM_TRY(kr_cipher_choose(from->key, &from->how, &cipher));
+    if (cipher.mode->shape == KR_SHAPE_BLOCK) {
+        *out = KLM_SLICE(zeros, cipher.block); /* of no use to ECB */
+    }
+    return KLM_OK;
+}
+
 static klm_rc encrypt(const struct kr_derivation *from, struct klm_pool *wiping,
                       struct klm_slice *out)
 {
-    const struct kr_cipher_in in = {.data = from->data, .iv = from->iv};
+    struct kr_cipher_in in = {.data = from->data};
     struct kr_cipher_out done = {.data = {NULL, 0}};
     struct kr_crypt how = from->how;
 
     if (!from->data.p || kr_is_asymmetric(from->key)) {
         return KLM_E_INVALID;
     }
+    KLM_TRY(iv_of(from, &in.iv));
     how.random_iv = false; /* nobody would learn it */
     KLM_TRY(kr_encrypt(from->key, &how, &in, wiping, &done));
     *out = done.data;

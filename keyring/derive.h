@@ -5,7 +5,7 @@
 
 #include "keyring/crypto.h"
 
-#define KR_DERIVE_ROUNDS_MAX 10000000 /* of PBKDF2; some seconds of a worker */
+#define KR_DERIVE_ROUNDS_MAX 16777216 /* of PBKDF2, as many as RFC 6070 has; seconds of a worker */
 
 struct kr_derivation {
     uint32_t method;                /* KMIP_DerivationMethod_... */
@@ -19,7 +19,7 @@ struct kr_derivation {
 /* Derive material of the object type, algorithm and bits of spec, in format Raw. PBKDF2 (HMAC with SHA-1 unless how names another hash), HASH (of the key), HMAC (the hash is that of the
  * key's algorithm, else of how, SHA-256 when neither says), ENCRYPT, HKDF (SHA-256 unless how says), AsymmetricKey (Diffie-Hellman of two keys of one group, and by X25519 and X448).
  * Intermediate results lie in the wiping pool. Takes long with many rounds: on a worker. KLM_E_UNSUPPORTED: no such method, hash or mode here, or a symmetric key that is not made here;
- * KLM_E_INVALID: a parameter or a key of another kind; KLM_E_SHORT: no IV; KLM_E_LIMIT: more than the method gives, no length of that algorithm, too many rounds; KLM_E_STATE: a key
+ * KLM_E_INVALID: a parameter or a key of another kind; KLM_E_SHORT: no IV, of a mode that chains no blocks; KLM_E_LIMIT: more than the method gives, no length of that algorithm, too many rounds; KLM_E_STATE: a key
  * is wrapped; KLM_E_CRYPTO. */
 klm_rc kr_derive(const struct kr_derivation *from, const struct kr_material_spec *spec,
                  struct klm_pool *wiping, struct kr_material **out) KLM_MUST_USE;

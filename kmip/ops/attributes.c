@@ -344,6 +344,18 @@ static klm_rc attr1_out(struct kmop_item *item, const struct md_attr *attr,
     return KLM_OK;
 }
 
+/* KMIP 2.1, 11.25: of the formats of curves one is left. What is in it is the same, so is a digest over it. */
+static void name_format(const struct kmop_item *item, struct kmip_node *node)
+{
+    if (node->type == KMIP_STRUCTURE) {
+        for (node = node->first; node; node = node->next) {
+            name_format(item, node);
+        }
+    } else if (node->tag == KMIP_TAG_KeyFormatType) {
+        node->number = km_format_known((uint32_t)node->number, item->msg->version);
+    }
+}
+
 klm_rc kmop_attr_out(struct kmop_item *item, const struct md_attr *attr, struct kmip_node *parent)
 {
     struct kmip_node *copy = NULL;
@@ -356,6 +368,7 @@ klm_rc kmop_attr_out(struct kmop_item *item, const struct md_attr *attr, struct 
     }
     KLM_TRY(md_item_copy(attr->value, item->msg->pool, &copy));
     copy->next = NULL;
+    name_format(item, copy);
     kmip_append(parent, copy);
     return KLM_OK;
 }

@@ -162,6 +162,13 @@ static bool meets(enum profile_needs needs)
     return true;
 }
 
+/* KMIP 2.1, 11.41: the names of 1.x, which end with a version, are reserved in 2.x. */
+static bool profile_named(uint32_t name, int version)
+{
+    return kmip_value_known(KMIP_E_ProfileName, name, version) &&
+           (version < KMIP_V(2, 0) || name >= KMIP_ProfileName_CompleteServerBasic);
+}
+
 static klm_rc profiles(struct kmop_item *item, struct kmip_node *payload)
 {
     static const struct {
@@ -174,8 +181,7 @@ static klm_rc profiles(struct kmop_item *item, struct kmip_node *payload)
     };
 
     for (size_t i = 0; i < KLM_COUNT(met); i++) {
-        if (kmip_value_known(KMIP_E_ProfileName, met[i].name, item->msg->version) &&
-            meets(met[i].needs)) {
+        if (profile_named(met[i].name, item->msg->version) && meets(met[i].needs)) {
             KLM_TRY(put_enum(item,
                              kmip_structure(item->msg->pool, payload, KMIP_TAG_ProfileInformation),
                              KMIP_TAG_ProfileName, met[i].name));

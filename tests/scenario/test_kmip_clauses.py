@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 
-from kmip import ENUM, ENUMS, INTEGER, STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
+from kmip import BYTES, ENUM, ENUMS, INTEGER, STRUCTURE, TAGS, VERSIONS, Answer, Client, Item, decode, encode, item, items, key_block, message, op, secret_data
 from kmipserver import KmipSite
 from keyserver import BIN
 from scenario import Folder, expect, main, run, test
@@ -131,6 +131,68 @@ def a_critical_extension_refuses_all_of_the_message():
             for one in answer.items:
                 expect(one.reason == ("UnknownMessageExtension" if version >= (2, 0) else "FeatureNotSupported"), str(one))
             expect(not other.locate(Name=name), "nothing was made")
+
+
+@test
+def a_key_whose_value_is_elsewhere_cannot_be_used_and_says_why():
+    """KMIP 1.4, 3.40 and 11.30 to 11.35; 2.1, 4.28: Key Value Not Present."""
+    with SITE.started() as server:
+        client = server.client("alice")
+        block = item("KeyBlock", items(KeyFormatType="Raw", CryptographicAlgorithm="AES", CryptographicLength=128))
+        where = items(KeyValueLocationValue="safe 4", KeyValueLocationType="UninterpretedTextString")
+        uid = client.activate(client.register("SymmetricKey", item("SymmetricKey", [block]), CryptographicAlgorithm="AES", CryptographicLength=128,
+                                              CryptographicUsageMask="Encrypt Decrypt MACGenerate MACVerify WrapKey", KeyValueLocation=where))
+        wrapping = item("KeyWrappingSpecification", [item("WrappingMethod", "Encrypt"), item("EncryptionKeyInformation", [item("UniqueIdentifier", uid)])])
+        data = item("Data", bytes(16))
+        for version in VERSIONS[2:]:
+            other = in_version(client, version)
+            mode = item("CryptographicParameters", items(BlockCipherMode="ECB"))
+            for operation in ("Encrypt", "Decrypt"):
+                other.fails(operation, "KeyValueNotPresent", item("UniqueIdentifier", uid), mode, data)
+            hmac = item("CryptographicParameters", items(CryptographicAlgorithm="HMAC_SHA256"))
+            other.fails("MAC", "KeyValueNotPresent", item("UniqueIdentifier", uid), hmac, data)
+            other.fails("MACVerify", "KeyValueNotPresent", item("UniqueIdentifier", uid), hmac, data, item("MACData", bytes(32)))
+            other.fails("Get", "KeyValueNotPresent", item("UniqueIdentifier", client.create()), wrapping)
+
+
+@test
+def a_certificate_is_found_by_its_serial_number_as_bytes_and_as_der():
+    """KMIP 1.4, 3.9; 2.1, 4.61: a Byte String "from the Serial Number field of the X.509 certificate"."""
+    with SITE.started() as server:
+        client = server.client("alice")
+        path = server.certificate("alice")[0]
+        run("openssl", "x509", "-in", path, "-outform", "DER", "-out", server.path("x.der"))
+        with open(server.path("x.der"), "rb") as file:
+            value = file.read()
+        uid = client.register("Certificate", item("Certificate", items(CertificateType="X_509", CertificateValue=value)), CryptographicUsageMask="Verify")
+        found = client.attribute(uid, "X_509CertificateIdentifier")[0]
+        issuer, serial = found["IssuerDistinguishedName"], found["CertificateSerialNumber"]
+        der = bytes([2, len(serial)]) + serial
+        expect(der in value, "the INTEGER of the certificate")
+        for version in VERSIONS[1:]:
+            other = in_version(client, version)
+            for wanted, there in ((serial, [uid]), (der, [uid]), (b"\x04" + der[1:], []), (der[:-1], []), (der + b"\0", []), (b"\2\0", [])):
+                got = other.locate(X_509CertificateIdentifier=items(IssuerDistinguishedName=issuer, CertificateSerialNumber=wanted))
+                expect(got == there, f"{version} {wanted.hex()}: {got}")
+
+
+@test
+def a_certificate_request_that_is_none_or_not_signed_is_called_so():
+    """KMIP 2.1, 6.1.6.1 and 6.1.45.1: Invalid CSR; 1.4, 11.8 and 11.9: Invalid Field, for one "that does not contain a signed certificate request"."""
+    with SITE.started("kmip.certify.label=MyLocalRACFCA") as server:
+        client = server.client("alice", version=(2, 1))
+        public = client.create_pair()[1]
+        certificate = client.ok("Certify", item("UniqueIdentifier", public), client.attributes(CertificateSubjectCN="x"))["UniqueIdentifier"]
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-outform", "DER", "-keyout",
+            server.path("x.key"), "-out", server.path("x.csr"))
+        with open(server.path("x.csr"), "rb") as file:
+            signed = file.read()
+        for version in VERSIONS:
+            other = in_version(client, version)
+            for request in (b"no request", signed[:-1] + bytes([signed[-1] ^ 1])):
+                for operation, uid in (("Certify", public), ("ReCertify", certificate)):
+                    other.fails(operation, "InvalidCSR" if version >= (2, 0) else "InvalidField", item("UniqueIdentifier", uid),
+                                item("CertificateRequestType", "PKCS_10"), Item("CertificateRequest", BYTES, request))
 
 
 @test

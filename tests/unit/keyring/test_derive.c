@@ -53,6 +53,7 @@ TEST(passwords_give_what_rfc_6070_says_and_with_sha_256_what_rfc_7914_says)
     gives(&from, "4b007901b765489abead49d926f721d065a429c1");
     from.rounds = 0;
     refuses(&from, 128, KLM_E_INVALID);
+    CHECK_INT(KR_DERIVE_ROUNDS_MAX, 16777216); /* RFC 6070 has as many */
     from.rounds = KR_DERIVE_ROUNDS_MAX + 1;
     refuses(&from, 128, KLM_E_LIMIT);
     from.rounds = 1;
@@ -114,10 +115,16 @@ TEST(a_mac_a_hash_and_a_cipher_give_their_first_bytes)
     from.how.mode = KMIP_BlockCipherMode_ECB;
     gives(&from, "69c4e0d86a7b0430d8cdb78070b4c55a"); /* FIPS 197 */
     from.how.mode = KMIP_BlockCipherMode_CBC;
-    from.how.random_iv = true; /* nobody would learn it */
-    refuses(&from, 128, KLM_E_SHORT);
+    from.how.random_iv = true;                        /* nobody would learn it */
+    gives(&from, "69c4e0d86a7b0430d8cdb78070b4c55a"); /* KMIP 2.1, 7.12: an empty IV is assumed */
     from.iv = hex("00000000000000000000000000000000");
     gives(&from, "69c4e0d86a7b0430d8cdb78070b4c55a");
+    from.iv = hex("00112233445566778899aabbccddeeff");
+    gives(&from, "c6a13b37878f5b826f4f8162a1c8d879"); /* AES of a block of zeros */
+    from.iv = KLM_SLICE(NULL, 0);
+    from.how.mode = KMIP_BlockCipherMode_CTR; /* a stream: two keys would tell their difference */
+    refuses(&from, 128, KLM_E_SHORT);
+    from.how.mode = KMIP_BlockCipherMode_CBC;
     from.data = KLM_SLICE(NULL, 0);
     refuses(&from, 128, KLM_E_INVALID);
     from.method = METHOD(NIST800_108_C);

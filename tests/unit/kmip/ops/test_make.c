@@ -72,6 +72,112 @@ TEST(secret_data_is_made_since_2_0_and_needs_no_algorithm)
                "Create OperationFailed(CryptographicFailure)\n");
 }
 
+#define P384_1 A1("Cryptographic Domain Parameters", "{Qlength=384 RecommendedCurve=P_384}")
+#define PAIR_1                                                                                     \
+    "CommonTemplateAttribute{" A1("Cryptographic Algorithm", ":Enumeration=ECDSA") P384_1          \
+        "} PrivateKeyTemplateAttribute{" MASK1("Sign") "} PublicKeyTemplateAttribute{" MASK1(      \
+            "Verify") "}"
+#define P256_KEY                                                                                   \
+    "PrivateKey{KeyBlock{KeyFormatType=TransparentECDSAPrivateKey KeyValue{KeyMaterial{"           \
+    "RecommendedCurve=P_256 D=0000000000001234}} CryptographicAlgorithm=ECDSA "                    \
+    "CryptographicLength=256}}"
+
+/* KMIP 1.0, 9.1.3.2.5 has those of NIST, 1.2 the others. */
+TEST(a_key_of_a_curve_of_nist_is_made_and_registered_since_1_0)
+{
+    fresh();
+    RIG_EXPECT(&rig, V10,
+               "CreateKeyPair{" PAIR_1 "} "
+               "GetAttributes{AttributeName='Cryptographic Domain Parameters'}",
+               "CreateKeyPair Success{PrivateKeyUniqueIdentifier='$1' "
+               "PublicKeyUniqueIdentifier='$2'}\n"
+               "GetAttributes Success{UniqueIdentifier='$1' " P384_1 "}\n");
+    RIG_EXPECT(&rig, V10,
+               "Register{ObjectType=PrivateKey TemplateAttribute{" MASK1("Sign") "} " P256_KEY
+                                                                                 "} Get{}",
+               "Register Success{UniqueIdentifier='$3'}\n"
+               "Get Success{ObjectType=PrivateKey UniqueIdentifier='$3' " P256_KEY "}\n");
+}
+
+/* KMIP 2.1, 11.25 reserves the formats of ECDSA, ECDH and ECMQV; what is in them is the same. */
+TEST(a_key_of_a_curve_that_1_x_registered_has_the_one_format_of_2_x_there)
+{
+    fresh();
+    (void)rig_ask(&rig, V14,
+                  "Register{ObjectType=PrivateKey TemplateAttribute{" MASK1("Sign") "} " P256_KEY
+                                                                                    "}");
+    RIG_EXPECT(&rig, V21, "Get{UniqueIdentifier='$1'}",
+               "Get Success{ObjectType=PrivateKey UniqueIdentifier='$1' PrivateKey{KeyBlock{"
+               "KeyFormatType=TransparentECPrivateKey KeyValue{KeyMaterial{RecommendedCurve=P_256 "
+               "D=0000000000001234}} CryptographicAlgorithm=ECDSA CryptographicLength=256}}}\n");
+    RIG_EXPECT(&rig, V21, "GetAttributes{UniqueIdentifier='$1' AttributeReference=KeyFormatType}",
+               "GetAttributes Success{UniqueIdentifier='$1' Attributes{"
+               "KeyFormatType=TransparentECPrivateKey}}\n");
+    CHECK(
+        strstr(rig_ask(&rig, V21, "GetAttributes{UniqueIdentifier='$1' AttributeReference=Digest}"),
+               "KeyFormatType=TransparentECPrivateKey}") != NULL);
+    CHECK(strstr(rig_ask(&rig, V14, "GetAttributes{UniqueIdentifier='$1' AttributeName='Digest'}"),
+                 "KeyFormatType=TransparentECDSAPrivateKey}") != NULL);
+}
+
+/* KMIP 2.1, 11.34 */
+TEST(a_template_is_given_to_1_x_alone)
+{
+    fresh();
+    RIG_EXPECT(&rig, V14,
+               "Register{ObjectType=Template TemplateAttribute{" A1(
+                   "Name", "{NameValue='t' NameType=UninterpretedTextString}") "} Template{" AES1
+                                                                               "}} Get{}",
+               "Register Success{UniqueIdentifier='$1'}\n"
+               "Get Success{ObjectType=Template UniqueIdentifier='$1' Template{" AES1 "}}\n");
+    RIG_EXPECT(&rig, V21, "Get{UniqueIdentifier='$1'}", "Get OperationFailed(InvalidObjectType)\n");
+}
+
+#define RNG(algorithm, drbg)                                                                       \
+    "RandomNumberGenerator{RNGAlgorithm=" algorithm " DRBGAlgorithm=" drbg "} "
+#define RNG_HERE                                                                                   \
+    "RandomNumberGenerator{RNGAlgorithm=DRBG CryptographicAlgorithm=AES "                          \
+    "CryptographicLength=256 DRBGAlgorithm=CTR}"
+#define AES_2 "CryptographicAlgorithm=AES CryptographicUsageMask=Encrypt "
+
+TEST(one_of_several_generators_that_are_asked_for_makes_the_key)
+{
+    fresh();
+    RIG_EXPECT(&rig, V21,
+               "Create{ObjectType=SymmetricKey Attributes{" AES_2 RNG("DRBG", "Hash")
+                   RNG("DRBG", "CTR") "}} GetAttributes{AttributeReference=RandomNumberGenerator}",
+               "Create Success{ObjectType=SymmetricKey UniqueIdentifier='$1'}\n"
+               "GetAttributes Success{UniqueIdentifier='$1' Attributes{" RNG_HERE "}}\n");
+    RIG_EXPECT(&rig, V21,
+               "Create{ObjectType=SymmetricKey Attributes{" AES_2 RNG("DRBG", "Hash")
+                   RNG("DRBG", "HMAC") "}}",
+               "Create OperationFailed(InvalidAttributeValue)\n");
+    RIG_EXPECT(&rig, V21,
+               "CreateKeyPair{CommonAttributes{CryptographicAlgorithm=ECDSA " RNG("DRBG", "Hash")
+                   RNG("DRBG", "CTR") "} PrivateKeyAttributes{CryptographicUsageMask=Sign} "
+                                      "PublicKeyAttributes{CryptographicUsageMask=Verify}} "
+                                      "GetAttributes{AttributeReference=RandomNumberGenerator}",
+               "CreateKeyPair Success{PrivateKeyUniqueIdentifier='$2' "
+               "PublicKeyUniqueIdentifier='$3'}\n"
+               "GetAttributes Success{UniqueIdentifier='$2' Attributes{" RNG_HERE "}}\n");
+    RIG_EXPECT(&rig, V21,
+               "GetAttributes{UniqueIdentifier='$3' AttributeReference=RandomNumberGenerator}",
+               "GetAttributes Success{UniqueIdentifier='$3' Attributes{" RNG_HERE "}}\n");
+}
+
+TEST(a_key_that_comes_from_outside_was_made_by_one_generator)
+{
+    fresh();
+    RIG_EXPECT(&rig, V21,
+               "Register{ObjectType=SymmetricKey Attributes{CryptographicUsageMask=Encrypt " RNG(
+                   "DRBG", "Hash") RNG("DRBG", "CTR") "} SymmetricKey{KeyBlock{KeyFormatType=Raw "
+                                                      "KeyValue{KeyMaterial:ByteString="
+                                                      "00112233445566778899aabbccddeeff} "
+                                                      "CryptographicAlgorithm=AES "
+                                                      "CryptographicLength=128}}}",
+               "Register OperationFailed(AttributeSingleValued)\n");
+}
+
 /* ---- Derive Key */
 
 #define SECRET(bytes)                                                                              \

@@ -185,6 +185,9 @@ TEST(profiles_are_those_whose_operations_are_here)
     CHECK(!says(V13, "QueryProfiles", "TapeLibraryServerKMIPV1_4"));
     CHECK(says(V14, "QueryProfiles", "TapeLibraryServerKMIPV1_4"));
     CHECK(says(V21, "QueryProfiles", "ProfileName=BaselineServer}"));
+    CHECK(says(V20, "QueryProfiles", "ProfileName=TapeLibraryServer}"));
+    CHECK(!says(V20, "QueryProfiles", "KMIPV1_")); /* 2.1, 11.41: reserved */
+    CHECK(!says(V21, "QueryProfiles", "KMIPV1_"));
     CHECK(!says(V21, "QueryProfiles", "ProfileName=PKCS_11Server"));
     CHECK(says(V21, "QueryProfiles", "ProfileName=AdvancedCryptographicServer}") ==
           (says(V21, "QueryOperations", "Operation=Sign ") &&

@@ -112,6 +112,11 @@ TEST(versions_know_what_came_with_or_before_them_and_was_not_taken_away)
     CHECK(kmip_tag_known(0x54A001, KMIP_V(1, 0)));
     CHECK(!kmip_value_known(KMIP_E_Operation, KMIP_Operation_Encrypt, KMIP_V(1, 1)));
     CHECK(kmip_value_known(KMIP_E_Operation, KMIP_Operation_Encrypt, KMIP_V(1, 2)));
+    /* KMIP 1.0, 9.1.3.2.5; the others came with 1.2 */
+    CHECK(kmip_value_known(KMIP_E_RecommendedCurve, KMIP_RecommendedCurve_P_192, KMIP_V(1, 0)));
+    CHECK(kmip_value_known(KMIP_E_RecommendedCurve, KMIP_RecommendedCurve_B_571, KMIP_V(1, 0)));
+    CHECK(
+        !kmip_value_known(KMIP_E_RecommendedCurve, KMIP_RecommendedCurve_SECP112R1, KMIP_V(1, 1)));
     CHECK(kmip_value_known(KMIP_E_Operation, 0x80000001, KMIP_V(1, 0)));
     CHECK(!kmip_value_known(KMIP_E_TAG, KMIP_TAG_Attributes, KMIP_V(1, 4)));
 }
