@@ -135,7 +135,7 @@ static void written(struct km_call *head)
 
     batch->job = (struct klm_job){.run = end};
     if (batch->server->options.offline ||
-        klm_workers_submit(batch->server->workers, &batch->job) != KLM_OK) {
+        klm_workers_submit(batch->server->client_workers, &batch->job) != KLM_OK) {
         end(&batch->job);
     }
 }
@@ -218,7 +218,7 @@ void km_batch_run(struct km_batch *batch)
     batch->job = (struct klm_job){.run = run};
     if (batch->server->options.offline) {
         run(&batch->job);
-    } else if (klm_workers_submit(batch->server->workers, &batch->job) != KLM_OK) {
+    } else if (klm_workers_submit(batch->server->client_workers, &batch->job) != KLM_OK) {
         for (size_t i = 0; i < batch->n; i++) {
             batch->item[i].fate = KM_FATE_DONE;
             batch->item[i].rc = KLM_E_LIMIT;

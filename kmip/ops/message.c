@@ -544,7 +544,7 @@ static void identify(struct kmop_message *msg)
         msg->why = klm_pool_alloc(msg->pool, sizeof *msg->why);
         msg->job = (struct klm_job){
             .run = check_password, .done = password_checked, .loop = msg->req.config->loop};
-        rc = msg->why ? klm_workers_submit(km_workers(msg->req.config->server), &msg->job)
+        rc = msg->why ? klm_workers_submit(km_client_workers(msg->req.config->server), &msg->job)
                       : KLM_E_NOMEM;
         if (rc == KLM_OK) {
             return;
