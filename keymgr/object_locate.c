@@ -40,6 +40,16 @@ static klm_rc visit(void *arg, const struct md_object *object)
     return req->uid[req->n++] ? KLM_OK : KLM_E_NOMEM;
 }
 
+static int64_t seconds(const struct km_call *call)
+{
+    return parm_num(call->state->config, PARM_kmip_locate_seconds);
+}
+
+uint64_t km_locate_until(const struct km_call *call)
+{
+    return klm_clock_mono_ms() + (uint64_t)seconds(call) * 1000;
+}
+
 klm_rc km_object_locate_prepare(struct km_call *call)
 {
     struct km_locate *req = call->req;
@@ -48,6 +58,7 @@ klm_rc km_object_locate_prepare(struct km_call *call)
     struct located located = {.call = call};
     struct st_view *view;
     bool answered;
+    klm_rc rc;
 
     (void)km_call_seconds(call);
     req->what.group = km_call_group(call);
@@ -62,7 +73,12 @@ klm_rc km_object_locate_prepare(struct km_call *call)
         return KLM_OK;
     }
     KLM_TRY(km_view(call, &view));
-    KLM_TRY(md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL));
+    req->what.until_ms = req->what.until_ms ? req->what.until_ms : km_locate_until(call);
+    rc = md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL);
+    if (rc == KLM_E_TIMEOUT) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_SEARCH, KLM_NUM(seconds(call)));
+    }
+    KLM_TRY(rc);
     km_cache_located(call, view, req);
     return KLM_OK;
 }

@@ -1,6 +1,8 @@
 /* Locate (KMIP 1.4, 4.9; 2.1, 6.1.28). */
 #include "kmip/ops/ops_int.h"
 
+#define UID_BYTES 48 /* of an identifier in an answer */
+
 static klm_rc add_filter(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **filter)
 {
@@ -76,12 +78,43 @@ static klm_rc read_range(struct kmop_item *item)
     return KLM_OK;
 }
 
+/* Identifiers that the searches before found, in bytes of the answer. */
+static uint64_t found_before(const struct kmop_message *msg)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < msg->n; i++) {
+        if (msg->item[i].answered && msg->item[i].op->verb == KM_OBJECT_LOCATE) {
+            n += ((const struct km_locate *)msg->item[i].call->req)->n;
+        }
+    }
+    return n * UID_BYTES;
+}
+
+/* A message of few bytes may ask for much in many items: what no answer has room for is not looked for, and all searches together have the time of one. */
+static klm_rc bound(struct kmop_item *item, struct km_locate *req)
+{
+    struct kmop_message *msg = item->msg;
+    const uint64_t asked = msg->max_response > 0 ? (uint64_t)msg->max_response : KMOP_ANSWER_MAX;
+    const uint64_t most = asked < KMOP_ANSWER_MAX ? asked : KMOP_ANSWER_MAX;
+
+    if (found_before(msg) > most) {
+        return kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, KLM_NUM(most));
+    }
+    if (!msg->locate_until) {
+        msg->locate_until = km_locate_until(item->call);
+    }
+    req->what.until_ms = msg->locate_until;
+    return KLM_OK;
+}
+
 klm_rc kmop_locate_fill(struct kmop_item *item)
 {
     struct km_locate *req = item->call->req;
     int64_t storage = 0;
 
     req->version = item->msg->version;
+    KLM_TRY(bound(item, req));
     KLM_TRY(read_range(item));
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
     req->what.storage = (uint32_t)storage;

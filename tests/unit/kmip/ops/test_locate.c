@@ -221,6 +221,20 @@ TEST(a_hundred_filters_are_taken_and_not_one_more)
     }
 }
 
+TEST(what_the_answer_has_no_room_for_is_not_searched_for)
+{
+#define ALL "Locate{" A1("Object Type", ":Enumeration=SymmetricKey") "} "
+    serving();
+    /* Two identifiers each are 96 bytes: the third search is not made, and the batch stops there. */
+    CHECK_STR(
+        rig_short(&rig, rig_tree(&rig, V14, "MaximumResponseSize=100", ALL ALL ALL ALL ALL ALL)),
+        "Locate OperationFailed(ResponseTooLarge)\n"
+        "Locate OperationFailed(ResponseTooLarge)\n"
+        "Locate OperationFailed(ResponseTooLarge)\n");
+    CHECK(strstr(rig_ask(&rig, V14, ALL ALL ALL ALL ALL ALL), "Failed") == NULL);
+#undef ALL
+}
+
 TEST(the_server_ends)
 {
     serving();
