@@ -86,7 +86,8 @@ struct md_locate {
     bool newest;          /* newest first, as 2.x has it (2.1, 6.1.28); else oldest first */
     uint64_t offset, max; /* max 0: no limit */
     klm_time now;
-    uint64_t until_ms; /* klm_clock_mono_ms() at which the search is given up; 0: it takes as long as it takes */
+    uint64_t
+        until_ms; /* klm_clock_mono_ms() at which the search is given up; 0: it takes as long as it takes */
     /* Was an object served, although its record says that it is fresh? NULL: the records say all. */
     bool (*served)(void *arg, const char *uid);
     void *served_arg;
