@@ -36,12 +36,25 @@ static bool changes(const struct km_call *call)
     return call->rc == KLM_OK && km_verb(call->id)->apply && !call->no_apply;
 }
 
+/* One item may take a while (a key pair, a derivation); a hundred of them are not begun. */
+static klm_rc in_time(const struct km_batch *batch, struct km_call *call)
+{
+    const int64_t seconds = parm_num(call->state->config, PARM_kmip_batch_seconds);
+
+    return klm_clock_mono_ms() - batch->begun_ms < (uint64_t)seconds * 1000
+               ? KLM_OK
+               : KM_REFUSE(call, KLM_E_TIMEOUT, 0, KLM_MSG_BATCH_TIME, KLM_NUM(seconds));
+}
+
 static klm_rc carry_out(struct km_batch *batch, size_t i, struct st_change *draft)
 {
     struct km_call *call = batch->item[i].call;
     const size_t mark = st_change_mark(draft);
     klm_rc rc;
 
+    if (call) {
+        KLM_TRY(in_time(batch, call));
+    }
     KLM_TRY(batch->fill(batch->arg, i));
     if (!call) {
         return KLM_OK;
@@ -193,6 +206,7 @@ static void run(struct klm_job *job)
     struct st_change *draft = NULL;
     const klm_rc rc = st_draft_open(batch->server->store, &draft);
 
+    batch->begun_ms = klm_clock_mono_ms();
     for (size_t i = 0; i < batch->n && rc == KLM_OK; i++) {
         if (!one_item(batch, i, draft)) {
             break;

@@ -238,6 +238,7 @@ struct km_batch {
     void *arg;
     struct klm_loop *loop;
     /* batch.c's */
+    uint64_t begun_ms;
     struct klm_job job;
     struct klm_task task;
 };
