@@ -12,10 +12,12 @@ import os
 import random
 import re
 import ssl
+import subprocess
 import threading
 import time
 
 from kmip import Item, attribute_list, enum_name, item, items, op, symmetric_key
+from keyserver import BIN
 from kmipserver import KmipSite
 from scenario import SLOW, expect, main, test
 
@@ -364,6 +366,43 @@ def acknowledged_changes_of_objects_survive_kills_and_no_half_of_one_is_left():
         ways = sorted({way for worker in workers for way in worker.ways})
         expect(len(ways) == 19 or answered < 1000, f"only {ways}")
         expect(answered >= 20 * KILLS and cut > 0, f"{answered} changes, {cut} cut off")
+
+
+@test
+def keys_that_an_operator_makes_in_numbers_survive_kills_whole_and_with_names_that_go_on():
+    dice = random.Random(SEED)
+    with SITE.started("KMIPListener.ssl.host=127.0.0.1") as server, server.client("alice", group="MADE") as client:
+        group, asked, there = server.registered["alice"], 0, []
+        for command, step, each in ((f"createclientkeys -group {group} -algorithm AES -prefix abc -count 2000", 50, 1), (f"createclientkeys -group {group} -algorithm RSA -prefix abc -count 12", 8, 2)):
+            for _ in range(2):
+                maker = subprocess.Popen([f"{BIN}/oper", "--socket", server.socket, f"F ISKLM,APPL='{command}'"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                deadline = time.monotonic() + 20 * SLOW
+                while len(client.locate()) == len(there) and maker.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                time.sleep(dice.uniform(0, 0.02))
+                server.kill()
+                said = maker.communicate()[0]
+                client.close()
+                server.start()
+                now = client.locate()
+                expect(set(there) <= set(now), "what was there before is lost")
+                made = len(now) - len(there)
+                expect(made > 0 and (maker.returncode == 0 or made % step == 0), f"half of a change: {made} objects more, {said}")
+                asked, there = asked + made // each, now
+        names = {}
+        for uid in there:
+            names.setdefault(client.attribute(uid, "Name")[0]["NameValue"].removesuffix(".public"), []).append(uid)
+        expect(sorted(names) == [f"abc{n:018x}" for n in range(1, asked + 1)], f"{len(names)} names for {asked}")
+        for name, uids in names.items():
+            links = [set(one["LinkedObjectIdentifier"] for one in client.attribute(uid, "Link")) for uid in uids]
+            expect(links == [set()] if len(uids) == 1 else links == [{uids[1]}, {uids[0]}], f"{name}: {uids} {links}")
+            expect(all(client.do("Get", UniqueIdentifier=uid).ok for uid in uids), f"{name} has no key")
+        server.oper(f'modobject -uuid {there[0]} -attributes "{{contactInformation me}}"')
+        server.oper(f"delobject -uuid {there[1]}")
+        server.kill()
+        client.close()
+        server.start()
+        expect(client.attribute(there[0], "ContactInformation") == ["me"] and client.state(there[1]) == "Destroyed", "what was acknowledged is undone")
 
 
 if __name__ == "__main__":
