@@ -41,7 +41,7 @@ static const struct kmip_node *twice(const struct kmip_node *in,
                                      bool (*repeats)(uint32_t tag, uint32_t operation),
                                      uint32_t operation)
 {
-    const struct kmip_node *field = in && in->type == KMIP_STRUCTURE ? in->first : NULL;
+    const struct kmip_node *field = in->first;
     uint64_t seen[TAGS / 64] = {0}; /* a bit for each tag */
 
     for (; field; field = field->next) {
@@ -59,13 +59,40 @@ static const struct kmip_node *twice(const struct kmip_node *in,
     return NULL;
 }
 
-/* The same with all structures in it. */
-static const struct kmip_node *twice_within(const struct kmip_node *in)
+/* Attributes and what is somebody's own have readers of their own, who have more to say; payloads come by themselves. */
+static bool read_elsewhere(uint32_t tag)
 {
-    const struct kmip_node *found = twice(in, in_header, 0);
+    switch (tag) {
+    case KMIP_TAG_Attribute:
+    case KMIP_TAG_Attributes:
+    case KMIP_TAG_CommonAttributes:
+    case KMIP_TAG_CommonTemplateAttribute:
+    case KMIP_TAG_CurrentAttribute:
+    case KMIP_TAG_NewAttribute:
+    case KMIP_TAG_PrivateKeyAttributes:
+    case KMIP_TAG_PrivateKeyTemplateAttribute:
+    case KMIP_TAG_PublicKeyAttributes:
+    case KMIP_TAG_PublicKeyTemplateAttribute:
+    case KMIP_TAG_RequestPayload:
+    case KMIP_TAG_TemplateAttribute:
+    case KMIP_TAG_VendorExtension:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The same with all structures in it that are read here. */
+static const struct kmip_node *twice_within(const struct kmip_node *in,
+                                            bool (*repeats)(uint32_t tag, uint32_t operation),
+                                            uint32_t operation)
+{
+    const struct kmip_node *found = twice(in, repeats, operation);
 
     for (const struct kmip_node *field = in->first; field && !found; field = field->next) {
-        found = field->type == KMIP_STRUCTURE ? twice_within(field) : NULL;
+        if (field->type == KMIP_STRUCTURE && !read_elsewhere(field->tag)) {
+            found = twice_within(field, repeats, operation);
+        }
     }
     return found;
 }
@@ -87,30 +114,6 @@ static bool type_ok(const struct kmip_node *node, bool mixed)
            (mixed && is_number(row->type) && is_number(node->type));
 }
 
-/* Attributes, credentials and what is somebody's own have readers of their own, who have more to say. */
-static bool read_elsewhere(uint32_t tag)
-{
-    switch (tag) {
-    case KMIP_TAG_Attribute:
-    case KMIP_TAG_Attributes:
-    case KMIP_TAG_Authentication:
-    case KMIP_TAG_CommonAttributes:
-    case KMIP_TAG_CommonTemplateAttribute:
-    case KMIP_TAG_CurrentAttribute:
-    case KMIP_TAG_NewAttribute:
-    case KMIP_TAG_PrivateKeyAttributes:
-    case KMIP_TAG_PrivateKeyTemplateAttribute:
-    case KMIP_TAG_PublicKeyAttributes:
-    case KMIP_TAG_PublicKeyTemplateAttribute:
-    case KMIP_TAG_RequestPayload:
-    case KMIP_TAG_TemplateAttribute:
-    case KMIP_TAG_VendorExtension:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* The first item within a structure that is not of its tag's type; NULL: there is none. mixed: one number may stand for another. Decoders bound how deep it is. */
 static const struct kmip_node *mistyped(const struct kmip_node *in, bool mixed)
 {
@@ -119,7 +122,8 @@ static const struct kmip_node *mistyped(const struct kmip_node *in, bool mixed)
     for (const struct kmip_node *field = in->first; field && !found; field = field->next) {
         if (!type_ok(field, mixed)) {
             found = field;
-        } else if (field->type == KMIP_STRUCTURE && !read_elsewhere(field->tag)) {
+        } else if (field->type == KMIP_STRUCTURE && !read_elsewhere(field->tag) &&
+                   field->tag != KMIP_TAG_Authentication) { /* caller.c says more of that */
             found = mistyped(field, false);
         }
     }
@@ -138,19 +142,20 @@ klm_rc kmop_shape_header(const struct kmip_node *header, struct klm_diag *diag)
 {
     const struct kmip_node *other = kmip_next(header);
 
-    KLM_TRY(said(other ? other : twice_within(header), KLM_MSG_KMIP_TWICE, diag));
+    KLM_TRY(said(other ? other : twice_within(header, in_header, 0), KLM_MSG_KMIP_TWICE, diag));
     return said(mistyped(header, true), KLM_MSG_KMIP_TYPE, diag);
 }
 
 klm_rc kmop_shape_item(const struct kmip_node *item, struct klm_diag *diag)
 {
-    KLM_TRY(said(twice(item, in_batch_item, 0), KLM_MSG_KMIP_TWICE, diag));
+    KLM_TRY(said(twice_within(item, in_batch_item, 0), KLM_MSG_KMIP_TWICE, diag));
     return said(mistyped(item, true), KLM_MSG_KMIP_TYPE, diag);
 }
 
 klm_rc kmop_shape_payload(struct kmop_item *item)
 {
-    const struct kmip_node *field = twice(item->payload, in_payload, item->operation);
+    const struct kmip_node *field =
+        item->payload ? twice_within(item->payload, in_payload, item->operation) : NULL;
 
     if (field) {
         return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_TWICE, kmip_tag(field->tag)->name);

@@ -529,6 +529,7 @@ def f14_entities_doctypes_and_other_encodings_of_xml_are_refused():
                XML.replace('value="1"/>', 'value="1<!-- -->4"/>', 1), XML.replace('value="1"/>', 'value="1" value="4"/>', 1),
                XML.replace("<RequestHeader>", '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="' + url + '"/><RequestHeader>'),
                XML.replace('value="QueryOperations"', 'value="&#x0;"'), XML.replace('value="QueryOperations"', 'value="&#xFFFFFFFFF;"'),
+               XML.replace("<RequestMessage>", '<RequestMessage xmlns="urn:x">'), XML.replace("BatchCount", "k:BatchCount"), XML.replace("<BatchItem>", "<BatchItem><![CDATA[ ]]>"),
                XML + XML, XML[:-1], "<a>" + XML, XML.replace("RequestHeader>", "RequestHeader >", 1).replace("</RequestMessage>", "</requestmessage>"),
                XML.replace('value="1"/>', "value='1'" + " a='1'" * 20000 + "/>", 1), XML.replace('type="Integer"', 'type="' + "Integer" * 50000 + '"', 1)]
         other = [XML.encode("utf-16"), XML.encode("utf-16-le"), XML.encode("utf-16-be"), XML.encode("utf-32"), XML.encode("utf-32-be"),
@@ -598,7 +599,7 @@ def f15_double_keys_huge_numbers_and_half_characters_of_json_are_refused():
         bad = [JSON.replace(count, count[:-1] + number) for number in numbers]
         bad += [JSON.replace('"QueryOperations"', text) for text in texts]
         bad += [JSON.replace('"QueryFunction","type":"Enumeration","value":"QueryOperations"', f'"UniqueIdentifier","type":"TextString","value":{text}') for text in texts]
-        bad += [JSON.replace('"tag":"BatchCount",', '"tag":"BatchCount","tag":"BatchCount",'), JSON.replace(count, count + ',"value":1'), JSON.replace(count, count + ',"value":2'),
+        bad += [JSON.replace('"tag":"BatchCount",', '"tag":"BatchCount","tag":"BatchCount",'), JSON.replace('"tag":"BatchCount",', '"tag":"BatchCount","t\\u0061g":"BatchCount",'), JSON.replace(count, count + ',"value":1'), JSON.replace(count, count + ',"value":2'),
                 JSON.replace(count, count + ',"more":1'), JSON.replace('"tag":"RequestMessage",', '"tag":"RequestMessage","value":[],'), JSON + JSON, JSON[:-1], JSON + "x", "[" + JSON + "]",
                 JSON.replace("BatchCount", "\\u0000BatchCount"), JSON.replace('{"tag":"BatchCount"', '/*c*/{"tag":"BatchCount"'), JSON.replace("}]}", "},]}", 1),
                 '{"tag":"RequestMessage","value":[' + ",".join(['{"k%d":1}' % n for n in range(50_000)]) + "]}", '{' + ",".join(f'"k{n}":1' for n in range(60_000)) + "}"]

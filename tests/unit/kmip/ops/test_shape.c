@@ -113,6 +113,28 @@ TEST(extensions_of_an_item_may_be_several_and_a_critical_one_is_one_whatever_its
     CHECK(says(with_before(EXTENSION("Integer", "1"), "</BatchItem>"), "InvalidMessage"));
 }
 
+TEST(what_stands_twice_in_a_part_of_a_payload_is_refused_too)
+{
+    static const char *const twice[] = {
+        "Hash{CryptographicParameters{HashingAlgorithm=SHA_256 HashingAlgorithm=SHA_512} Data=00}",
+        "Register{ObjectType=SymmetricKey SymmetricKey{KeyBlock{KeyFormatType=Raw "
+        "KeyValue{KeyMaterial:ByteString=00112233445566778899aabbccddeeff} "
+        "KeyValue{KeyMaterial:ByteString=ffeeddccbbaa99887766554433221100} "
+        "CryptographicAlgorithm=AES CryptographicLength=128}}}",
+        "Revoke{UniqueIdentifier='x' RevocationReason{RevocationReasonCode=KeyCompromise "
+        "RevocationReasonCode=CessationOfOperation}}",
+    };
+    char expected[80];
+
+    serving();
+    for (size_t i = 0; i < KLM_COUNT(twice); i++) {
+        snprintf(expected, sizeof expected, "%.*s OperationFailed(InvalidMessage)\n",
+                 (int)strcspn(twice[i], "{"), twice[i]);
+        RIG_EXPECT(&rig, V14, twice[i], expected);
+        RIG_EXPECT(&rig, V21, twice[i], expected);
+    }
+}
+
 TEST(a_field_of_the_header_of_another_type_is_refused_not_passed_over)
 {
     static const char *const wrong[] = {
