@@ -36,12 +36,25 @@ static bool changes(const struct km_call *call)
     return call->rc == KLM_OK && km_verb(call->id)->apply && !call->no_apply;
 }
 
+/* One item may take a while (a key pair, a derivation); a hundred of them are not begun. */
+static klm_rc in_time(const struct km_batch *batch, struct km_call *call)
+{
+    const int64_t seconds = parm_num(call->state->config, PARM_kmip_batch_seconds);
+
+    return klm_clock_mono_ms() - batch->begun_ms < (uint64_t)seconds * 1000
+               ? KLM_OK
+               : KM_REFUSE(call, KLM_E_TIMEOUT, 0, KLM_MSG_BATCH_TIME, KLM_NUM(seconds));
+}
+
 static klm_rc carry_out(struct km_batch *batch, size_t i, struct st_change *draft)
 {
     struct km_call *call = batch->item[i].call;
     const size_t mark = st_change_mark(draft);
     klm_rc rc;
 
+    if (call) {
+        KLM_TRY(in_time(batch, call));
+    }
     KLM_TRY(batch->fill(batch->arg, i));
     if (!call) {
         return KLM_OK;
@@ -135,7 +148,7 @@ static void written(struct km_call *head)
 
     batch->job = (struct klm_job){.run = end};
     if (batch->server->options.offline ||
-        klm_workers_submit(batch->server->workers, &batch->job) != KLM_OK) {
+        klm_workers_submit(batch->server->client_workers, &batch->job) != KLM_OK) {
         end(&batch->job);
     }
 }
@@ -193,6 +206,7 @@ static void run(struct klm_job *job)
     struct st_change *draft = NULL;
     const klm_rc rc = st_draft_open(batch->server->store, &draft);
 
+    batch->begun_ms = klm_clock_mono_ms();
     for (size_t i = 0; i < batch->n && rc == KLM_OK; i++) {
         if (!one_item(batch, i, draft)) {
             break;
@@ -218,7 +232,7 @@ void km_batch_run(struct km_batch *batch)
     batch->job = (struct klm_job){.run = run};
     if (batch->server->options.offline) {
         run(&batch->job);
-    } else if (klm_workers_submit(batch->server->workers, &batch->job) != KLM_OK) {
+    } else if (klm_workers_submit(batch->server->client_workers, &batch->job) != KLM_OK) {
         for (size_t i = 0; i < batch->n; i++) {
             batch->item[i].fate = KM_FATE_DONE;
             batch->item[i].rc = KLM_E_LIMIT;

@@ -161,6 +161,7 @@ struct km_server {
     struct smf_signer sink_signer; /* of sinks with checkpoints */
     struct smf_syslog *syslog;     /* NULL: Audit.isSyslog is false */
     struct klm_workers *workers;
+    struct klm_workers *client_workers; /* of what clients of KMIP ask for */
     struct dt_contacts *contacts;
     struct dt_seen *seen; /* last contacts of clients */
     struct km_callers callers;

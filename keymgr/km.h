@@ -568,6 +568,8 @@ klm_rc km_token_options(const struct parm_config *config, struct p11_options *ou
                         struct klm_diag *diag) KLM_MUST_USE;
 /* Parts of the server, borrowed, as long as it is open. */
 struct klm_workers *km_workers(struct km_server *server);
+/* As many others, for what clients of KMIP ask for: searches, batches, key pairs and passwords of theirs do not stand before the keys of drives in the queue. */
+struct klm_workers *km_client_workers(struct km_server *server);
 struct st_store *km_store(struct km_server *server);
 /* The MAC key of the store in a folder, with the master keys that the server knows (st_options.mac_key); to be wiped by the caller. KLM_E_WRONGKEY,
  * KLM_E_CORRUPT, KLM_E_IO with a message: it lies beside the store, since the master key was changed, and does not open. */

@@ -111,6 +111,8 @@ struct km_locate { /* KM_OBJECT_LOCATE */
     size_t n;
     uint64_t total;
 };
+/* klm_clock_mono_ms() at which a search that begins now is given up (kmip.locate.seconds). One message has so long for all of its searches: what.until_ms; 0: this one has. */
+uint64_t km_locate_until(const struct km_call *call);
 /* May the search take long, so that it is better not done on a loop (km_call.slow)? */
 bool km_locate_slow(const struct km_locate *req);
 
@@ -236,6 +238,7 @@ struct km_batch {
     void *arg;
     struct klm_loop *loop;
     /* batch.c's */
+    uint64_t begun_ms;
     struct klm_job job;
     struct klm_task task;
 };

@@ -89,6 +89,16 @@ static klm_rc locate_by_bytes(struct located *located, struct st_view *view)
                  : KLM_OK;
 }
 
+static int64_t seconds(const struct km_call *call)
+{
+    return parm_num(call->state->config, PARM_kmip_locate_seconds);
+}
+
+uint64_t km_locate_until(const struct km_call *call)
+{
+    return klm_clock_mono_ms() + (uint64_t)seconds(call) * 1000;
+}
+
 klm_rc km_object_locate_prepare(struct km_call *call)
 {
     struct km_locate *req = call->req;
@@ -97,6 +107,7 @@ klm_rc km_object_locate_prepare(struct km_call *call)
     struct located located = {.call = call};
     struct st_view *view;
     bool answered;
+    klm_rc rc;
 
     (void)km_call_seconds(call);
     req->what.group = km_call_group(call);
@@ -111,10 +122,15 @@ klm_rc km_object_locate_prepare(struct km_call *call)
         return KLM_OK;
     }
     KLM_TRY(km_view(call, &view));
-    KLM_TRY(md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL));
-    if (req->n == 0 && req->total == 0) {
-        KLM_TRY(locate_by_bytes(&located, view));
+    req->what.until_ms = req->what.until_ms ? req->what.until_ms : km_locate_until(call);
+    rc = md_locate(view, &req->what, visit, &located, req->counts ? &req->total : NULL);
+    if (rc == KLM_OK && req->n == 0 && req->total == 0) {
+        rc = locate_by_bytes(&located, view);
     }
+    if (rc == KLM_E_TIMEOUT) {
+        return KM_REFUSE(call, rc, 0, KLM_MSG_OBJECT_SEARCH, KLM_NUM(seconds(call)));
+    }
+    KLM_TRY(rc);
     km_cache_located(call, view, req);
     return KLM_OK;
 }

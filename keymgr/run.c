@@ -135,6 +135,13 @@ static void prepare_job(struct klm_job *job)
     prepare((struct km_call *)(void *)((char *)job - offsetof(struct km_call, job)));
 }
 
+static klm_rc to_worker(struct km_call *call)
+{
+    return klm_workers_submit(call->actor.kind == KM_ACTOR_CLIENT ? call->server->client_workers
+                                                                  : call->server->workers,
+                              &call->job);
+}
+
 /* What an answer still needs of keys. Its failure is an event of its own: the change stands. */
 static void answer_job(struct klm_job *job)
 {
@@ -151,8 +158,7 @@ static void answer_job(struct klm_job *job)
 void km_answer(struct km_call *call)
 {
     call->job = (struct klm_job){.run = answer_job};
-    if (call->server->options.offline ||
-        klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
+    if (call->server->options.offline || to_worker(call) != KLM_OK) {
         answer_job(&call->job);
     }
 }
@@ -203,7 +209,7 @@ void km_run(struct km_call *call)
     }
     if (takes_long(call) && !call->server->options.offline) {
         call->job = (struct klm_job){.run = prepare_job};
-        if (klm_workers_submit(call->server->workers, &call->job) != KLM_OK) {
+        if (to_worker(call) != KLM_OK) {
             call->rc = KM_REFUSE(call, KLM_E_LIMIT, 0xEE0F, KLM_MSG_BUSY);
             km_finish(call);
         }

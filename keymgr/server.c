@@ -175,8 +175,9 @@ static klm_rc open_drives(struct km_server *server, const struct parm_config *co
 static klm_rc open_threads(struct km_server *server, const struct parm_config *config,
                            struct klm_diag *diag)
 {
-    int64_t n = parm_num(config, PARM_server_threads_workers);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const int64_t said = parm_num(config, PARM_server_threads_workers);
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const unsigned n = (unsigned)(said > 0 ? said : cores > 0 ? cores : 1);
 
     KLM_TRY(dt_contacts_new(&server->contacts));
     KLM_TRY(km_streams_new(&server->streams));
@@ -188,10 +189,8 @@ static klm_rc open_threads(struct km_server *server, const struct parm_config *c
     if (server->options.offline) {
         return km_writer_start(server);
     }
-    KLM_TRY(klm_workers_new((unsigned)(n > 0       ? n
-                                       : cores > 0 ? cores
-                                                   : 1),
-                            KM_WORKER_QUEUE, &server->workers));
+    KLM_TRY(klm_workers_new(n, KM_WORKER_QUEUE, &server->workers));
+    KLM_TRY(klm_workers_new(n, KM_WORKER_QUEUE, &server->client_workers));
     KLM_TRY(km_sinks_open(server, config, diag));
     KLM_TRY(km_views_start(server, diag));
     KLM_TRY(km_auditor_start(server));
@@ -361,6 +360,7 @@ void km_close(struct km_server **server)
     *server = NULL;
     km_pass_end(s);
     km_checkpoint_end(s);
+    klm_workers_free(&s->client_workers);
     klm_workers_free(&s->workers);
     km_writer_stop(s);
     if (s->store) {
@@ -405,6 +405,11 @@ void km_close(struct km_server **server)
 struct klm_workers *km_workers(struct km_server *server)
 {
     return server->workers;
+}
+
+struct klm_workers *km_client_workers(struct km_server *server)
+{
+    return server->client_workers;
 }
 
 struct st_store *km_store(struct km_server *server)

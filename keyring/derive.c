@@ -24,6 +24,14 @@ static klm_rc room(struct klm_pool *wiping, size_t n, struct klm_slice *out)
     return p ? KLM_OK : KLM_E_NOMEM;
 }
 
+/* RFC 8018, 5.2: blocks T_1 to T_l of so many bytes each. */
+static int64_t hashes(size_t n, const EVP_MD *md)
+{
+    const size_t size = (size_t)EVP_MD_get_size(md);
+
+    return (int64_t)((n + size - 1) / size);
+}
+
 /* RFC 8018, 5.2; the PRF is HMAC with SHA-1 when none is named (its appendix A.2). */
 static klm_rc pbkdf2(const struct kr_derivation *from, size_t n, struct klm_pool *wiping,
                      struct klm_slice *out)
@@ -37,7 +45,8 @@ static klm_rc pbkdf2(const struct kr_derivation *from, size_t n, struct klm_pool
     if (from->rounds < 1 || !from->salt.p || from->salt.n > INT_MAX) {
         return KLM_E_INVALID;
     }
-    if (from->rounds > KR_DERIVE_ROUNDS_MAX) {
+    if (from->rounds > KR_DERIVE_ROUNDS_MAX ||
+        from->rounds * hashes(n, md) > KR_DERIVE_ROUNDS_MAX) {
         return KLM_E_LIMIT;
     }
     KLM_TRY(kr_material_raw(from->key, &password));

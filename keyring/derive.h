@@ -5,7 +5,8 @@
 
 #include "keyring/crypto.h"
 
-#define KR_DERIVE_ROUNDS_MAX 16777216 /* of PBKDF2, as many as RFC 6070 has; seconds of a worker */
+#define KR_DERIVE_ROUNDS_MAX                                                                       \
+    16777216 /* of PBKDF2, as many as RFC 6070 has, for all that is derived: each hash of it takes them anew. Some seconds of a worker */
 
 struct kr_derivation {
     uint32_t method;                /* KMIP_DerivationMethod_... */

@@ -11,6 +11,7 @@
 #define CANDIDATES 8    /* ways that are compared */
 #define STEP 8          /* how much farther they are looked along each time */
 #define ACROSS_MAX 4096 /* identifiers that a search through all groups sorts */
+#define LOOK_EVERY 64   /* candidates between two looks at the clock */
 #define FILTER_ITEMS_MAX 1000u /* of all filters together */
 
 struct search {
@@ -20,6 +21,7 @@ struct search {
     void *arg;
     bool counting; /* go on behind the last object that is visited */
     uint64_t found;
+    unsigned considered;
     bool over;
     struct klm_pool *pool;      /* of the search */
     struct klm_pool *candidate; /* cleared for each */
@@ -54,11 +56,20 @@ static klm_rc read_one(struct st_view *view, const char *uid, struct klm_pool *p
     return rc == KLM_E_NOTFOUND || rc == KLM_E_CORRUPT ? KLM_OK : rc;
 }
 
+static klm_rc in_time(const struct search *s)
+{
+    return s->locate->until_ms && klm_clock_mono_ms() >= s->locate->until_ms ? KLM_E_TIMEOUT
+                                                                             : KLM_OK;
+}
+
 static klm_rc consider(struct search *s, const char *uid)
 {
     struct md_object object;
     bool there;
 
+    if (s->considered++ % LOOK_EVERY == 0) {
+        KLM_TRY(in_time(s));
+    }
     KLM_TRY(read_one(s->view, uid, s->candidate, &object, &there));
     if (there && s->locate->served && md_attr_number(&object.attrs, KMIP_TAG_Fresh, false) &&
         s->locate->served(s->locate->served_arg, uid)) {
@@ -165,6 +176,7 @@ static klm_rc shortest(const struct search *s, const struct ways *ways, struct m
         for (size_t i = 0; i < ways->n; i++) {
             size_t n;
 
+            KLM_TRY(in_time(s));
             KLM_TRY(md_walk_count(ways->way[i].walk, limit, &n));
             if (n < limit) {
                 *out = ways->way[i].walk;

@@ -86,6 +86,8 @@ struct md_locate {
     bool newest;          /* newest first, as 2.x has it (2.1, 6.1.28); else oldest first */
     uint64_t offset, max; /* max 0: no limit */
     klm_time now;
+    uint64_t
+        until_ms; /* klm_clock_mono_ms() at which the search is given up; 0: it takes as long as it takes */
     /* Was an object served, although its record says that it is fresh? NULL: the records say all. */
     bool (*served)(void *arg, const char *uid);
     void *served_arg;
@@ -95,7 +97,7 @@ typedef klm_rc md_object_fn(void *arg, const struct md_object *object);
 /* Objects that match all filters, in the order of their identifiers, which is that of time; visit gets each after the offset, in a pool that lives for the
  * call. total (or NULL) counts all that match; without it the search ends with the last object visited. The most selective indexed filter drives the
  * search: its cost is that of its matches, whatever else is in the store. Damaged objects are named in a message and left out. KLM_E_LIMIT: more than
- * MD_FILTERS_MAX filters. */
+ * MD_FILTERS_MAX filters. KLM_E_TIMEOUT: it was given up; what was visited was found. */
 klm_rc md_locate(struct st_view *view, const struct md_locate *locate, md_object_fn *visit,
                  void *arg, uint64_t *total) KLM_MUST_USE;
 /* Does an object match? Of the object's attributes those that are filtered by have to be there, and State unless it is on-line. */

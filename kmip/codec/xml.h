@@ -12,7 +12,7 @@
 klm_rc kmip_xml_decode(struct klm_slice in, const struct kmip_limits *limits, struct klm_pool *pool,
                        struct kmip_node **out) KLM_MUST_USE;
 /* Append a tree to the buffer, as the version knows it (gate.h), each item on a line of its own. The buffer remembers failures
- * (klm_buf_rc): KLM_E_UNSUPPORTED is a Text String with a character that XML 1.0 cannot hold (2.2: control characters). The pool is for texts on the
+ * (klm_buf_rc): KLM_E_UNSUPPORTED is a Text String with a character that XML 1.0 cannot hold (2.2: control characters, U+FFFE and U+FFFF). The pool is for texts on the
  * way and should wipe. */
 void kmip_xml_encode(const struct kmip_node *node, int version, struct klm_pool *pool,
                      struct klm_buf *buf);

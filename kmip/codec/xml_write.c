@@ -27,8 +27,17 @@ static void put_char(struct klm_buf *buf, uint8_t c)
     }
 }
 
+/* XML 1.0, 2.2: not a character of it either, though UTF-8 has it. */
+static bool has_no_char(struct klm_slice text)
+{
+    return memmem(text.p, text.n, "\xEF\xBF\xBE", 3) || memmem(text.p, text.n, "\xEF\xBF\xBF", 3);
+}
+
 static void put_text(struct klm_buf *buf, struct klm_slice text)
 {
+    if (text.n && has_no_char(text)) {
+        fail(buf, KLM_E_UNSUPPORTED);
+    }
     for (size_t i = 0; i < text.n; i++) {
         put_char(buf, text.p[i]);
     }

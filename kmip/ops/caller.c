@@ -259,6 +259,40 @@ void kmop_caller_named(struct kmop_message *msg)
     name_request(msg);
 }
 
+/* Does it ask for nothing but what strangers are told, too (Discover Versions, Query, Ping)? */
+static bool asks_what_anybody_may(const struct kmop_message *msg)
+{
+    for (size_t i = 0; i < msg->n; i++) {
+        const struct kmop_op *op = msg->item[i].op;
+
+        if (!op || !km_may(KM_ROLE_ANYONE, km_verb(op->verb)->right)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool shows_nothing(const struct kmop_message *msg)
+{
+    return !kmip_child(kmip_child(msg->root, KMIP_TAG_RequestHeader), KMIP_TAG_Authentication);
+}
+
+/* Of a client that has to show more than its certificate. Clients look whether the server is there before they say who they are, over and over: they hear what strangers hear. */
+static klm_rc look_at_credentials(struct kmop_message *msg, struct klm_diag *diag)
+{
+    klm_rc rc;
+
+    KLM_TRY(read_credentials(msg, diag));
+    rc = km_client_credential_known(msg->req.config->server, msg->client, &msg->credential, diag);
+    if (rc == KLM_E_DENIED && shows_nothing(msg) && asks_what_anybody_may(msg)) {
+        stranger(msg);
+        name_request(msg);
+        msg->registered = false;
+        return KLM_OK;
+    }
+    return rc;
+}
+
 klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
 {
     struct km_server *server = msg->req.config->server;
@@ -280,8 +314,7 @@ klm_rc kmop_caller(struct kmop_message *msg, struct klm_diag *diag)
     msg->registered = true;
     name_request(msg);
     km_client_seen(server, msg->req.fingerprint);
-    KLM_TRY(read_credentials(msg, diag));
-    return km_client_credential_known(server, msg->client, &msg->credential, diag);
+    return look_at_credentials(msg, diag);
 }
 
 klm_rc kmop_caller_password(struct kmop_message *msg, struct klm_diag *diag)

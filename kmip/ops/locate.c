@@ -1,7 +1,7 @@
 /* Locate (KMIP 1.4, 4.9; 2.1, 6.1.28). */
 #include "kmip/ops/ops_int.h"
 
-#include "kmip/codec/ttlv.h"
+#define UID_BYTES 48 /* of an identifier in an answer */
 
 static klm_rc add_filter(struct kmop_item *item, const struct kmip_node *in,
                          const struct kmip_node **filter)
@@ -78,22 +78,34 @@ static klm_rc read_range(struct kmop_item *item)
     return KLM_OK;
 }
 
-#define ID_BYTES (KMIP_TTLV_HEAD + 40) /* of an identifier in the answer */
-
-/* What the searches before it in the batch have found: once that alone is more than an answer may hold, nothing more is looked for, or a batch of searches would take as much memory as they
- * find. */
-static klm_rc have_room(struct kmop_item *item)
+/* Identifiers that the searches before found, in bytes of the answer. */
+static uint64_t found_before(const struct kmop_message *msg)
 {
-    size_t found = 0;
+    uint64_t n = 0;
 
-    for (const struct kmop_item *other = item->msg->item; other < item; other++) {
-        if (other->answered && other->op->verb == KM_OBJECT_LOCATE) {
-            found += ((const struct km_locate *)other->call->req)->n;
+    for (size_t i = 0; i < msg->n; i++) {
+        if (msg->item[i].answered && msg->item[i].op->verb == KM_OBJECT_LOCATE) {
+            n += ((const struct km_locate *)msg->item[i].call->req)->n;
         }
     }
-    return found <= KMOP_ANSWER_MAX / ID_BYTES
-               ? KLM_OK
-               : kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, KLM_NUM(KMOP_ANSWER_MAX));
+    return n * UID_BYTES;
+}
+
+/* A message of few bytes may ask for much in many items: what no answer has room for is not looked for, and all searches together have the time of one. */
+static klm_rc bound(struct kmop_item *item, struct km_locate *req)
+{
+    struct kmop_message *msg = item->msg;
+    const uint64_t asked = msg->max_response > 0 ? (uint64_t)msg->max_response : KMOP_ANSWER_MAX;
+    const uint64_t most = asked < KMOP_ANSWER_MAX ? asked : KMOP_ANSWER_MAX;
+
+    if (found_before(msg) > most) {
+        return kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, KLM_NUM(most));
+    }
+    if (!msg->locate_until) {
+        msg->locate_until = km_locate_until(item->call);
+    }
+    req->what.until_ms = msg->locate_until;
+    return KLM_OK;
 }
 
 klm_rc kmop_locate_fill(struct kmop_item *item)
@@ -101,8 +113,8 @@ klm_rc kmop_locate_fill(struct kmop_item *item)
     struct km_locate *req = item->call->req;
     int64_t storage = 0;
 
-    KLM_TRY(have_room(item));
     req->version = item->msg->version;
+    KLM_TRY(bound(item, req));
     KLM_TRY(read_range(item));
     KLM_TRY(kmop_number(item, item->payload, KMIP_TAG_StorageStatusMask, &storage));
     req->what.storage = (uint32_t)storage;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #define POOL_MAX (256u << 20)
-#define TAGS 1024        /* of the standard: all from 0x420000 on, the highest is 0x420176 */
 #define ANSWER_FIRST 900 /* bytes that most answers fit in */
 
 static void finish(struct kmop_message *msg);
@@ -170,9 +169,10 @@ static void encode_refusal(struct kmop_message *msg, klm_rc rc, struct klm_diag 
     encode(msg, root, out);
 }
 
-/* KMIP 1.4, 6.3: an answer beyond Maximum Response Size is an error in its place. What was done stays done. */
+/* KMIP 1.4, 6.3: an answer beyond Maximum Response Size is an error in its place, as is one that its encoding cannot hold. What was done stays done. */
 static void keep_within(struct kmop_message *msg, size_t size, struct klm_buf *out)
 {
+    const bool held = klm_buf_rc(out) != KLM_E_UNSUPPORTED;
     const char *most;
 
     if (klm_buf_rc(out) == KLM_OK &&
@@ -184,8 +184,9 @@ static void keep_within(struct kmop_message *msg, size_t size, struct klm_buf *o
     for (size_t i = 0; i < msg->n; i++) {
         struct kmop_item *item = &msg->item[i];
 
-        if (item->fate == KM_FATE_DONE) {
-            item->rc = kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, most);
+        if (item->fate != KM_FATE_WAITS) { /* what was undone shows its answer, too */
+            item->rc = held ? kmop_fail(item, KLM_E_LIMIT, KLM_MSG_KMIP_LARGE, most)
+                            : kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_XML);
         }
     }
     klm_buf_done(out);
@@ -276,47 +277,6 @@ static void refuse_caller(struct kmop_message *msg, klm_rc rc, struct klm_diag *
 
 /* ---- Carrying it out */
 
-/* Fields that a payload may have several of; the others stand once. */
-static bool repeats(uint32_t tag, uint32_t operation)
-{
-    switch (tag) {
-    case KMIP_TAG_Attribute:
-    case KMIP_TAG_AttributeName:
-    case KMIP_TAG_AttributeReference:
-    case KMIP_TAG_QueryFunction:
-    case KMIP_TAG_ProtocolVersion:
-    case KMIP_TAG_ObjectGroup:
-    case KMIP_TAG_Certificate:
-        return true;
-    case KMIP_TAG_UniqueIdentifier:
-        return operation == KMIP_Operation_DeriveKey || operation == KMIP_Operation_JoinSplitKey ||
-               operation == KMIP_Operation_Validate;
-    default:
-        return !kmip_tag(tag); /* somebody's own */
-    }
-}
-
-/* KMIP 1.4, 11.1: "The same field is contained in a header/batch item/payload more than once": which of them counts is not for the server to say. */
-static klm_rc each_once(struct kmop_item *item)
-{
-    const struct kmip_node *field = item->payload ? item->payload->first : NULL;
-    uint64_t seen[TAGS / 64] = {0}; /* a bit for each tag */
-
-    for (; field; field = field->next) {
-        const uint32_t at = field->tag % TAGS;
-        const uint64_t bit = (uint64_t)1 << (at % 64);
-
-        if (repeats(field->tag, item->operation)) {
-            continue;
-        }
-        if (seen[at / 64] & bit) {
-            return kmop_fail(item, KLM_E_INVALID, KLM_MSG_KMIP_TWICE, kmip_tag(field->tag)->name);
-        }
-        seen[at / 64] |= bit;
-    }
-    return KLM_OK;
-}
-
 static klm_rc fill(void *arg, size_t i)
 {
     struct kmop_message *msg = arg;
@@ -334,7 +294,7 @@ static klm_rc fill(void *arg, size_t i)
     if (item->critical) {
         return kmop_fail(item, KLM_E_UNSUPPORTED, KLM_MSG_KMIP_EXTENSION);
     }
-    KLM_TRY(each_once(item));
+    KLM_TRY(kmop_shape_payload(item));
     KLM_TRY(kmop_ids_resolve(item));
     KLM_TRY(kmop_data_resolve(item));
     return item->op->fill(item);
@@ -548,7 +508,7 @@ static void identify(struct kmop_message *msg)
         msg->why = klm_pool_alloc(msg->pool, sizeof *msg->why);
         msg->job = (struct klm_job){
             .run = check_password, .done = password_checked, .loop = msg->req.config->loop};
-        rc = msg->why ? klm_workers_submit(km_workers(msg->req.config->server), &msg->job)
+        rc = msg->why ? klm_workers_submit(km_client_workers(msg->req.config->server), &msg->job)
                       : KLM_E_NOMEM;
         if (rc == KLM_OK) {
             return;

@@ -20,7 +20,7 @@ static bool critical(const struct kmip_node *in)
     for (; extension; extension = kmip_next(extension)) {
         const struct kmip_node *flag = kmip_child(extension, KMIP_TAG_CriticalityIndicator);
 
-        if (flag && flag->type == KMIP_BOOLEAN && flag->number) {
+        if (flag && flag->number) {
             return true;
         }
     }
@@ -39,15 +39,7 @@ static klm_rc read_item(struct kmop_message *msg, const struct kmip_node *in,
     if (in->type != KMIP_STRUCTURE || !operation || operation->type != KMIP_ENUMERATION) {
         return bad(diag, "a batch item has no operation");
     }
-    if (item->payload && item->payload->type != KMIP_STRUCTURE) {
-        return bad(diag, "a payload is no structure");
-    }
-    if (id && id->type != KMIP_BYTES) {
-        return bad(diag, "a Unique Batch Item ID is no byte string");
-    }
-    if (ephemeral && ephemeral->type != KMIP_BOOLEAN) {
-        return bad(diag, "Ephemeral is no Boolean");
-    }
+    KLM_TRY(kmop_shape_item(in, diag));
     item->operation = (uint32_t)operation->number;
     item->ephemeral = ephemeral && ephemeral->number && msg->version >= KMIP_V(2, 0);
     item->critical = critical(in);
@@ -61,7 +53,7 @@ static klm_rc count_items(struct kmop_message *msg, const struct kmip_node *head
                           struct klm_diag *diag)
 {
     const struct kmip_node *count = kmip_child(header, KMIP_TAG_BatchCount);
-    const int64_t said = count && count->type == KMIP_INTEGER ? count->number : -1;
+    const int64_t said = count ? count->number : -1;
     size_t n = 0;
 
     for (const struct kmip_node *in = kmip_child(msg->root, KMIP_TAG_BatchItem); in;
@@ -116,9 +108,6 @@ static klm_rc read_option(struct kmop_message *msg, const struct kmip_node *head
     if (!option) {
         return KLM_OK;
     }
-    if (option->type != KMIP_ENUMERATION) {
-        return bad(diag, "Batch Error Continuation Option is no enumeration");
-    }
     switch (option->number) {
     case KMIP_BatchErrorContinuationOption_Continue:
         msg->batch.option = KM_BATCH_CONTINUE;
@@ -160,10 +149,10 @@ static klm_rc read_header(struct kmop_message *msg, const struct kmip_node *head
     const struct kmip_node *most = kmip_child(header, KMIP_TAG_MaximumResponseSize);
     const struct kmip_node *correlation = kmip_child(header, KMIP_TAG_ClientCorrelationValue);
 
-    if (most && most->type == KMIP_INTEGER) {
+    if (most) {
         msg->max_response = most->number;
     }
-    if (correlation && correlation->type == KMIP_TEXT) {
+    if (correlation) {
         msg->correlation = correlation->bytes;
     }
     KLM_TRY(read_option(msg, header, diag));
@@ -278,6 +267,7 @@ klm_rc kmop_read(struct kmop_message *msg, struct klm_diag *diag, bool *readable
         return bad(diag, "it is no request");
     }
     KLM_TRY(read_version(msg, diag));
+    KLM_TRY(kmop_shape_header(header, diag));
     KLM_TRY(read_header(msg, header, diag));
     return read_items(msg, diag);
 }

@@ -56,6 +56,7 @@ struct kmop_message {
     size_t n;
     const char *placeholder;        /* ID Placeholder (KMIP 2.1, 6; 1.4, 4), or NULL */
     size_t referred;                /* bytes that references of its items stand for */
+    uint64_t locate_until;          /* when its searches are given up; 0: there was none yet */
     int64_t max_response;           /* 0: none */
     struct klm_slice correlation;   /* Client Correlation Value, or empty */
     struct klm_slice server_hashed; /* Server Hashed Password, or empty */
@@ -95,6 +96,14 @@ klm_rc kmop_uid(struct kmop_item *item, const struct kmip_node *in, uint32_t tag
     KLM_MUST_USE;
 /* The same for Unique Identifier of the payload. */
 klm_rc kmop_object(struct kmop_item *item, const char **out) KLM_MUST_USE;
+
+/* ---- shape.c: what its form alone says of a request: that no field stands twice where one can stand, and that each has the type of its tag (registry). KLM_E_INVALID with a message. */
+/* The header, and that there is one. */
+klm_rc kmop_shape_header(const struct kmip_node *header, struct klm_diag *diag) KLM_MUST_USE;
+/* A batch item, but for its payload. */
+klm_rc kmop_shape_item(const struct kmip_node *item, struct klm_diag *diag) KLM_MUST_USE;
+/* Its payload: the failure is of the item alone. */
+klm_rc kmop_shape_payload(struct kmop_item *item) KLM_MUST_USE;
 
 /* ids.c: identifiers of 2.x that refer to the batch (an enumeration or a number; KMIP 2.1, 4.58) become texts, before fill. A failure is the item's. */
 klm_rc kmop_ids_resolve(struct kmop_item *item) KLM_MUST_USE;

@@ -28,7 +28,7 @@ class Objects:
         return f"object-{self.made}"
 
     def key_attributes(self, name):
-        return self.client.attributes(CryptographicAlgorithm="AES", CryptographicLength=256, CryptographicUsageMask="Encrypt Decrypt", Name=name)
+        return self.client.attributes(CryptographicAlgorithm="AES", CryptographicLength=256, CryptographicUsageMask="Encrypt Decrypt DeriveKey", Name=name)
 
     def create(self, *more, state="PreActive", **header):
         name = self.name()
@@ -52,10 +52,23 @@ class Objects:
     def revoke(self, one, reason, state):
         self.change([op("Revoke", item("UniqueIdentifier", one[1]), item("RevocationReason", items(RevocationReasonCode=reason)))], "object-revoke", (one[0], state))
 
+    def derive(self, base):
+        name = self.name()
+        how = item("DerivationParameters", [item("CryptographicParameters", items(HashingAlgorithm="SHA_256"))])
+        return name, self.change([op("DeriveKey", item("ObjectType", "SymmetricKey"), item("UniqueIdentifier", base[1]), item("DerivationMethod", "HASH"), how,
+                                     self.key_attributes(name))], "object-derive", (name, "PreActive"))
+
+    def rename(self, one, state):
+        name = self.name()
+        return name, self.change([op("ModifyAttribute", item("UniqueIdentifier", one[1]), self.client.one_attribute("Name", name))], "attribute-modify", (one[0], "none"), (name, state))
+
     def all_kinds(self):
         """Each kind of change once, and a batch whose items stand or fall together."""
         key, other, pair = self.create(), self.register(), self.pair()
         self.simple("Activate", "object-activate", key, "Active")
+        derived = self.rename(self.derive(key), "PreActive")
+        self.simple("Archive", "object-archive", derived, "PreActive")
+        self.simple("Recover", "object-recover", derived, "PreActive")
         self.revoke(key, "CessationOfOperation", "Deactivated")
         self.simple("Destroy", "object-destroy", key, "Destroyed")
         self.revoke(pair, "KeyCompromise", "Compromised")

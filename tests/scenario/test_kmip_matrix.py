@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from kmip import ENUM, Client, Item, TAGS, attribute, item, items, key_block, op, spaced, symmetric_key, vendor_attribute
+from kmip import ENUM, Client, Item, TAGS, attribute, attribute_list, item, items, key_block, op, spaced, symmetric_key, vendor_attribute
 from kmipserver import KmipSite
 from scenario import expect, main, test
 
@@ -279,6 +279,42 @@ def what_is_not_there_and_what_belongs_to_others_are_told_alike():
                 expect(client.locate() == [] and client.locate(ObjectType="SymmetricKey") == [], "nothing is located")
         expect(sorted(maker.locate()) == sorted(theirs.values()), "they are all there still")
     told(failures)
+
+
+def references(client, own, uid):
+    """Requests that name an object elsewhere than as their own: an identifier, and nothing else of them, is what differs."""
+    about = [item("WrappingMethod", "Encrypt"), item("EncryptionKeyInformation", items(UniqueIdentifier=uid)), item("EncodingOption", "NoEncoding")]
+    how = item("DerivationParameters", [item("CryptographicParameters", items(HashingAlgorithm="SHA_256"))])
+    made = client.attributes(CryptographicAlgorithm="AES", CryptographicLength=128, CryptographicUsageMask="Encrypt")
+    link = items(LinkType="ParentLink", LinkedObjectIdentifier=uid)
+    derive = lambda *bases: op("DeriveKey", item("ObjectType", "SymmetricKey"), *[item("UniqueIdentifier", one) for one in bases], item("DerivationMethod", "HASH"), how, made)
+    yield op("Get", item("UniqueIdentifier", own), item("KeyWrappingSpecification", about))
+    yield derive(uid)
+    yield derive(own, uid)
+    yield op("ReKeyKeyPair", PrivateKeyUniqueIdentifier=uid)
+    yield op("AddAttribute", item("UniqueIdentifier", own), client.one_attribute("Link", link))
+    if client.version < (2, 0):
+        yield op("Locate", *attribute_list(client.version, {"UniqueIdentifier": uid}))
+    else:
+        yield op("Locate", item("Attributes", items(UniqueIdentifier=uid)))
+        yield op("Locate", item("Attributes", [item("ShortUniqueIdentifier", bytes.fromhex(uid.replace("-", "")))]))
+        yield op("Certify", item("UniqueIdentifier", uid), client.attributes(CertificateSubjectCN="x"))
+        yield op("Certify", item("CertificateRequestUniqueIdentifier", uid))
+
+
+@test
+def objects_of_others_are_unknown_wherever_an_identifier_stands():
+    nobody = "01a20000-0000-7000-8000-000000000000"
+    with SITE.started("kmip.certify.label=MyLocalRACFCA") as server, server.client("alice") as maker:
+        theirs = maker.activate(maker.register_key(KEY, mask="WrapKey UnwrapKey DeriveKey Encrypt"))
+        for version in [(1, 2), (1, 4), (2, 1)]:
+            with server.client("bob", group="OTHERS", version=version) as client:
+                own = client.activate(client.register_key(bytes(32), mask="WrapKey UnwrapKey DeriveKey Encrypt"))
+                other = client.activate(client.register_key(bytes(32), mask="WrapKey UnwrapKey DeriveKey Encrypt"))  # the same as own: each has its links
+                for mine, none in zip(references(client, own, theirs), references(client, other, nobody)):
+                    told_theirs, told_none = (repr(client.request([one])[0]).replace(theirs, "?").replace(nobody, "?").replace(own, "=").replace(other, "=") for one in (mine, none))
+                    expect(told_theirs == told_none and KEY.hex() not in told_theirs, f"{version}: {told_theirs}, {told_none}")
+        expect(maker.attribute(theirs, "Link") == [], "theirs has got links")
 
 
 @test

@@ -3,6 +3,7 @@
 second meanwhile."""
 # time-limit: 400
 import base64
+import json
 import os
 import re
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import xml.etree.ElementTree as ElementTree
 
 from keyserver import SLOW, in_time, renegotiates, wait_until
 from kmip import BIG, BYTES, STRUCTURE, TEXT, Client, HttpsClient, Item, attributes, decode, encode, enum_name, enum_value, item, items, key_block, message, op
@@ -527,6 +529,7 @@ def f14_entities_doctypes_and_other_encodings_of_xml_are_refused():
                XML.replace('value="1"/>', 'value="1<!-- -->4"/>', 1), XML.replace('value="1"/>', 'value="1" value="4"/>', 1),
                XML.replace("<RequestHeader>", '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="' + url + '"/><RequestHeader>'),
                XML.replace('value="QueryOperations"', 'value="&#x0;"'), XML.replace('value="QueryOperations"', 'value="&#xFFFFFFFFF;"'),
+               XML.replace("<RequestMessage>", '<RequestMessage xmlns="urn:x">'), XML.replace("BatchCount", "k:BatchCount"), XML.replace("<BatchItem>", "<BatchItem><![CDATA[ ]]>"),
                XML + XML, XML[:-1], "<a>" + XML, XML.replace("RequestHeader>", "RequestHeader >", 1).replace("</RequestMessage>", "</requestmessage>"),
                XML.replace('value="1"/>', "value='1'" + " a='1'" * 20000 + "/>", 1), XML.replace('type="Integer"', 'type="' + "Integer" * 50000 + '"', 1)]
         other = [XML.encode("utf-16"), XML.encode("utf-16-le"), XML.encode("utf-16-be"), XML.encode("utf-32"), XML.encode("utf-32-be"),
@@ -553,6 +556,32 @@ def f14_entities_doctypes_and_other_encodings_of_xml_are_refused():
             expect(b"Success" in client.send(b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>' + XML.encode(), "text/xml"), "a byte order mark of UTF-8")
 
 
+@test
+def what_xml_cannot_hold_is_told_as_that_and_leaves_in_the_other_encodings():
+    """XML 1.0, 2.2. A client of the group may have written the text in TTLV."""
+    with SITE.started() as server, server.client("alice") as client:
+        for number, text in enumerate(("a\x01b", "a\x1f", "\ufffe", "b\uffffc")):
+            uid = client.create(Name=f"{text}{number}")
+            for word in (text, "ab"):
+                if word != text:
+                    uid = client.create(Name=f"{word}{number}")
+                asked = XML.replace('"Query"', '"GetAttributes"').replace('QueryFunction type="Enumeration" value="QueryOperations"', f'UniqueIdentifier type="TextString" value="{uid}"')
+                with web(server) as own:
+                    said = own.send(asked.encode(), "text/xml")
+                ElementTree.fromstring(said)
+                expect((b"Success" in said) == (word != text) and (b'"FeatureNotSupported"' in said) == (word == text), f"{text!r}: {said[-600:]}")
+                asked = JSON.replace('"Query"', '"GetAttributes"').replace('"QueryFunction","type":"Enumeration","value":"QueryOperations"', f'"UniqueIdentifier","type":"TextString","value":"{uid}"')
+                with web(server) as own:
+                    said = json.loads(own.send(asked.encode(), "application/json"))
+                expect(f"{word}{number}" in values_of(said), f"{text!r}: {said}")
+
+
+def values_of(tree):
+    """All values of a message in JSON."""
+    inside = tree.get("value") if isinstance(tree, dict) else tree
+    return [value for one in inside for value in values_of(one)] if isinstance(inside, list) else [inside]
+
+
 # ---- F15: JSON
 
 JSON = ('{"tag":"RequestMessage","value":[{"tag":"RequestHeader","value":[{"tag":"ProtocolVersion","value":[{"tag":"ProtocolVersionMajor","type":"Integer","value":1},'
@@ -570,7 +599,7 @@ def f15_double_keys_huge_numbers_and_half_characters_of_json_are_refused():
         bad = [JSON.replace(count, count[:-1] + number) for number in numbers]
         bad += [JSON.replace('"QueryOperations"', text) for text in texts]
         bad += [JSON.replace('"QueryFunction","type":"Enumeration","value":"QueryOperations"', f'"UniqueIdentifier","type":"TextString","value":{text}') for text in texts]
-        bad += [JSON.replace('"tag":"BatchCount",', '"tag":"BatchCount","tag":"BatchCount",'), JSON.replace(count, count + ',"value":1'), JSON.replace(count, count + ',"value":2'),
+        bad += [JSON.replace('"tag":"BatchCount",', '"tag":"BatchCount","tag":"BatchCount",'), JSON.replace('"tag":"BatchCount",', '"tag":"BatchCount","t\\u0061g":"BatchCount",'), JSON.replace(count, count + ',"value":1'), JSON.replace(count, count + ',"value":2'),
                 JSON.replace(count, count + ',"more":1'), JSON.replace('"tag":"RequestMessage",', '"tag":"RequestMessage","value":[],'), JSON + JSON, JSON[:-1], JSON + "x", "[" + JSON + "]",
                 JSON.replace("BatchCount", "\\u0000BatchCount"), JSON.replace('{"tag":"BatchCount"', '/*c*/{"tag":"BatchCount"'), JSON.replace("}]}", "},]}", 1),
                 '{"tag":"RequestMessage","value":[' + ",".join(['{"k%d":1}' % n for n in range(50_000)]) + "]}", '{' + ",".join(f'"k{n}":1' for n in range(60_000)) + "}"]
@@ -606,7 +635,7 @@ def f16_batches_of_wrong_and_huge_counts_are_refused():
                 whole["RequestHeader"].value[-1] = item("BatchCount", count)
                 with server.client("alice") as own:
                     refused(server, own, encode(whole))
-        answer = client.request([one] * 100, [struct.pack(">Q", n) for n in range(100)])
+        answer = client.request([op("Query", QueryFunction="QueryOperations") for _ in range(100)], [struct.pack(">Q", n) for n in range(100)])
         expect(len(answer) == 100 and all(item_of.ok for item_of in answer.items), "as many as are allowed")
         header = message((1, 4), [one])
         header["RequestHeader"].value.pop()
@@ -627,6 +656,8 @@ def f16_an_answer_beyond_what_the_client_takes_is_told_whatever_the_size():
                         answer = client.request(batch, True if len(batch) > 1 else None, MaximumResponseSize=most)
                         expect(all(not one.ok and one.reason == "ResponseTooLarge" for one in answer.items), f"{most}: {answer.items}")
                         expect(b"KeyMaterial" not in repr(answer.items).encode(), "a key leaves all the same")
+                answer = client.request([op("Get", UniqueIdentifier=uid), op("Get", UniqueIdentifier="none")], True, MaximumResponseSize=160, BatchErrorContinuationOption="Undo")
+                expect([one.reason for one in answer.items] == ["ResponseTooLarge"] * 2, f"what was undone shows its answer: {answer.items}")
                 result = client.request([op("Get", UniqueIdentifier=uid)], MaximumResponseSize=100_000)[0]
                 expect(result.ok, result)
                 state = client.state(uid)

@@ -401,6 +401,45 @@ TEST(what_only_reads_does_not_count)
     script_done(&script);
 }
 
+static void dawdle(struct script *script, size_t i)
+{
+    (void)script;
+    if (i == 1) {
+        usleep(1100000);
+    }
+}
+
+TEST(a_batch_that_takes_too_long_begins_no_more_items)
+{
+    struct script script;
+
+    open_offline();
+    DO(&house, KM_CONFIG_SET, &admin, "property", "kmip.batch.seconds", "value", "1");
+    for (int option = KM_BATCH_CONTINUE; option <= KM_BATCH_UNDO; option++) {
+        script_init(&script, (enum km_batch_option)option);
+        script.before = dawdle;
+        for (size_t i = 0; i < 4; i++) {
+            add(&script, create(""));
+        }
+        carry_out(&script);
+        if (option == KM_BATCH_UNDO) {
+            ITEM(0, KM_FATE_UNDONE, KLM_E_CANCELLED, KLM_MSG_BATCH_UNDONE);
+            ITEM(1, KM_FATE_UNDONE, KLM_E_CANCELLED, KLM_MSG_BATCH_UNDONE);
+        } else {
+            DONE(0);
+            DONE(1); /* it was begun in time */
+        }
+        ITEM(2, KM_FATE_DONE, KLM_E_TIMEOUT, KLM_MSG_BATCH_TIME);
+        if (option == KM_BATCH_CONTINUE) {
+            ITEM(3, KM_FATE_DONE, KLM_E_TIMEOUT, KLM_MSG_BATCH_TIME);
+        } else {
+            ITEM(3, KM_FATE_WAITS, KLM_OK, KLM_MSG_NONE);
+        }
+        script_done(&script);
+    }
+    DO(&house, KM_CONFIG_SET, &admin, "property", "kmip.batch.seconds", "value", "60");
+}
+
 TEST(an_empty_batch_ends)
 {
     struct script script;

@@ -110,6 +110,27 @@ TEST(a_search_leaves_an_event)
     CHECK_INT(events(&house, "object-locate", SMF_SUCCESS, NULL, NULL), before + 1);
 }
 
+TEST(a_search_has_an_end)
+{
+    struct km_call *call;
+    struct km_locate *req;
+
+    serving();
+    for (unsigned counts = 0; counts <= 1; counts++) {
+        call = new_call(&house, KM_OBJECT_LOCATE, &object_client);
+        req = call->req;
+        req->counts = counts;
+        req->what.until_ms = 1; /* what others of the message searched for took so long */
+        KLM_IGNORE(km_run_wait(call));
+        CHECK_INT(req->n, 0);
+        expect(call, KLM_E_TIMEOUT, KLM_MSG_OBJECT_SEARCH, __FILE__, __LINE__);
+    }
+    call = new_call(&house, KM_OBJECT_LOCATE, &object_client);
+    CHECK(km_locate_until(call) > klm_clock_mono_ms() + 9000);
+    CHECK(km_locate_until(call) <= klm_clock_mono_ms() + 10000);
+    km_call_free(&call);
+}
+
 TEST(zz_close)
 {
     serving();

@@ -206,6 +206,91 @@ TEST(more_changes_than_the_queue_takes_are_refused_at_once)
     CHECK_INT(events(&house, "pending-reject", SMF_FAILURE, "KLM0957E", NULL), queue);
 }
 
+/* ---- What clients of KMIP ask for */
+
+#define HELD_MAX 256
+
+/* Jobs wait here until it opens. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    bool open;
+    size_t at, through;
+    struct klm_job job[HELD_MAX];
+} held_up = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+
+static void wait_held_up(struct klm_job *job)
+{
+    (void)job;
+    pthread_mutex_lock(&held_up.lock);
+    held_up.at++;
+    pthread_cond_broadcast(&held_up.moved);
+    while (!held_up.open) {
+        pthread_cond_wait(&held_up.moved, &held_up.lock);
+    }
+    held_up.through++;
+    pthread_cond_broadcast(&held_up.moved);
+    pthread_mutex_unlock(&held_up.lock);
+}
+
+static void until(const size_t *counter, size_t n)
+{
+    pthread_mutex_lock(&held_up.lock);
+    while (*counter < n) {
+        pthread_cond_wait(&held_up.moved, &held_up.lock);
+    }
+    pthread_mutex_unlock(&held_up.lock);
+}
+
+static size_t answers;
+
+static void count_answer(struct km_call *call)
+{
+    (void)call;
+    pthread_mutex_lock(&held_up.lock);
+    answers++;
+    pthread_cond_broadcast(&held_up.moved);
+    pthread_mutex_unlock(&held_up.lock);
+}
+
+/* A hundred searches of a hostile client may take a minute; the keys of drives and an operator's look are not behind them. */
+TEST(what_takes_clients_of_kmip_long_holds_up_neither_drives_nor_operators)
+{
+    static const struct km_actor client = {
+        .kind = KM_ACTOR_CLIENT, .roles = KM_ROLE_CLIENT, .name = "HOSTILE", .group = "TESTS"};
+    struct km_call *call;
+    size_t held;
+
+    serving();
+    held = klm_workers_count(km_client_workers(house.server));
+    REQUIRE(held > 0 && held <= HELD_MAX);
+    for (size_t i = 0; i < held; i++) {
+        held_up.job[i] = (struct klm_job){.run = wait_held_up};
+        REQUIRE_OK(klm_workers_submit(km_client_workers(house.server), &held_up.job[i]));
+    }
+    until(&held_up.at, held);
+    call = new_call(&house, KM_HASH, &client);
+    call->done = count_answer;
+    km_run(call);
+    DO(&house, KM_DRIVE_ADD, &oper, "drivename", "00000000009A", "rec1", "L1", "rec2", "L2");
+    DO(&house, KM_DRIVE_LIST, &oper, NULL);
+    struct km_call *create = create_key(&house, "00000000009A", "GATE01", NULL, NULL, 0);
+    CHECK_RC(create->rc, KLM_OK);
+    struct km_call *get = get_key(&house, "00000000009A", "GATE01", &create->keyed.eedk[0], 1);
+    CHECK_RC(get->rc, KLM_OK);
+    km_call_free(&get);
+    km_call_free(&create);
+    DO(&house, KM_DRIVE_DELETE, &oper, "drivename", "00000000009A");
+    pthread_mutex_lock(&held_up.lock);
+    CHECK_INT(answers, 0);
+    held_up.open = true;
+    pthread_cond_broadcast(&held_up.moved);
+    pthread_mutex_unlock(&held_up.lock);
+    until(&held_up.through, held);
+    until(&answers, 1);
+    km_call_free(&call);
+}
+
 TEST(closing_finishes_what_waits)
 {
     serving();

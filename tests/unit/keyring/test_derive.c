@@ -56,6 +56,11 @@ TEST(passwords_give_what_rfc_6070_says_and_with_sha_256_what_rfc_7914_says)
     CHECK_INT(KR_DERIVE_ROUNDS_MAX, 16777216); /* RFC 6070 has as many */
     from.rounds = KR_DERIVE_ROUNDS_MAX + 1;
     refuses(&from, 128, KLM_E_LIMIT);
+    /* Two hashes of SHA-1 take twice as long as one, three thousand for as long as nobody waits. */
+    from.rounds = KR_DERIVE_ROUNDS_MAX / 2 + 1;
+    refuses(&from, 256, KLM_E_LIMIT);
+    from.rounds = KR_DERIVE_ROUNDS_MAX / 100;
+    refuses(&from, 8 * 60000, KLM_E_LIMIT);
     from.rounds = 1;
     from.salt = KLM_SLICE(NULL, 0);
     refuses(&from, 128, KLM_E_INVALID);

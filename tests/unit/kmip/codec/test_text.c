@@ -429,16 +429,21 @@ TEST(text_has_the_limits_of_ttlv)
 
 TEST(a_character_that_xml_cannot_hold_is_a_failure_and_json_escapes_it)
 {
+    static const char *const texts[] = {"420055 07 00000001 01 00000000000000",
+                                        "420055 07 00000003 EFBFBE 0000000000", /* U+FFFE */
+                                        "420055 07 00000005 61EFBFBF62 000000"};
     struct kmip_node *node;
     struct klm_buf buf;
 
     help_new();
-    node = help_tree("420055 07 00000001 01 00000000000000");
-    klm_buf_init(&buf, KMIP_BYTES_MAX);
-    kmip_xml_encode(node, KMIP_V_ANY, help_pool, &buf);
-    CHECK_RC(klm_buf_rc(&buf), KLM_E_UNSUPPORTED);
-    klm_buf_done(&buf);
-    CHECK(kmip_equal(from_json(to_json(node, KMIP_V_ANY)), node));
+    for (size_t i = 0; i < KLM_COUNT(texts); i++) {
+        node = help_tree(texts[i]);
+        klm_buf_init(&buf, KMIP_BYTES_MAX);
+        kmip_xml_encode(node, KMIP_V_ANY, help_pool, &buf);
+        CHECK_RC(klm_buf_rc(&buf), KLM_E_UNSUPPORTED);
+        klm_buf_done(&buf);
+        CHECK(kmip_equal(from_json(to_json(node, KMIP_V_ANY)), node));
+    }
     help_done();
 }
 

@@ -185,6 +185,43 @@ TEST(a_one_time_password_serves_one_message)
     CHECK_INT(events(&rig.house, "client-prove", SMF_SUCCESS, NULL, "one-time password"), 2);
 }
 
+static const char *poll_with(int version, const char *header, const char *items)
+{
+    return rig_short(&rig, rig_tree(&rig, version, header, items));
+}
+
+/* Some look over and over whether the server is there, and show their password only when they want something. */
+TEST(who_looks_whether_the_server_is_there_needs_no_password_and_hears_what_strangers_hear)
+{
+#define WRONG                                                                                      \
+    "Authentication{Credential{CredentialType=UsernameAndPassword CredentialValue{Username='x'}}}"
+#define QUERY "Query{QueryFunction=QueryOperations QueryFunction=QueryServerInformation}"
+    serving();
+    DO(&rig.house, KM_CLIENT_MODIFY, &admin, "name", "ALPHA", "user", "backup");
+    for (size_t i = 0; i < KLM_COUNT(versions); i++) {
+        const int v = versions[i];
+        const char *answer;
+
+        if (v >= KMIP_V(1, 1)) {
+            CHECK(strstr(poll_with(v, "", "DiscoverVersions{}"), "DiscoverVersions Success") !=
+                  NULL);
+            ANSWERS(v, "", NOT("AuthenticationNotSuccessful"));
+            CHECK_STR(poll_with(v, "", "DiscoverVersions{} Locate{MaximumItems=1}"),
+                      NOT("AuthenticationNotSuccessful"));
+            CHECK_STR(poll_with(v, WRONG, "DiscoverVersions{}"),
+                      NOT("AuthenticationNotSuccessful"));
+        }
+        answer = poll_with(v, "", QUERY);
+        CHECK(strstr(answer, "Query Success{Operation=") != NULL);
+        CHECK(strstr(answer, "klmsrv test") == NULL); /* the vendor: it is told to clients alone */
+        answer = poll_with(v, with("UsernameAndPassword", "Username='backup'"), QUERY);
+        CHECK(strstr(answer, "klmsrv test") != NULL);
+    }
+    DO(&rig.house, KM_CLIENT_MODIFY, &admin, "name", "ALPHA", "user", "");
+#undef QUERY
+#undef WRONG
+}
+
 /* A credential for so many seconds from now. */
 static const char *hashed(const char *password, int64_t seconds, const char *more)
 {

@@ -85,6 +85,18 @@ TEST(a_stranger_hears_nothing_of_the_server_and_what_it_says_is_recorded)
     rig.number = 0;
 }
 
+TEST(so_is_what_a_client_says_that_does_not_show_who_it_is)
+{
+    serving();
+    DO(&rig.house, KM_CLIENT_MODIFY, &admin, "name", "ALPHA", "device", "SN-1");
+    rig.number = 80;
+    CHECK(says(header_of(KMIP_V(2, 1), "ClientCorrelationValue='anybody there'"),
+               KMIP_TAG_ServerCorrelationValue, NULL));
+    CHECK_INT(events(&rig.house, "kmip-query", -1, NULL, "anybody there"), 1);
+    rig.number = 0;
+    DO(&rig.house, KM_CLIENT_MODIFY, &admin, "name", "ALPHA", "device", "");
+}
+
 /* The answer has it as it came; the record as much of it as its field holds. */
 TEST(a_long_text_is_recorded_as_far_as_it_can_be)
 {
