@@ -222,15 +222,17 @@ static void leave_certificate(struct kmop_message *msg)
 }
 
 /* KMIP 1.4, 6.18 and 6.19; 2.1, 9.9 and 9.10: what either side calls the request is to be logged, and ours to be unique in the world. A server's name, its session's number (unique over
- * restarts) and the request's in it are. Strangers hear nothing of the server. */
+ * restarts) and the request's in it are. Only who says something of that kind is told: PyKMIP and what is made of it take an answer with a Server Correlation Value for a damaged one. Strangers
+ * hear nothing of the server. */
 static void name_request(struct kmop_message *msg)
 {
     const struct kmop_request *req = &msg->req;
 
-    if (msg->correlation.n) {
-        msg->actor.correlation =
-            klm_pool_strn(msg->pool, (const char *)msg->correlation.p, msg->correlation.n);
+    if (msg->correlation.n == 0) {
+        return;
     }
+    msg->actor.correlation =
+        klm_pool_strn(msg->pool, (const char *)msg->correlation.p, msg->correlation.n);
     if (msg->version >= KMIP_V(1, 4) && req->number && !msg->actor.stranger) {
         msg->actor.request =
             klm_pool_printf(msg->pool, "%s-%s-%llu", km_server_name(req->config->server),

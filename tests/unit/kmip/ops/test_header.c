@@ -65,11 +65,24 @@ TEST(a_refusal_has_them_too)
 
 TEST(earlier_versions_do_not_know_them)
 {
+    static const char early[] = "ClientCorrelationValue='too early'";
+
     serving();
     rig.number = 60;
-    CHECK(says(header_of(KMIP_V(1, 3), ""), KMIP_TAG_ServerCorrelationValue, NULL));
-    CHECK(says(header_of(KMIP_V(1, 0), ""), KMIP_TAG_ServerCorrelationValue, NULL));
+    CHECK(says(header_of(KMIP_V(1, 3), early), KMIP_TAG_ServerCorrelationValue, NULL));
+    CHECK(says(header_of(KMIP_V(1, 0), early), KMIP_TAG_ServerCorrelationValue, NULL));
     CHECK_INT(events(&rig.house, NULL, -1, NULL, "KLM7-1-60"), 0);
+    rig.number = 0;
+}
+
+/* PyKMIP reads no answer that has one. */
+TEST(who_says_nothing_of_a_request_is_told_nothing)
+{
+    serving();
+    rig.number = 61;
+    CHECK(says(header_of(KMIP_V(1, 4), ""), KMIP_TAG_ServerCorrelationValue, NULL));
+    CHECK(says(header_of(KMIP_V(2, 1), ""), KMIP_TAG_ServerCorrelationValue, NULL));
+    CHECK_INT(events(&rig.house, NULL, -1, NULL, "KLM7-1-61"), 0);
     rig.number = 0;
 }
 
