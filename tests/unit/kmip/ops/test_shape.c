@@ -113,17 +113,20 @@ TEST(extensions_of_an_item_may_be_several_and_a_critical_one_is_one_whatever_its
     CHECK(says(with_before(EXTENSION("Integer", "1"), "</BatchItem>"), "InvalidMessage"));
 }
 
+#define TWO_VALUES                                                                                 \
+    "Register{ObjectType=SymmetricKey SymmetricKey{KeyBlock{KeyFormatType=Raw "                    \
+    "KeyValue{KeyMaterial:ByteString=00112233445566778899aabbccddeeff} "                           \
+    "KeyValue{KeyMaterial:ByteString=ffeeddccbbaa99887766554433221100} "                           \
+    "CryptographicAlgorithm=AES CryptographicLength=128}}}"
+#define TWO_CODES                                                                                  \
+    "Revoke{UniqueIdentifier='x' RevocationReason{RevocationReasonCode=KeyCompromise "             \
+    "RevocationReasonCode=CessationOfOperation}}"
+
 TEST(what_stands_twice_in_a_part_of_a_payload_is_refused_too)
 {
     static const char *const twice[] = {
         "Hash{CryptographicParameters{HashingAlgorithm=SHA_256 HashingAlgorithm=SHA_512} Data=00}",
-        "Register{ObjectType=SymmetricKey SymmetricKey{KeyBlock{KeyFormatType=Raw "
-        "KeyValue{KeyMaterial:ByteString=00112233445566778899aabbccddeeff} "
-        "KeyValue{KeyMaterial:ByteString=ffeeddccbbaa99887766554433221100} "
-        "CryptographicAlgorithm=AES CryptographicLength=128}}}",
-        "Revoke{UniqueIdentifier='x' RevocationReason{RevocationReasonCode=KeyCompromise "
-        "RevocationReasonCode=CessationOfOperation}}",
-    };
+        TWO_VALUES, TWO_CODES};
     char expected[80];
 
     serving();
