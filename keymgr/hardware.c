@@ -2,16 +2,13 @@
 #include "keymgr/internal.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* One request a worker, of both kinds, and one for whoever looks. */
 static unsigned channels(const struct parm_config *config)
 {
-    int64_t workers = parm_num(config, PARM_server_threads_workers);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const unsigned workers = km_worker_count(config);
 
-    workers = workers > 0 ? workers : cores > 0 ? cores : 1;
-    return workers < 8 ? 2 * (unsigned)workers + 1 : 16;
+    return workers < 8 ? 2 * workers + 1 : 16;
 }
 
 klm_rc km_token_options(const struct parm_config *config, struct p11_options *out,

@@ -200,6 +200,8 @@ struct km_server {
     void *control_arg;
     klm_time started;
 };
+/* How many workers of each kind a server has (server.threads.workers; 0: one for each core). */
+unsigned km_worker_count(const struct parm_config *config);
 
 /* secondary.c */
 /* A call is about to be answered: if it gave a key out at a secondary, say so once. Any thread; never blocks. */

@@ -172,12 +172,18 @@ static klm_rc open_drives(struct km_server *server, const struct parm_config *co
     return rc;
 }
 
-static klm_rc open_threads(struct km_server *server, const struct parm_config *config,
-                           struct klm_diag *diag)
+unsigned km_worker_count(const struct parm_config *config)
 {
     const int64_t said = parm_num(config, PARM_server_threads_workers);
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    const unsigned n = (unsigned)(said > 0 ? said : cores > 0 ? cores : 1);
+
+    return (unsigned)(said > 0 ? said : cores > 0 ? cores : 1);
+}
+
+static klm_rc open_threads(struct km_server *server, const struct parm_config *config,
+                           struct klm_diag *diag)
+{
+    const unsigned n = km_worker_count(config);
 
     KLM_TRY(dt_contacts_new(&server->contacts));
     KLM_TRY(km_streams_new(&server->streams));
